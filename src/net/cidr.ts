@@ -1,0 +1,95 @@
+// Address blocks (`Cidr`, host bits zero) and interface addresses (`IfAddr`, an address with its prefix length).
+
+import type { Brand } from "#base/brand.ts";
+import { bitsOf, type Family, familyOf, type Ip, ipFromBigint, ipToBigint, parseIp } from "./ip.ts";
+
+/** A block with its host bits zero, canonical: `10.0.0.0/8`, `fd00::/64`. */
+export type Cidr = Brand<string, "Cidr">;
+/** An address as an interface carries it, host bits kept: `10.1.2.3/24`. */
+export type IfAddr = Brand<string, "IfAddr">;
+
+/** @throws RangeError when `text` is no block or has host bits set. */
+export function cidr(text: string): Cidr {
+  const address = ifAddr(text);
+  const block = networkOf(address);
+  if (block !== (address as string)) throw new RangeError(`"${text}" has host bits set: the block is ${block}`);
+  return block;
+}
+
+/** @throws RangeError when `text` is not `address/length`. */
+export function ifAddr(text: string): IfAddr {
+  const parsed = parseIfAddr(text);
+  if (parsed === undefined) throw new RangeError(`"${text}" is not an address with a prefix length, like 10.1.2.3/24`);
+  return parsed;
+}
+
+export function parseIfAddr(text: string): IfAddr | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return undefined;
+  const address = parseIp(text.slice(0, slash));
+  const length = text.slice(slash + 1);
+  if (address === undefined || !/^\d{1,3}$/.test(length) || (length.length > 1 && length.startsWith("0")))
+    return undefined;
+  if (Number(length) > bitsOf(familyOf(address))) return undefined;
+  return `${address}/${length}` as IfAddr;
+}
+
+/** @throws RangeError when `length` does not fit the address's family. */
+export function joinIfAddr(address: Ip, length: number): IfAddr {
+  if (!Number.isInteger(length) || length < 0 || length > bitsOf(familyOf(address))) {
+    throw new RangeError(`A prefix length of ${length} does not fit ${address}`);
+  }
+  return `${address}/${length}` as IfAddr;
+}
+
+/** The whole address as a block: /32 or /128. */
+export function hostCidr(address: Ip): Cidr {
+  return `${address}/${bitsOf(familyOf(address))}` as Cidr;
+}
+
+/** The address part. */
+export function addressOf(prefix: Cidr | IfAddr): Ip {
+  return prefix.slice(0, prefix.indexOf("/")) as Ip;
+}
+
+export function lengthOf(prefix: Cidr | IfAddr): number {
+  return Number(prefix.slice(prefix.indexOf("/") + 1));
+}
+
+export function familyOfCidr(prefix: Cidr | IfAddr): Family {
+  return familyOf(addressOf(prefix));
+}
+
+/** The block that contains this interface address. */
+export function networkOf(address: IfAddr | Cidr): Cidr {
+  const family = familyOfCidr(address);
+  const hostBits = BigInt(bitsOf(family) - lengthOf(address));
+  const base = (ipToBigint(addressOf(address)) >> hostBits) << hostBits;
+  return `${ipFromBigint(base, family)}/${lengthOf(address)}` as Cidr;
+}
+
+/** The lowest and the highest address of the block, as numbers. */
+export function boundsOf(block: Cidr | IfAddr): { readonly first: bigint; readonly last: bigint } {
+  const first = ipToBigint(addressOf(networkOf(block)));
+  return { first, last: first + (1n << BigInt(bitsOf(familyOfCidr(block)) - lengthOf(block))) - 1n };
+}
+
+export function contains(block: Cidr, address: Ip): boolean {
+  if (familyOfCidr(block) !== familyOf(address)) return false;
+  const { first, last } = boundsOf(block);
+  const n = ipToBigint(address);
+  return first <= n && n <= last;
+}
+
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  return contains(a, addressOf(b)) || contains(b, addressOf(a));
+}
+
+/** `0.0.0.0/0` or `::/0`. */
+export function defaultCidr(family: Family): Cidr {
+  return (family === "ipv4" ? "0.0.0.0/0" : "::/0") as Cidr;
+}
+
+export function isDefault(block: Cidr): boolean {
+  return block === "0.0.0.0/0" || block === "::/0";
+}

@@ -1,0 +1,151 @@
+// IP addresses as canonical strings: IPv4 dotted quad, IPv6 as RFC 5952 writes it.
+
+import type { Brand } from "#base/brand.ts";
+
+/** Canonical text of an IPv4 or IPv6 address, without zone: `10.0.0.1`, `fd00::1`. */
+export type Ip = Brand<string, "Ip">;
+export type Family = "ipv4" | "ipv6";
+
+/** @throws RangeError when `text` is not an address. */
+export function ip(text: string): Ip {
+  const parsed = parseIp(text);
+  if (parsed === undefined) throw new RangeError(`"${text}" is not an IP address`);
+  return parsed;
+}
+
+export function parseIp(text: string): Ip | undefined {
+  const bytes = text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+  return bytes === undefined ? undefined : ipFromBytes(bytes);
+}
+
+export function familyOf(address: Ip): Family {
+  return address.includes(":") ? "ipv6" : "ipv4";
+}
+
+/** 32 or 128. */
+export function bitsOf(family: Family): number {
+  return family === "ipv4" ? 32 : 128;
+}
+
+/** Network byte order, 4 or 16 bytes. */
+export function ipBytes(address: Ip): Uint8Array {
+  const bytes = address.includes(":") ? parseIpv6(address) : parseIpv4(address);
+  if (bytes === undefined) throw new RangeError(`"${address}" is not an IP address`);
+  return bytes;
+}
+
+/** @throws RangeError unless `bytes` has 4 or 16 bytes. */
+export function ipFromBytes(bytes: Uint8Array): Ip {
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Ip;
+  if (bytes.length === 16) return formatIpv6(bytes) as Ip;
+  throw new RangeError(`An IP address has 4 or 16 bytes, not ${bytes.length}`);
+}
+
+export function ipToBigint(address: Ip): bigint {
+  let n = 0n;
+  for (const byte of ipBytes(address)) n = (n << 8n) | BigInt(byte);
+  return n;
+}
+
+/** @throws RangeError when `n` does not fit the family. */
+export function ipFromBigint(n: bigint, family: Family): Ip {
+  const size = family === "ipv4" ? 4 : 16;
+  if (n < 0n || n >> BigInt(size * 8) !== 0n) throw new RangeError(`${n} is outside the ${family} range`);
+  const bytes = new Uint8Array(size);
+  for (let i = size - 1, rest = n; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 0xffn);
+  return ipFromBytes(bytes);
+}
+
+/** The address `step` after (or before) this one. @throws RangeError past either end of the family. */
+export function offsetIp(address: Ip, step: bigint | number): Ip {
+  return ipFromBigint(ipToBigint(address) + BigInt(step), familyOf(address));
+}
+
+/** Numeric order, IPv4 before IPv6. */
+export function compareIps(a: Ip, b: Ip): number {
+  const families = familyOf(a).localeCompare(familyOf(b));
+  if (families !== 0) return families;
+  const x = ipBytes(a);
+  const y = ipBytes(b);
+  for (let i = 0; i < x.length; i++) {
+    const difference = (x[i] ?? 0) - (y[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function parseIpv4(text: string): Uint8Array | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (match === null) return undefined;
+  const bytes = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) {
+    const part = match[i + 1] ?? "";
+    // A leading zero reads as octal in some parsers and as decimal in others (CVE-2021-29923): refused.
+    if (part.length > 1 && part.startsWith("0")) return undefined;
+    const value = Number(part);
+    if (value > 255) return undefined;
+    bytes[i] = value;
+  }
+  return bytes;
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  let head = text;
+  let tail: Uint8Array | undefined;
+  const lastColon = text.lastIndexOf(":");
+  if (text.includes(".")) {
+    tail = parseIpv4(text.slice(lastColon + 1));
+    if (tail === undefined) return undefined;
+    const [high, low] = [((tail[0] ?? 0) << 8) | (tail[1] ?? 0), ((tail[2] ?? 0) << 8) | (tail[3] ?? 0)];
+    head = `${text.slice(0, lastColon + 1)}${high.toString(16)}:${low.toString(16)}`;
+  }
+  const halves = head.split("::");
+  if (halves.length > 2) return undefined;
+  const left = groups(halves[0] ?? "");
+  const right = halves.length === 2 ? groups(halves[1] ?? "") : [];
+  if (left === undefined || right === undefined) return undefined;
+  const missing = 8 - left.length - right.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  const bytes = new Uint8Array(16);
+  [...left, ...new Array<number>(missing).fill(0), ...right].forEach((group, i) => {
+    bytes[i * 2] = group >> 8;
+    bytes[i * 2 + 1] = group & 0xff;
+  });
+  return bytes;
+}
+
+function groups(text: string): number[] | undefined {
+  if (text === "") return [];
+  const out: number[] = [];
+  for (const part of text.split(":")) {
+    if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
+    out.push(Number.parseInt(part, 16));
+  }
+  return out;
+}
+
+// RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups (the first of equals) as "::",
+// and (section 5) IPv4-mapped addresses in mixed notation.
+function formatIpv6(bytes: Uint8Array): string {
+  const group = (i: number) => ((bytes[i * 2] ?? 0) << 8) | (bytes[i * 2 + 1] ?? 0);
+  let best = -1;
+  let bestLength = 1;
+  for (let i = 0; i < 8; i++) {
+    let j = i;
+    while (j < 8 && group(j) === 0) j++;
+    if (j - i > bestLength) {
+      best = i;
+      bestLength = j - i;
+    }
+    i = Math.max(i, j - 1);
+  }
+  if (best === 0 && bestLength === 5 && group(5) === 0xffff) {
+    return `::ffff:${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;
+  }
+  const hex = (from: number, to: number) => {
+    const parts: string[] = [];
+    for (let i = from; i < to; i++) parts.push(group(i).toString(16));
+    return parts.join(":");
+  };
+  return best < 0 ? hex(0, 8) : `${hex(0, best)}::${hex(best + bestLength, 8)}`;
+}
