@@ -112,7 +112,7 @@ export function encodeAnswer(answer: Answer): Uint8Array {
   const stdout = utf8.encode(outcome.stdout);
   const stderr = utf8.encode(outcome.stderr);
   checkLimit("output", stdout.length + stderr.length, FrameLimit.output);
-  if (!(outcome.exitCode >= 0 && outcome.exitCode <= 255)) {
+  if (!Number.isInteger(outcome.exitCode) || outcome.exitCode < 0 || outcome.exitCode > 255) {
     throw new RangeError(`Cannot send: ${outcome.exitCode} is not an exit code`);
   }
   const head = {

@@ -18,6 +18,8 @@ export type ServiceLimits = {
   readonly answerTimeoutMs: number;
   /** How often the service looks whether its socket is still there. */
   readonly inspectMs: number;
+  /** For aborted calls to undo what they did, before the service ends without them. */
+  readonly undoMs: number;
 };
 
 export const defaultLimits: ServiceLimits = {
@@ -25,12 +27,11 @@ export const defaultLimits: ServiceLimits = {
   receiveTimeoutMs: 10_000,
   answerTimeoutMs: 30_000,
   inspectMs: 5_000,
+  undoMs: 5_000,
 };
 
 /** Time for what the kernel has accepted already to come up as a connection, once nobody can find the socket any more. */
 const backlogMs = 20;
-/** Time for aborted calls to undo what they did, before the service ends without them. */
-const undoMs = 5_000;
 
 export type ServiceOptions = {
   /** Absolute, at most 101 bytes. */
@@ -116,7 +117,7 @@ export class PluginService implements AsyncDisposable {
     this.#listener.stop();
     await this.#idleWithin(graceMs);
     for (const connection of this.#connections) connection.abort("The service ends");
-    await this.#idleWithin(undoMs);
+    await this.#idleWithin(this.#limits.undoMs);
     if (this.#connections.size > 0) this.#log(`Ended with ${this.#connections.size} calls unfinished`);
     for (const connection of this.#connections) connection.terminate();
     this.#place[Symbol.dispose]();

@@ -7,7 +7,7 @@ import { Fd } from "#kernel/fd.ts";
 import { errno, libc } from "#kernel/libc.ts";
 
 /** sun_path holds 107 bytes and a NUL (unix(7)); a new socket is made at `PATH.new/s` first. */
-const maxPathBytes = 107 - "/.new".length - "s".length;
+const maxPathBytes = 107 - ".new/s".length;
 
 /** A socket that cannot be served on. */
 export class SocketPathError extends Error {
