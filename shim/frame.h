@@ -8,7 +8,9 @@ enum action { ACTION_ANSWER = 0, ACTION_EXEC = 1 };
 struct request {
   char magic[4]; // "TWRQ"
   uint32_t version;
-  uint64_t net_dev, net_ino, mnt_dev, mnt_ino;
+  uint64_t net;   // network namespace: its cookie, or the inode of /proc/self/ns/net
+  uint64_t mount; // mount at "/", or the inode of /proc/self/ns/mnt
+  uint64_t root;  // inode of "/"
   uint32_t name_bytes, environ_bytes, stdin_bytes;
   uint32_t reserved; // 0
 };
@@ -21,5 +23,5 @@ struct answer {
   uint32_t stdout_bytes, stderr_bytes;
 };
 
-_Static_assert(sizeof(struct request) == 56 && sizeof(struct answer) == 24, "no padding");
+_Static_assert(sizeof(struct request) == 48 && sizeof(struct answer) == 24, "no padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are little endian");

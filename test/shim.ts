@@ -16,7 +16,7 @@ export type ShimCall = {
 };
 
 const timeoutMs = 20_000;
-const source = new URL("../shim/twill-cni.c", import.meta.url).pathname;
+const buildScript = new URL("../shim/build.sh", import.meta.url).pathname;
 
 // Prints what it was started with, so that a test sees what the shim hands on.
 const standInSource = `
@@ -37,14 +37,14 @@ export class Shim {
 
   constructor(folder: string) {
     this.folder = folder;
-    build(source, join(folder, "twill-cni"));
+    run([buildScript, join(folder, "twill-cni")]);
   }
 
   /** Builds the stand-in for the stand-alone executable. */
   standIn(name = "stand-in"): string {
     const path = join(this.folder, name);
     writeFileSync(`${path}.c`, standInSource);
-    build(`${path}.c`, path);
+    run(["musl-gcc", "-static", "-Os", "-o", path, `${path}.c`]);
     return path;
   }
 
@@ -78,18 +78,7 @@ export class Shim {
   }
 }
 
-function build(from: string, to: string): void {
-  const { exitCode, stderr } = Bun.spawnSync([
-    "musl-gcc",
-    "-static",
-    "-Os",
-    "-s",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-o",
-    to,
-    from,
-  ]);
-  if (exitCode !== 0) throw new Error(`Cannot compile ${from}: ${stderr.toString()}`);
+function run(command: string[]): void {
+  const { exitCode, stderr } = Bun.spawnSync(command);
+  if (exitCode !== 0) throw new Error(`${command.join(" ")} failed: ${stderr.toString()}`);
 }

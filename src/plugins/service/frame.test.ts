@@ -4,14 +4,13 @@ import { type Answer, decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, 
 import { RequestReceiver } from "./receiver.ts";
 
 const request = {
-  caller: { netDev: 4n, netIno: 0xeffffff9n, mntDev: 5n, mntIno: 0xeffffff8n },
+  caller: { net: 4n, mount: 0x1_0000_0005n, root: 2n },
   invocation: { plugin: "ptp", env: new Map([["A", "1=2"]]), stdin: new TextEncoder().encode("{}") },
 };
 // One row a line of the drawing in docs/shim-protocol.md.
 const requestBytes = hex(
   "54575251 01000000", // TWRQ, version
-  "04000000 00000000 f9ffffef 00000000",
-  "05000000 00000000 f8ffffef 00000000",
+  "04000000 00000000 05000000 01000000 02000000 00000000", // net, mount, root
   "03000000 06000000 02000000 00000000", // lengths, reserved
   "707470 413d313d3200 7b7d",
 );
@@ -39,21 +38,21 @@ describe("requests", () => {
     const rows: [string, (view: DataView) => void, string][] = [
       ["magic", (v) => v.setUint32(0, 7, true), "magic number 0x7 is not 0x51525754"],
       ["version", (v) => v.setUint32(4, 9, true), "version 9 is not 1"],
-      ["name", (v) => v.setUint32(40, 256, true), "the name of 256 bytes is over the limit of 255"],
+      ["name", (v) => v.setUint32(32, 256, true), "the name of 256 bytes is over the limit of 255"],
       [
         "environ",
-        (v) => v.setUint32(44, 0xffffffff, true),
+        (v) => v.setUint32(36, 0xffffffff, true),
         "the environment of 4294967295 bytes is over the limit of 6291456",
       ],
       [
         "stdin",
-        (v) => v.setUint32(48, 1 << 25, true),
+        (v) => v.setUint32(40, 1 << 25, true),
         "the standard input of 33554432 bytes is over the limit of 16777216",
       ],
-      ["reserved", (v) => v.setUint32(52, 1, true), "the reserved field holds 1 instead of 0"],
-      ["short", (v) => v.setUint32(48, 3, true), "needs 3 bytes, 2 left"],
-      ["long", (v) => v.setUint32(48, 1, true), "1 bytes left over"],
-      ["open variable", (v) => v.setUint8(64, 1), "the last variable does not end with a NUL"],
+      ["reserved", (v) => v.setUint32(44, 1, true), "the reserved field holds 1 instead of 0"],
+      ["short", (v) => v.setUint32(40, 3, true), "needs 3 bytes, 2 left"],
+      ["long", (v) => v.setUint32(40, 1, true), "1 bytes left over"],
+      ["open variable", (v) => v.setUint8(56, 1), "the last variable does not end with a NUL"],
     ];
     for (const [, spoil, problem] of rows) {
       const bytes = new Uint8Array(requestBytes);
@@ -61,7 +60,7 @@ describe("requests", () => {
       expect(() => decodeRequest(bytes)).toThrow(problem);
     }
     expect(() => decodeRequest(new Uint8Array(requestBytes.slice(0, 40)))).toThrow(
-      "Cannot decode request at byte 0: needs 56 bytes, 40 left",
+      "Cannot decode request at byte 0: needs 48 bytes, 40 left",
     );
   });
 
@@ -127,16 +126,16 @@ describe("RequestReceiver", () => {
   });
 
   test("push() refuses a size over the limit as soon as the head is there", () => {
-    const bytes = new Uint8Array(requestBytes.slice(0, 56));
-    new DataView(bytes.buffer).setUint32(48, 1 << 30, true);
+    const bytes = new Uint8Array(requestBytes.slice(0, 48));
+    new DataView(bytes.buffer).setUint32(40, 1 << 30, true);
     expect(() => new RequestReceiver().push(bytes)).toThrow("standard input of 1073741824 bytes is over the limit");
   });
 });
 
 function withEnviron(block: string): Uint8Array {
   const environ = new TextEncoder().encode(block);
-  const bytes = new Uint8Array([...requestBytes.slice(0, 59), ...environ, 0x7b, 0x7d]);
-  new DataView(bytes.buffer).setUint32(44, environ.length, true);
+  const bytes = new Uint8Array([...requestBytes.slice(0, 51), ...environ, 0x7b, 0x7d]);
+  new DataView(bytes.buffer).setUint32(36, environ.length, true);
   return bytes;
 }
 

@@ -26,7 +26,7 @@ export type Answer = { readonly action: "answer"; readonly outcome: Outcome } | 
 
 /** Magic number and version: what every version of either frame begins with. */
 export const prefixBytes = 8;
-export const requestHeadBytes = 56;
+export const requestHeadBytes = 48;
 const answerHeadBytes = 24;
 
 const requestMagic = 0x51525754; // "TWRQ"
@@ -36,10 +36,9 @@ const actions = { answer: 0, exec: 1 } as const;
 const requestHead = struct({
   magic: u32,
   version: u32,
-  netDev: u64,
-  netIno: u64,
-  mntDev: u64,
-  mntIno: u64,
+  net: u64,
+  mount: u64,
+  root: u64,
   nameBytes: u32,
   environBytes: u32,
   stdinBytes: u32,
@@ -76,7 +75,7 @@ export function decodeRequest(bytes: Uint8Array): Request {
   if (reader.left > 0) reader.fail(`${reader.left} bytes left over`);
   if (environ.left > 0 && bytes[environ.end - 1] !== 0) environ.fail("the last variable does not end with a NUL");
   return {
-    caller: { netDev: head.netDev, netIno: head.netIno, mntDev: head.mntDev, mntIno: head.mntIno },
+    caller: { net: head.net, mount: head.mount, root: head.root },
     invocation: {
       plugin: utf8Decoder.decode(bytes.subarray(name.offset, name.end)),
       env: readEnviron(utf8Decoder.decode(bytes.subarray(environ.offset, environ.end))),

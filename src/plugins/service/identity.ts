@@ -1,26 +1,63 @@
-// Which network and mount namespace a process lives in, as the shim sends it and the service compares it.
+// Where a process is: its network namespace and its file tree, as the shim sends them and the service compares them.
 
 import { statSync } from "node:fs";
+import { KernelError } from "#kernel/errno.ts";
+import { Fd } from "#kernel/fd.ts";
+import { errno, libc } from "#kernel/libc.ts";
 
 /**
- * Device and inode of `/proc/self/ns/net` and `/proc/self/ns/mnt` (namespaces(7)): two processes are in the same namespace
- * when both agree. Zeros, which no namespace has, stand for a process that could not tell.
+ * Three numbers that two living processes share when links and paths mean the same to both. Each side takes them in the same
+ * way (`locate` in shim/twill-cni.c); zeros, which no process has, stand for one that could not tell.
  */
 export type Namespaces = {
-  readonly netDev: bigint;
-  readonly netIno: bigint;
-  readonly mntDev: bigint;
-  readonly mntIno: bigint;
+  /** The network namespace's cookie; before Linux 5.14 the inode of /proc/self/ns/net. */
+  readonly net: bigint;
+  /** The number of the mount at "/", which is in one mount namespace only; before Linux 5.8 the inode of /proc/self/ns/mnt. */
+  readonly mount: bigint;
+  /** The inode of "/", which differs after chroot(2). */
+  readonly root: bigint;
 };
 
-/** The namespaces of this process. @throws what node:fs throws when /proc is not mounted. */
-export function ownNamespaces(): Namespaces {
-  const net = statSync("/proc/self/ns/net", { bigint: true });
-  const mnt = statSync("/proc/self/ns/mnt", { bigint: true });
-  return { netDev: net.dev, netIno: net.ino, mntDev: mnt.dev, mntIno: mnt.ino };
+/** Whether links and paths mean the same to both. */
+export function sameNamespaces(a: Namespaces, b: Namespaces): boolean {
+  return a.net === b.net && a.mount === b.mount && a.root === b.root;
 }
 
-/** Whether paths and links mean the same to both. */
-export function sameNamespaces(a: Namespaces, b: Namespaces): boolean {
-  return a.netIno === b.netIno && a.mntIno === b.mntIno && a.netDev === b.netDev && a.mntDev === b.mntDev;
+/** Where this process is. @throws KernelError, or what node:fs throws when /proc is needed and not mounted. */
+export function ownNamespaces(): Namespaces {
+  return { net: networkNamespace(), ...fileTree() };
+}
+
+// asm-generic/socket.h, linux/socket.h
+const solSocket = 1;
+const soNetnsCookie = 71;
+const afUnix = 1;
+const sockStreamCloexec = 0o2000001;
+
+function networkNamespace(): bigint {
+  const number = libc.socket(afUnix, sockStreamCloexec, 0);
+  if (number < 0) throw new KernelError("Cannot open a socket", errno());
+  using _socket = new Fd(number);
+  const cookie = new BigUint64Array(new ArrayBuffer(8));
+  const size = new Uint32Array([8]);
+  if (libc.getsockopt(number, solSocket, soNetnsCookie, cookie, size) === 0) return cookie[0] ?? 0n;
+  return statSync("/proc/self/ns/net", { bigint: true }).ino;
+}
+
+// linux/stat.h
+const atFdcwd = -100;
+const statxIno = 0x100;
+const statxMountId = 0x1000;
+
+function fileTree(): { mount: bigint; root: bigint } {
+  const bytes = new Uint8Array(new ArrayBuffer(256));
+  const path = new Uint8Array([0x2f, 0]);
+  if (libc.statx(atFdcwd, path, 0, statxIno | statxMountId, bytes) !== 0) {
+    throw new KernelError("Cannot examine /", errno());
+  }
+  const statx = new DataView(bytes.buffer);
+  const root = statx.getBigUint64(32, true); // stx_ino
+  const knowsMount = (statx.getUint32(0, true) & statxMountId) !== 0; // stx_mask
+  if (!knowsMount) return { mount: statSync("/proc/self/ns/mnt", { bigint: true }).ino, root };
+  return { mount: statx.getBigUint64(144, true), root }; // stx_mnt_id
 }

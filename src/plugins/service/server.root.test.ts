@@ -80,8 +80,8 @@ describe("one connection", () => {
     };
     const rows: [Uint8Array, string][] = [
       [new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"), "magic number 0x20544547 is not 0x51525754"],
-      [spoil(48, 0x7fffffff), "the standard input of 2147483647 bytes is over the limit of 16777216"],
-      [spoil(52, 1), "the reserved field holds 1 instead of 0"],
+      [spoil(40, 0x7fffffff), "the standard input of 2147483647 bytes is over the limit of 16777216"],
+      [spoil(44, 1), "the reserved field holds 1 instead of 0"],
       [Buffer.concat([request(), new Uint8Array(3)]), "3 bytes left over"],
     ];
     for (const [bytes, sentence] of rows) {
@@ -231,7 +231,7 @@ describe("a path", () => {
       ["relative/s", "invalid", "the path must be absolute"],
       [`/${"x".repeat(101)}`, "invalid", "the path has more than 101 bytes"],
       [file, "invalid", "a file that is not a socket is there; remove it or choose another path"],
-      [join(file, "s"), "inaccessible", "ENOTDIR"],
+      [join(file, "s"), "inaccessible", "EEXIST"],
       ["/proc/nowhere/s", "inaccessible", "ENOENT"],
     ];
     for (const [path, reason, sentence] of rows) {
