@@ -1,4 +1,4 @@
-// `twill cni add|del|check|gc|status NETWORK NETNS`: attaches a namespace to a configured network by hand, with cnitool's environment.
+// `twill cni add|del|check|gc|status NETWORK NETNS`: joins a namespace to a network by hand, as cnitool does.
 
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";

@@ -1,4 +1,4 @@
-// The runtime's memory of each attachment, in libcni's own files: what it was made from, and the final result that DEL and CHECK hand back.
+// The runtime's memory of each attachment, in libcni's own files: its configuration, and the result for DEL and CHECK.
 
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -88,8 +88,8 @@ export function formatEntry(entry: CacheEntry): string {
 }
 
 /**
- * The cached final result in `version`; undefined when there is none. A file of libcni before 0.8, a result and nothing else, is read
- * too. A file that names another attachment (hyphens can make two names one) counts as none.
+ * The cached final result in `version`; undefined when there is none. The files of an old libcni, a result and nothing
+ * else, are read too. A file that names another attachment (hyphens can make two names one) counts as none.
  * @throws CniError 5, 6, 7, 1 or 2 when the file cannot be read, holds no result, or one that `version` cannot express.
  */
 export async function readCachedResult(

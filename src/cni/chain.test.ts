@@ -107,6 +107,7 @@ describe("addNetworkList()", () => {
     });
     expect(await failureOf(failing)).toStartWith("100 ");
     expect(heard).toEqual(['Cannot undo the failed add of container c1: plugin type="meta" failed (delete): stuck\n']);
+    expect(plugins.order().slice(2)).toEqual(["DEL meta eth0", "DEL main eth0"]);
   });
 
   test("undoes when the result cannot be remembered", async () => {

@@ -1,7 +1,7 @@
 // Running the plugins of a network: ADD forwards, DEL backwards, CHECK, GC and STATUS, with libcni's order, memory and stops.
 
 import { type CacheEntry, type CacheKey, listEntries, readCachedResult, removeEntry, saveEntry } from "./cache.ts";
-import type { NetworkList } from "./conflist.ts";
+import type { NetworkList, PluginConf } from "./conflist.ts";
 import { checkContainerId, checkIfname } from "./environment.ts";
 import { CniError, ErrorCode, toCniError } from "./error.ts";
 import type { JsonObject } from "./json.ts";
@@ -62,7 +62,10 @@ export async function delNetworkList(
 ): Promise<void> {
   checkAttachment(attachment);
   const key = keyOf(network, attachment);
-  await delThroughPlugins(runtime, network, attachment, await resultForDel(runtime, network, key));
+  const prevResult = await resultForDel(runtime, network, key);
+  for (const plugin of network.plugins.toReversed()) {
+    await delThroughPlugin(runtime, network, plugin, attachment, prevResult);
+  }
   await removeEntry(runtime.cacheDir, key);
 }
 
@@ -80,7 +83,8 @@ export async function checkNetworkList(
   if (!atLeast(network.cniVersion, "0.4.0")) {
     throw new CniError(
       ErrorCode.incompatibleVersion,
-      `configuration version "${network.cniVersion}" does not support the CHECK command: network ${network.name} needs cniVersion 0.4.0 or newer`,
+      `configuration version "${network.cniVersion}" does not support the CHECK command: ` +
+        `network ${network.name} needs cniVersion 0.4.0 or newer`,
     );
   }
   if (network.disableCheck) return;
@@ -88,7 +92,8 @@ export async function checkNetworkList(
   if (prevResult === undefined) {
     throw new CniError(
       ErrorCode.invalidConfig,
-      `Cannot check ${attachment.ifname} of container ${attachment.containerId} in network ${network.name}: there is no cached result in ${runtime.cacheDir}, add it first`,
+      `Cannot check ${attachment.ifname} of container ${attachment.containerId} in network ${network.name}: ` +
+        `there is no cached result in ${runtime.cacheDir}, add it first`,
     );
   }
   for (const plugin of network.plugins) {
@@ -98,8 +103,8 @@ export async function checkNetworkList(
 }
 
 /**
- * Frees what attachments that are no longer valid have left: first DEL for every cached one, then GC to each plugin (from 1.1.0 on).
- * Without `valid` no attachment counts as valid, and plugins get no list. No ADD or DEL may run meanwhile. Goes on after
+ * Frees what attachments that are no longer valid have left: first DEL for every cached one, then GC to each plugin (from
+ * 1.1.0 on). Without `valid` no attachment counts as valid, and plugins get no list. No ADD or DEL may run meanwhile. Goes on after
  * failures. Does nothing when the list disables it.
  * @throws CniError with the message of every failure and the code of the first.
  */
@@ -156,25 +161,29 @@ async function resultForDel(runtime: Runtime, network: NetworkList, key: CacheKe
   }
 }
 
-async function delThroughPlugins(
+async function delThroughPlugin(
   runtime: Runtime,
   network: NetworkList,
+  plugin: PluginConf,
   attachment: AttachmentConf,
   prevResult: JsonObject | undefined,
 ): Promise<void> {
-  for (const plugin of network.plugins.toReversed()) {
-    const stdin = pluginStdin(plugin, injected(network, prevResult), attachment.capabilityArgs);
-    await callPlugin(runtime, "DEL", plugin, stdin, attachment);
-  }
+  const stdin = pluginStdin(plugin, injected(network, prevResult), attachment.capabilityArgs);
+  await callPlugin(runtime, "DEL", plugin, stdin, attachment);
 }
 
-/** Without prevResult: a half-made chain has no final result. */
+/**
+ * Without prevResult: a half-made chain has no final result. Unlike a DEL it goes on after failures: nobody may come back
+ * for the rest.
+ */
 async function undo(runtime: Runtime, network: NetworkList, attachment: AttachmentConf): Promise<void> {
-  try {
-    await delThroughPlugins(runtime, network, attachment, undefined);
-  } catch (error) {
-    runtime.onStderr?.(`Cannot undo the failed add of container ${attachment.containerId}: ${toCniError(error).message}
-`);
+  for (const plugin of network.plugins.toReversed()) {
+    try {
+      await delThroughPlugin(runtime, network, plugin, attachment, undefined);
+    } catch (error) {
+      const what = `Cannot undo the failed add of container ${attachment.containerId}`;
+      runtime.onStderr?.(`${what}: ${toCniError(error).message}\n`);
+    }
   }
 }
 

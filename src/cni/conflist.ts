@@ -1,4 +1,4 @@
-// A network configuration list: what a `.conflist` file says about a network, checked, with its plugins' objects as they were written.
+// A network configuration list: what a `.conflist` file says, checked, with its plugins' objects as they were written.
 
 import {
   bool,
@@ -44,8 +44,8 @@ export type NetworkList = {
 };
 
 /**
- * Reads a configuration list (specification, section 1 "Network configuration format"). `subject`, mostly the file's path, opens the
- * sentence of a failure. `plugins` is empty only when the list leaves it out and a folder may supply them.
+ * Reads a configuration list (specification, section 1 "Network configuration format"). `subject`, mostly the file's path,
+ * opens the sentence of a failure. `plugins` is empty only when the list leaves it out and a folder may supply them.
  * @throws CniError 6 when `text` is not JSON, 7 for a wrong or missing field, 1 when no version is known.
  */
 export function parseNetworkList(text: string, subject: string): NetworkList {

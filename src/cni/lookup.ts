@@ -19,8 +19,8 @@ export type DefaultNetwork = {
 };
 
 /**
- * The network of that name: `*.conflist` in lexical order first, then `*.conf` and `*.json`. A malformed file on the way is an error,
- * because it may be the one that was meant.
+ * The network of that name: `*.conflist` in lexical order first, then `*.conf` and `*.json`. A malformed file on the way is
+ * an error, because it may be the one that was meant.
  * @throws CniError 7 when there is none, as `loadNetworkFile` when a file cannot be used.
  */
 export async function loadNetworkByName(dir: string, name: string): Promise<NetworkList> {
@@ -61,7 +61,8 @@ export async function loadDefaultNetwork(dir: string): Promise<DefaultNetwork> {
 }
 
 /**
- * Reads one file by its extension: a list with the plugins of its folder, or (other than `.conflist`) a single plugin's configuration.
+ * Reads one file by its extension: `.conflist` is a list, to which its folder's plugins are added; any other is a single
+ * plugin's configuration.
  * @throws CniError 5 when it cannot be read or is too large, 6 or 7 when its content is wrong.
  */
 export async function loadNetworkFile(file: string): Promise<NetworkList> {
