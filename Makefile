@@ -1,0 +1,66 @@
+# Every target installs what it lacks first (tools/setup.sh: Debian packages, node_modules); `make` alone lists them.
+
+BUN := node_modules/.bin/bun
+# What ends up in the executable; tests do not.
+SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -name '*.guest.ts')
+PLUGINS := $(shell cat tools/plugins.txt)
+NATIVE := dist/native/twill_native.so
+INSTALLED := $(PLUGINS:%=dist/cni/bin/%) dist/cni/bin/twill-standalone
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help setup demo test test-long build check bench clean setup-check setup-build setup-test setup-demo setup-bench
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Installs everything that any target needs
+	@tools/setup.sh check build test demo bench
+
+demo: setup-demo build ## Joins containers by the plugins, shows the wiring and its time, and cleans up
+	@$(BUN) tools/demo.ts
+
+test: setup-test build ## Runs all tests; T=src/net runs those whose path contains it
+	@$(BUN) tools/test.ts $(T)
+
+test-long: export TWILL_LONG := 1
+test-long: test ## Runs all tests in their long form
+
+build: $(INSTALLED) ## Builds dist/twill, dist/twill-cni and dist/cni/bin/
+
+check: $(NATIVE) ## Format, lint, types and the rules of the repository
+	@$(BUN) tools/check.ts
+
+bench: setup-bench build ## Measures the plugins beside the reference's
+	@$(BUN) bench/cni.ts
+
+clean: ## Removes all that was built or downloaded, but for node_modules
+	rm -rf dist .cache
+
+setup-check setup-build setup-test setup-demo setup-bench: setup-%:
+	@tools/setup.sh $*
+
+$(NATIVE): src/kernel/native/twill_native.c | setup-check
+	@mkdir -p $(@D)
+	gcc -std=gnu11 -shared -fPIC -O2 -s -Wall -Wextra -Werror -o $@ $<
+
+dist/twill-cni: $(wildcard shim/*) | setup-build
+	@mkdir -p $(@D)
+	shim/build.sh $@
+
+# Built aside: an interrupted build leaves no half executable behind.
+dist/twill: $(SOURCES) $(NATIVE) package.json package-lock.json | setup-build
+	@mkdir -p dist/build
+	$(BUN) build --compile --bytecode --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	  src/cli/main.ts --outfile dist/build/twill
+	mv dist/build/twill $@
+
+$(PLUGINS:%=dist/cni/bin/%): dist/twill-cni
+	@mkdir -p $(@D)
+	@ln -f $< $@
+
+# What the shim becomes when no service answers.
+dist/cni/bin/twill-standalone: dist/twill
+	@mkdir -p $(@D)
+	@ln -f $< $@
