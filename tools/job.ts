@@ -1,5 +1,6 @@
 // One process of a test run or a check: bounded in time, its words kept in a file, its outcome counted.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseJunit, type TestCase } from "#test/vm/junit.ts";
 import { addTallies, countCases, formatTally, type Tally } from "./tally.ts";
@@ -23,7 +24,6 @@ export type JobResult = {
 };
 
 const project = new URL("../", import.meta.url).pathname;
-const logFolder = join(project, ".cache/jobs");
 const maxOutputLines = 200;
 const oneFailed: Tally = { passed: 0, failed: 1, skipped: 0 };
 
@@ -38,7 +38,6 @@ export function bunTest(title: string, files: readonly string[], timeoutMs: numb
 
 /** Runs the jobs, `width` at a time, tells each as it ends, and then what failed. Returns the sum. */
 export async function runJobs(jobs: readonly Job[], width: number): Promise<Tally> {
-  mkdirSync(logFolder, { recursive: true });
   const waiting = [...jobs];
   const results: JobResult[] = [];
   async function work(): Promise<void> {
@@ -57,36 +56,54 @@ export async function runJobs(jobs: readonly Job[], width: number): Promise<Tall
   return addTallies(results.map(({ tally }) => tally));
 }
 
-async function runJob(job: Job): Promise<JobResult> {
-  const base = join(logFolder, job.title.replaceAll(/[^\w.-]+/g, "_"));
-  const report = `${base}.xml`;
-  rmSync(report, { force: true });
+/** Runs one job to its end, whatever that is. */
+export async function runJob(job: Job): Promise<JobResult> {
+  // Into files: a pipe stays open for as long as a forgotten grandchild holds it.
+  const folder = mkdtempSync(join(tmpdir(), "twill-job-"));
+  try {
+    const report = join(folder, "report.xml");
+    const logFile = join(folder, "log");
+    const startedAt = performance.now();
+    const ended = await runBounded(job, report, logFile);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const cases = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : [];
+    return { title: job.title, seconds, output: readFileSync(logFile, "utf8"), ...judge(job, ended, seconds, cases) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runBounded(job: Job, report: string, logFile: string): Promise<Ended> {
   const reporter = job.tests ? ["--reporter=junit", `--reporter-outfile=${report}`] : [];
-  const startedAt = performance.now();
-  // Into a file: a pipe stays open for as long as a forgotten grandchild holds it.
-  const log = openSync(`${base}.log`, "w");
-  const child = Bun.spawn([...job.command, ...reporter], {
-    cwd: project,
-    env: { ...process.env, NO_COLOR: "1" },
-    stdin: "ignore",
-    stdout: log,
-    stderr: log,
-    timeout: job.timeoutMs,
-    killSignal: "SIGKILL",
-  });
-  closeSync(log);
-  await child.exited;
-  const seconds = (performance.now() - startedAt) / 1000;
-  const cases = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : [];
-  const broken = breakage(job, child, seconds, cases);
-  const counted = job.tests ? countCases(cases) : { passed: broken === undefined ? 1 : 0, failed: 0, skipped: 0 };
-  return {
-    title: job.title,
-    tally: broken === undefined ? counted : addTallies([counted, oneFailed]),
-    seconds,
-    failures: [...(broken === undefined ? [] : [broken]), ...cases.filter(isFailed).map(describeCase)],
-    output: readFileSync(`${base}.log`, "utf8"),
-  };
+  const log = openSync(logFile, "w");
+  try {
+    const child = Bun.spawn([...job.command, ...reporter], {
+      cwd: project,
+      env: { ...process.env, NO_COLOR: "1" },
+      stdin: "ignore",
+      stdout: log,
+      stderr: log,
+      timeout: job.timeoutMs,
+      killSignal: "SIGKILL",
+    });
+    await child.exited;
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+function judge(
+  job: Job,
+  ended: Ended,
+  seconds: number,
+  cases: readonly TestCase[],
+): Pick<JobResult, "tally" | "failures"> {
+  const broken = breakage(job, ended, seconds, cases);
+  const onePassed = { passed: broken === undefined ? 1 : 0, failed: 0, skipped: 0 };
+  const tallies = [job.tests ? countCases(cases) : onePassed, ...(broken === undefined ? [] : [oneFailed])];
+  const failures = [...(broken === undefined ? [] : [broken]), ...cases.filter(isFailed).map(describeCase)];
+  return { tally: addTallies(tallies), failures };
 }
 
 type Ended = { readonly exitCode: number | null; readonly signalCode: string | number | null };

@@ -59,7 +59,7 @@ $package
 update_lists() {
   # Without Error-Mode a mirror that does not answer is a warning, and the old lists stay.
   apt-get -qq -o APT::Update::Error-Mode=any update >"$cache/apt.log" 2>&1 ||
-    fail "Cannot fetch Debian's package lists: connect the machine to a Debian mirror and try again ($(last_words "$cache/apt.log"))."
+    fail "Cannot fetch Debian's package lists: connect the machine to a Debian mirror and try again ($(complaint "$cache/apt.log"))."
 }
 
 # Packages such as containerd start a service when they are installed; nobody asked for one here.
@@ -81,7 +81,7 @@ install_packages() {
     forbid_services
     export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
     apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >"$cache/apt.log" 2>&1 </dev/null
-  ) || fail "Cannot install $list: see $PWD/$cache/apt.log ($(last_words "$cache/apt.log"))."
+  ) || fail "Cannot install $list: see $PWD/$cache/apt.log ($(complaint "$cache/apt.log"))."
 }
 
 # The guest's kernel is fetched by its test, which needs apt's lists: an image may come with packages but without lists.
@@ -97,16 +97,15 @@ modules_fresh() {
 
 install_modules() {
   say "installing node_modules"
-  if ! npm ci --ignore-scripts --no-audit --no-fund >"$cache/npm.log" 2>&1; then
-    fail "Cannot install node_modules: see $PWD/$cache/npm.log ($(grep -m1 'npm error [^ ]* *[^ ]' "$cache/npm.log" || true))." \
-      "Without a network, connect the machine and try again."
-  fi
+  npm ci --ignore-scripts --no-audit --no-fund >"$cache/npm.log" 2>&1 ||
+    fail "Cannot install node_modules: see $PWD/$cache/npm.log, and connect the machine if it has no network ($(complaint "$cache/npm.log"))."
   node node_modules/bun/install.js >>"$cache/npm.log" 2>&1 || fail "Cannot set up Bun: see $PWD/$cache/npm.log."
   "$bun" --version >/dev/null || fail "Cannot run $PWD/$bun: remove node_modules and try again."
   sha256sum <package-lock.json >"$cache/modules"
 }
 
-last_words() { grep -v '^$' "$1" | tail -n 1; }
+# The line of apt's or npm's log that tells the most.
+complaint() { grep -m 1 -E '^[EW]: |^npm error [^ ]+ .* ' "$1" || tail -n 1 "$1"; }
 
 [ $# -gt 0 ] || fail "Name the targets to set up for: tools/setup.sh check build test demo bench"
 check_machine

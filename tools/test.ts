@@ -10,7 +10,7 @@ const runTimeoutMs = (long ? 6 * 60 : 20) * minuteMs;
 const width = 2;
 
 const wanted = process.argv.slice(2);
-const files = [...new Bun.Glob("{src,test}/**/*.test.ts").scanSync({ cwd: project })]
+const files = [...new Bun.Glob("{src,test,tools,bench}/**/*.test.ts").scanSync({ cwd: project })]
   .filter((file) => !file.startsWith("test/repo/"))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   // Backwards, so that those of test/, with their virtual machine and container runtimes, start first: they take longest.
