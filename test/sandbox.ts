@@ -66,8 +66,9 @@ export class Sandbox {
     const name = `${this.#name}-${this.#made++}-${label}`;
     this.#namespaces.push(name);
     must(["ip", "netns", "add", name], {});
-    must(["ip", "-netns", name, "link", "set", "lo", "up"], {});
-    return { name, path: `/run/netns/${name}` };
+    const ns = { name, path: `/run/netns/${name}` };
+    must(inside(ns, ["ip", "link", "set", "lo", "up"]), {});
+    return ns;
   }
 
   /** Makes an empty folder. Mounts below it are undone with the sandbox. */

@@ -52,7 +52,7 @@ export async function runJobs(jobs: readonly Job[], width: number): Promise<Tall
   const failed = results.filter(({ failures }) => failures.length > 0);
   for (const { title, output } of failed) console.log(`\n--- ${title}\n${lastLines(output)}`);
   if (failed.length > 0) console.log("\nFailed:");
-  for (const { title, failures } of failed) for (const failure of failures) console.log(`  ${title}: ${failure}`);
+  for (const failure of failed.flatMap(({ failures }) => failures)) console.log(`  ${failure}`);
   return addTallies(results.map(({ tally }) => tally));
 }
 
@@ -102,7 +102,10 @@ function judge(
   const broken = breakage(job, ended, seconds, cases);
   const onePassed = { passed: broken === undefined ? 1 : 0, failed: 0, skipped: 0 };
   const tallies = [job.tests ? countCases(cases) : onePassed, ...(broken === undefined ? [] : [oneFailed])];
-  const failures = [...(broken === undefined ? [] : [broken]), ...cases.filter(isFailed).map(describeCase)];
+  const failures = [
+    ...(broken === undefined ? [] : [`${job.title} ${broken}`]),
+    ...cases.filter(isFailed).map(describeCase),
+  ];
   return { tally: addTallies(tallies), failures };
 }
 

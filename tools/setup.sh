@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 cache=.cache/setup
 bun=node_modules/.bin/bun
+modules_stamp=node_modules/.package-lock.sha256
 policy=/usr/sbin/policy-rc.d
 policy_mark="Written by Twill's tools/setup.sh while it installs packages; safe to delete."
 
@@ -92,7 +93,7 @@ lists_for_guest() {
 # Every file of node_modules follows from the lock file. No package's own install script runs but Bun's, which only
 # moves its executable to where node_modules/.bin/bun points.
 modules_fresh() {
-  [ "$(cat "$cache/modules" 2>/dev/null)" = "$(sha256sum <package-lock.json)" ] && "$bun" --version >/dev/null 2>&1
+  [ "$(cat "$modules_stamp" 2>/dev/null)" = "$(sha256sum <package-lock.json)" ] && "$bun" --version >/dev/null 2>&1
 }
 
 install_modules() {
@@ -101,7 +102,7 @@ install_modules() {
     fail "Cannot install node_modules: see $PWD/$cache/npm.log, and connect the machine if it has no network ($(complaint "$cache/npm.log"))."
   node node_modules/bun/install.js >>"$cache/npm.log" 2>&1 || fail "Cannot set up Bun: see $PWD/$cache/npm.log."
   "$bun" --version >/dev/null || fail "Cannot run $PWD/$bun: remove node_modules and try again."
-  sha256sum <package-lock.json >"$cache/modules"
+  sha256sum <package-lock.json >"$modules_stamp"
 }
 
 # The line of apt's or npm's log that tells the most.
