@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readTree } from "./tree.ts";
 
 // A layer imports from itself and from those above it in this list.
-const layers = [
+const layers: readonly string[] = [
   "base",
   "codec",
   "net",
@@ -20,7 +20,7 @@ const layers = [
   "api",
   "lab",
   "cli",
-] as const;
+];
 
 // Modules that are not ours, and the layers that may use them; undefined: all of them.
 const foreign: readonly { readonly module: RegExp; readonly layers: readonly string[] | undefined; why: string }[] = [
@@ -48,7 +48,7 @@ function faultsOf(path: string, text: string): string[] {
   const [, layer = "", ...rest] = path.split("/");
   const isTest = /\.(test|guest)\.ts$/.test(path);
   const faults: string[] = [];
-  if (!layers.some((known) => known === layer)) faults.push(`is in src/${layer}, which is no layer of the table`);
+  if (!layers.includes(layer)) faults.push(`is in src/${layer}, which is no layer of the table`);
   if (rest.at(-1) === "index.ts") faults.push("is a barrel: name a file after what lives in it");
   for (const [, target = ""] of importing.flatMap((form) => [...text.matchAll(form)])) {
     const fault = faultOfImport(layer, target, isTest);
@@ -63,10 +63,10 @@ function faultsOf(path: string, text: string): string[] {
 function faultOfImport(layer: string, target: string, isTest: boolean): string | undefined {
   if (target.startsWith("./") || builtFiles.includes(target)) return undefined;
   if (target.startsWith("../")) return "use #layer/file.ts for another folder";
-  const below = layers.slice(0, layers.findIndex((known) => known === layer) + 1);
+  const below = layers.slice(0, layers.indexOf(layer) + 1);
   const to = /^#([^/]+)\//.exec(target)?.[1];
   if (to === "test") return isTest ? undefined : "only tests use test/";
-  if (to !== undefined) return below.some((known) => known === to) ? undefined : `${layer} is not above ${to}`;
+  if (to !== undefined) return below.includes(to) ? undefined : `${layer} is not above ${to}`;
   if (isTest && !/^bun:ffi$/.test(target)) return undefined;
   const rule = foreign.find(({ module }) => module.test(target));
   if (rule === undefined) return "src/ has no foreign dependencies so far, see docs/dependencies.md";
