@@ -1,3 +1,4 @@
+// CNI_ARGS in every shape that a runtime sends it, and what is refused.
 import { describe, expect, test } from "bun:test";
 import { cniErrorOf } from "#test/thrown.ts";
 import { parseArgs } from "./args.ts";

@@ -1,3 +1,4 @@
+// Laws of the conversion between result versions: what a version can express survives it.
 import { describe, expect, test } from "bun:test";
 import { familyOfCidr, type IfAddr, joinIfAddr, networkOf } from "#net/cidr.ts";
 import { type Family, type Ip, ipFromBytes } from "#net/ip.ts";

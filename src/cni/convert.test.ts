@@ -1,3 +1,4 @@
+// Results in each of the seven versions, row by row, and what each version cannot express.
 import { describe, expect, test } from "bun:test";
 import { cidr, ifAddr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";

@@ -1,3 +1,4 @@
+// Decoding of configurations and results: what is read, and how a wrong value is named.
 import { describe, expect, test } from "bun:test";
 import { cniErrorOf } from "#test/thrown.ts";
 import {

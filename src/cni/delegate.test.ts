@@ -1,3 +1,4 @@
+// Handing a call on to another plugin, as an IPAM delegate is called.
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// The environment of a call: what is required for which command, and what is refused.
 import { describe, expect, test } from "bun:test";
 import { cniErrorOf } from "#test/thrown.ts";
 import { checkContainerId, checkIfname, checkNetworkName, readEnvironment } from "./environment.ts";

@@ -1,3 +1,4 @@
+// The error as it goes to standard output, with codes and shapes of the specification.
 import { expect, test } from "bun:test";
 import { CniError, ErrorCode, formatError } from "./error.ts";
 

@@ -1,3 +1,4 @@
+// Executing a plugin as a process: its answer, its failures and its end.
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, closeSync, copyFileSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// Whatever comes in, a plugin answers with JSON and an exit code.
 import { expect, test } from "bun:test";
 import { ifAddr } from "#net/cidr.ts";
 import { forEachSeedAsync, type Random } from "#test/random.ts";

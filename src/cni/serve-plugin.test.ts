@@ -1,3 +1,4 @@
+// Serving a plugin: one call in, result or error out.
 import { describe, expect, test } from "bun:test";
 import { ifAddr } from "#net/cidr.ts";
 import { CniError } from "./error.ts";

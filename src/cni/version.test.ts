@@ -1,3 +1,4 @@
+// Order and support of the specification's versions.
 import { expect, test } from "bun:test";
 import { atLeast, compareVersions, parseVersion, specVersions, versionsFrom } from "./version.ts";
 
