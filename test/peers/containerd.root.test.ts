@@ -42,7 +42,6 @@ describe("containerd", () => {
     const container = await containerd.runContainer(one);
     const ping = await containerd.execSync(container, ["ping", "-c", "1", "-W", "5", to[0] ?? ""]);
     expect(ping).toMatchObject({ exitCode: 0, stderr: "" });
-    // The pod's namespace is at the same path outside of the node.
     const { stdout } = Bun.spawnSync(["nsenter", `--net=${netns}`, "ip", "-br", "address", "show", "eth0"]);
     expect(stdout.toString()).toContain(`${to[0]}/24`);
     for (const pod of [one, two]) await containerd.removePod(pod);

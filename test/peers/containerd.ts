@@ -1,6 +1,6 @@
 // Debian's containerd as a node's container runtime, driven as a kubelet would: a real caller of CNI plugins.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Started } from "../sandbox.ts";
 import { needsTools } from "../tools.ts";
 import { Cri, type Dns, type PodConfig, type PortMapping } from "./cri.ts";
@@ -36,7 +36,7 @@ export type PodStatus = {
   readonly ready: boolean;
   /** The first is the pod's main address. */
   readonly ips: readonly string[];
-  /** The pod's network namespace, to be entered in the node and outside; undefined with `hostNetwork`. */
+  /** The pod's network namespace as seen outside of the node; undefined with `hostNetwork`. */
   readonly netns: string | undefined;
   /** What containerd made of the plugins' result; undefined with `hostNetwork`. */
   readonly cniResult: unknown;
@@ -160,7 +160,7 @@ export class Containerd {
     return {
       ready: status.state === "SANDBOX_READY",
       ips: ips.filter((ip) => ip !== ""),
-      netns: path === undefined ? undefined : join(this.#options.node.netnsFolder, basename(path)),
+      netns: path === undefined ? undefined : this.#options.node.outside(path.replace(/^\/var\/run\//, "/run/")),
       cniResult: details.cniResult ?? undefined,
     };
   }
@@ -227,10 +227,6 @@ type Details = {
 
 function configuration({ node, pluginDir, configDir }: ContainerdOptions, socket: string): string {
   const path = (name: string) => JSON.stringify(join(node.folder, name));
-  // containerd keeps the pods' network namespaces below its state: that is where the node's shared folder must appear.
-  const netnsFolder = join(node.folder, "state/io.containerd.grpc.v1.cri/netns");
-  mkdirSync(netnsFolder, { recursive: true });
-  node.sh(["mount", "--bind", node.netnsFolder, netnsFolder]);
   return `
 version = 2
 root = ${path("root")}
@@ -247,7 +243,6 @@ disabled_plugins = [${["aufs", "btrfs", "devmapper", "zfs"].map((name) => `"io.c
   sandbox_image = "${imageName}"
   # Lowering the score takes CAP_SYS_RESOURCE, which root may lack where tests run.
   restrict_oom_score_adj = true
-  netns_mounts_under_state_dir = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = ${JSON.stringify(pluginDir)}

@@ -15,15 +15,15 @@ describe("Node", () => {
     expect(readFileSync(join(one.outside("/var/lib/cni"), "file"), "utf8")).toBe("mine\n");
   });
 
-  test("shows the network namespaces of its shared folder outside, and no other mount", () => {
+  test("shows the network namespaces of its /run/netns outside, and no other mount", () => {
     using box = new Sandbox();
     using node = new Node(box);
-    const file = join(node.netnsFolder, "pod");
+    const file = "/run/netns/pod";
     const other = join(node.folder, "other");
     mkdirSync(other);
     const commands = `touch ${file}; mount --bind /proc/self/ns/net ${file}; mount -t tmpfs tmpfs ${other}`;
     node.sh(["unshare", "--net", "sh", "-c", commands]);
-    const links = Bun.spawnSync(["nsenter", `--net=${file}`, "ip", "-json", "link"]).stdout.toString();
+    const links = Bun.spawnSync(["nsenter", `--net=${node.outside(file)}`, "ip", "-json", "link"]).stdout.toString();
     expect(JSON.parse(links)).toMatchObject([{ ifname: "lo" }]);
     expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(` ${other} `);
   });

@@ -8,7 +8,11 @@ const script = new URL("node.sh", import.meta.url).pathname;
 const readyWaitMs = 5000;
 
 /** Where runtimes and plugins keep state whatever their configuration says. Each node has its own. */
-const privatePlaces = ["/var/lib/cni", "/run/containerd", "/run/runc", "/run/cni", "/run/containers", "/run/libpod"];
+const privatePlaces = [
+  ...["/dev/shm", "/run/cni", "/run/containerd", "/run/containers", "/run/libpod", "/run/runc"],
+  ...["/var/lib/cni", "/var/lib/containers"],
+];
+const netnsPlace = "/run/netns";
 
 /**
  * Owner of the namespaces. When it goes, by disposal or because the test was killed, every process in it is killed and
@@ -18,8 +22,8 @@ export class Node {
   readonly netns: Netns;
   /** For configuration, sockets and state; the same path in the node and outside. */
   readonly folder: string;
-  /** Network namespaces that are mounted in this folder are seen outside too, so that a test can enter them. */
-  readonly netnsFolder: string;
+  /** What the node has at /run/netns: the network namespaces that are mounted there are seen outside too. */
+  readonly #netnsFolder: string;
   readonly #box: Sandbox;
   readonly #init: Started;
 
@@ -29,16 +33,16 @@ export class Node {
     this.#box = box;
     this.netns = box.netns(label);
     this.folder = box.dir();
-    this.netnsFolder = join(this.folder, "netns");
-    mkdirSync(this.netnsFolder);
-    mount("--bind", this.netnsFolder, this.netnsFolder);
-    mount("--make-private", this.netnsFolder); // The host's own mount may be shared: leave that group, then found one.
-    mount("--make-shared", this.netnsFolder);
-    const places = privatePlaces.flatMap((place) => [join(this.folder, "private", place), place]);
-    for (const place of privatePlaces) mkdirSync(join(this.folder, "private", place), { recursive: true });
+    this.#netnsFolder = join(this.folder, "netns");
+    mkdirSync(this.#netnsFolder);
+    mount("--bind", this.#netnsFolder, this.#netnsFolder);
+    mount("--make-private", this.#netnsFolder); // The host's own mount may be shared: leave that group, then found one.
+    mount("--make-shared", this.#netnsFolder);
+    for (const place of privatePlaces) mkdirSync(this.outside(place), { recursive: true });
+    const places = [netnsPlace, ...privatePlaces].flatMap((place) => [this.outside(place), place]);
     this.#init = box.start(this.netns, [
       ...["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork"],
-      ...["--kill-child", "sh", script, this.netnsFolder, ...places],
+      ...["--kill-child", "sh", script, this.#netnsFolder, ...places],
     ]);
     this.#waitUntilReady();
   }
@@ -48,9 +52,10 @@ export class Node {
     return this.netns.name;
   }
 
-  /** Where something that the node has at one of its private places, such as /var/lib/cni/results, is outside. */
-  outside(place: string): string {
-    return join(this.folder, "private", place);
+  /** Where something that the node has at one of its private places is outside: /var/lib/cni/results, /run/netns/x. */
+  outside(path: string): string {
+    const inNetns = path === netnsPlace || path.startsWith(`${netnsPlace}/`);
+    return inNetns ? join(this.#netnsFolder, path.slice(netnsPlace.length)) : join(this.folder, "private", path);
   }
 
   run(command: readonly string[], options: RunOptions = {}): Ran {
