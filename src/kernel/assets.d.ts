@@ -1,0 +1,6 @@
+// Files that the executable carries, imported by path.
+
+declare module "*.so" {
+  const path: string;
+  export default path;
+}

@@ -1,0 +1,36 @@
+// Loads the native helper (native/twill_native.c), which is carried inside the executable.
+
+import { dlopen } from "bun:ffi";
+import { readFileSync, writeSync } from "node:fs";
+import library from "../../dist/native/twill_native.so" with { type: "file" };
+import { KernelError } from "./errno.ts";
+import { Fd } from "./fd.ts";
+
+const declarations = {
+  twill_socket_in: { args: ["int", "int", "int", "int", "int"], returns: "int" },
+  twill_open_in: { args: ["int", "int", "ptr", "int"], returns: "int" },
+  twill_call_in: { args: ["int", "int", "ptr", "u32"], returns: "ptr" },
+} as const;
+
+type Native = ReturnType<typeof dlopen<typeof declarations>>["symbols"];
+let loaded: Native | undefined;
+
+/**
+ * The helper's functions. Loaded at the first call, from a memory file: the engine would leave a copy in the temporary
+ * folder, and a read-only node has none.
+ */
+export function native(): Native {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Native {
+  const memfd = dlopen("libc.so.6", { memfd_create: { args: ["ptr", "u32"], returns: "int" } } as const);
+  const closeOnExec = 1;
+  const number = memfd.symbols.memfd_create(new TextEncoder().encode("twill_native\0"), closeOnExec);
+  if (number < 0) throw new KernelError("Cannot create a memory file for the native helper", 38);
+  using file = new Fd(number);
+  const bytes = readFileSync(library);
+  writeSync(file.number, bytes);
+  return dlopen(`/proc/self/fd/${file.number}`, declarations).symbols;
+}

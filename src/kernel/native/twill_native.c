@@ -1,0 +1,56 @@
+// Steps that must run inside another network namespace without any code of the JavaScript engine in between.
+//
+// setns() moves the calling thread only. A thread that the engine starts while its parent is away (JIT, garbage collector,
+// file pool) stays in the other namespace for good and keeps it alive. So "go there, one system call, come back" is one
+// native call. A thread that cannot come back would do everybody's later work in the wrong namespace: then the process ends.
+//
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+static void come_back(int home)
+{
+	if (setns(home, CLONE_NEWNET) == 0)
+		return;
+	perror("twill: cannot return to the node's own network namespace");
+	abort();
+}
+
+// All return a descriptor, or a negative errno.
+
+int twill_socket_in(int netns, int home, int domain, int type, int protocol)
+{
+	if (setns(netns, CLONE_NEWNET) != 0)
+		return -errno;
+	int fd = socket(domain, type, protocol);
+	int error = errno;
+	come_back(home);
+	return fd < 0 ? -error : fd;
+}
+
+// /proc/sys/net shows the opener's namespace, and the open file stays bound to it.
+int twill_open_in(int netns, int home, const char *path, int flags)
+{
+	if (setns(netns, CLONE_NEWNET) != 0)
+		return -errno;
+	int fd = open(path, flags | O_CLOEXEC);
+	int error = errno;
+	come_back(home);
+	return fd < 0 ? -error : fd;
+}
+
+// For libraries that open their own socket (nft_ctx_new). NULL when the namespace cannot be entered or the function fails.
+void *twill_call_in(int netns, int home, void *(*function)(uint32_t), uint32_t argument)
+{
+	if (setns(netns, CLONE_NEWNET) != 0)
+		return NULL;
+	void *result = function(argument);
+	come_back(home);
+	return result;
+}
