@@ -62,8 +62,7 @@ for (const server of rows) {
       expect(lease?.address).toStartWith("10.7.0.1");
       expect(Math.abs((lease?.expires ?? 0) - now - 120)).toBeLessThan(10);
       process.kill(started.pid, "SIGTERM"); // With -R it gives its lease back on the way out.
-      await until(() => dhcp.leases().length === 0);
-      expect(dhcp.log()).toContain("DHCPRELEASE");
+      await until(() => dhcp.leases().length === 0 && dhcp.log().includes("DHCPRELEASE"));
     });
 
     test("gives an IPv6 lease", async () => {
