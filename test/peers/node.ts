@@ -9,7 +9,7 @@ const readyWaitMs = 5000;
 
 /** Where runtimes and plugins keep state whatever their configuration says. Each node has its own. */
 const privatePlaces = [
-  ...["/dev/shm", "/run/cni", "/run/containerd", "/run/containers", "/run/libpod", "/run/runc"],
+  ...["/dev/shm", "/run/cni", "/run/containerd", "/run/containers", "/run/libpod", "/run/runc", "/run/twill"],
   ...["/var/lib/cni", "/var/lib/containers"],
 ];
 const netnsPlace = "/run/netns";
