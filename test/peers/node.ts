@@ -10,7 +10,7 @@ const readyWaitMs = 5000;
 /** Where runtimes and plugins keep state whatever their configuration says. Each node has its own. */
 const privatePlaces = [
   ...["/dev/shm", "/run/cni", "/run/containerd", "/run/containers", "/run/libpod", "/run/runc", "/run/twill"],
-  ...["/var/lib/cni", "/var/lib/containers"],
+  ...["/var/lib/cni", "/var/lib/containers", "/var/lib/twill"],
 ];
 const netnsPlace = "/run/netns";
 
