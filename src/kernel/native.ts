@@ -9,6 +9,7 @@ import { Fd } from "./fd.ts";
 const declarations = {
   twill_socket_in: { args: ["int", "int", "int", "int", "int"], returns: "int" },
   twill_open_in: { args: ["int", "int", "ptr", "int"], returns: "int" },
+  twill_send_aside: { args: ["int", "ptr", "u64"], returns: "int" },
   twill_call_in: { args: ["int", "int", "ptr", "u32"], returns: "ptr" },
 } as const;
 

@@ -11,8 +11,11 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void come_back(int home)
 {
@@ -53,4 +56,43 @@ void *twill_call_in(int netns, int home, void *(*function)(uint32_t), uint32_t a
 	void *result = function(argument);
 	come_back(home);
 	return result;
+}
+
+struct parcel {
+	int fd;
+	size_t length;
+	char bytes[];
+};
+
+static void *deliver(void *argument)
+{
+	struct parcel *parcel = argument;
+	while (send(parcel->fd, parcel->bytes, parcel->length, MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+	close(parcel->fd);
+	free(parcel);
+	return NULL;
+}
+
+// Sends bytes from a thread of its own, then closes the socket: for netlink requests that the kernel works on for long
+// (removing links waits for RCU), so that the engine's thread goes on meanwhile. Takes over the descriptor.
+int twill_send_aside(int fd, const char *bytes, uint64_t length)
+{
+	struct parcel *parcel = malloc(sizeof(*parcel) + length);
+	if (parcel == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	parcel->fd = fd;
+	parcel->length = length;
+	memcpy(parcel->bytes, bytes, length);
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, deliver, parcel);
+	if (error != 0) {
+		close(fd);
+		free(parcel);
+		return -error;
+	}
+	pthread_detach(thread);
+	return 0;
 }
