@@ -1,0 +1,148 @@
+// Transactions of nftables: all requests or none, and optionally only if nobody changed anything meanwhile.
+
+import { attr, attrs } from "#codec/attrs.ts";
+import { Writer } from "#codec/codec.ts";
+import { u32be } from "#codec/scalar.ts";
+import { struct } from "#codec/struct.ts";
+import { errnoName, KernelError } from "#kernel/errno.ts";
+import { NetlinkSocket } from "#kernel/netlink-socket.ts";
+import type { Netns } from "#kernel/netns.ts";
+import { ControlType, Flag, makeRequest, type Request, readAck, readMessages, writeMessage } from "./message.ts";
+import {
+  getElement,
+  type HeldElement,
+  type NftElement,
+  NftMessage,
+  nfgenmsg,
+  nftSubsystem,
+  readElement,
+} from "./nft-element.ts";
+
+/** NFNL_MSG_BATCH_ */
+const Batch = { begin: 16, end: 17 } as const;
+const batchMessage = struct({ ...nfgenmsg, attrs: attrs({ generation: attr(1, u32be) }) });
+const plain = { family: 0, version: 0, resource: 0, attrs: {} };
+
+/** ERESTART: the generation given is no longer the current one. */
+const staleGeneration = 85;
+/** How often a change that is decided by what it reads starts again because others changed nftables in between. */
+const maxRetries = 100;
+
+/** nftables by netlink, for requests that run for every container: none of them costs more when there are many. */
+export class NftTransactions implements Disposable {
+  readonly #socket: NetlinkSocket;
+  #sequence = 0;
+
+  constructor(netns?: Netns) {
+    this.#socket = new NetlinkSocket("netfilter", netns);
+  }
+
+  /** Runs the requests as one transaction. @throws KernelError of the first request that failed; nothing was changed then. */
+  apply(requests: readonly Request[]): void {
+    const error = this.#run(requests, undefined);
+    if (error !== undefined) throw error;
+  }
+
+  /**
+   * Runs what `decide` asks for, which may read; if anything in the namespace's nftables changed since before it read, it decides anew.
+   * @throws KernelError EAGAIN when others never stop changing.
+   */
+  applyUnchanged(decide: () => readonly Request[]): void {
+    for (let run = 0; run < maxRetries; run++) {
+      const generation = this.#generation();
+      const requests = decide();
+      const error = this.#run(requests, generation);
+      if (error === undefined) return;
+      if (error.errno !== staleGeneration) throw error;
+    }
+    throw new KernelError(`Cannot change nftables: others changed it ${maxRetries} times meanwhile`, 11);
+  }
+
+  /** Undefined when the element, its set or its table is missing. @throws KernelError */
+  find(element: NftElement): HeldElement | undefined {
+    const answer = this.#ask(getElement(element));
+    if (answer instanceof KernelError) {
+      if (answer.errnoName === "ENOENT") return undefined;
+      throw answer;
+    }
+    return answer;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+
+  #generation(): number {
+    const request = makeRequest(batchMessage, plain, {
+      type: NftMessage.getGeneration,
+      flags: 0,
+      text: "read nftables' generation",
+    });
+    const sequence = this.#send(request);
+    for (;;) {
+      for (const message of readMessages(this.#socket.receive())) {
+        if (message.sequence !== sequence) continue;
+        if (message.type === ControlType.error) throw new KernelError(`Cannot ${request.text}`, readAck(message).errno);
+        // NFTA_GEN_ID has the number of the batch's own attribute.
+        return batchMessage.decode(message.body).attrs.generation ?? 0;
+      }
+    }
+  }
+
+  #ask(request: Request): HeldElement | KernelError {
+    const sequence = this.#send(request);
+    for (;;) {
+      for (const message of readMessages(this.#socket.receive())) {
+        if (message.sequence !== sequence) continue;
+        if (message.type !== ControlType.error) return readElement(message.body);
+        const { errno, explanation } = readAck(message);
+        return new KernelError(`Cannot ${request.text}`, errno, explanation);
+      }
+    }
+  }
+
+  #send(request: Request): number {
+    const writer = new Writer();
+    const sequence = ++this.#sequence;
+    writeMessage(writer, request, sequence, 0);
+    this.#socket.send(writer.finish());
+    return sequence;
+  }
+
+  #run(requests: readonly Request[], generation: number | undefined): KernelError | undefined {
+    if (requests.length === 0) return undefined;
+    const begin = ++this.#sequence;
+    const last = begin + requests.length;
+    const writer = new Writer();
+    writeMessage(writer, envelope("begin", generation), begin, 0);
+    // Kernels before 6.10 do not acknowledge the end: the last request is asked to.
+    requests.forEach((request, i) => {
+      writeMessage(writer, request, begin + 1 + i, begin + 1 + i === last ? Flag.ack : 0);
+    });
+    this.#sequence = last + 1;
+    writeMessage(writer, envelope("end", undefined), last + 1, 0);
+    this.#socket.send(writer.finish());
+    return this.#outcome(requests, begin, last);
+  }
+
+  #outcome(requests: readonly Request[], begin: number, last: number): KernelError | undefined {
+    let failure: KernelError | undefined;
+    for (;;) {
+      for (const message of readMessages(this.#socket.receive())) {
+        if (message.type !== ControlType.error || message.sequence < begin) continue;
+        const { errno, explanation } = readAck(message);
+        const request = requests[message.sequence - begin - 1];
+        if (errno !== 0 && !(request?.allow?.includes(errnoName(errno)) ?? false)) {
+          failure ??= new KernelError(`Cannot ${request?.text ?? "change nftables"}`, errno, explanation);
+        }
+        // An error on the first message of all speaks for the whole transaction, and nothing follows it.
+        if (message.sequence === begin || message.sequence === last) return failure;
+      }
+    }
+  }
+}
+
+function envelope(which: keyof typeof Batch, generation: number | undefined): Request {
+  const value = { family: 0, version: 0, resource: nftSubsystem, attrs: { generation } };
+  return makeRequest(batchMessage, value, { type: Batch[which], flags: 0, text: `${which} a transaction` });
+}
