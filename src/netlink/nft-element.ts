@@ -30,7 +30,9 @@ export type NftElement = {
 export const nftSubsystem = 10;
 /** NFT_MSG_, each with the subsystem in its upper byte. */
 export const NftMessage = {
+  getChain: 0xa04,
   removeChain: 0xa05,
+  getRule: 0xa07,
   newElement: 0xa0c,
   getElement: 0xa0d,
   removeElement: 0xa0e,
@@ -55,7 +57,10 @@ const elementMessage = struct({
     elements: nest(3, attrs({ one: nest(1, elementAttrs) })),
   }),
 });
-const chainMessage = struct({ ...nfgenmsg, attrs: attrs({ table: attr(1, cstring), chain: attr(3, cstring) }) });
+export const chainMessage = struct({
+  ...nfgenmsg,
+  attrs: attrs({ table: attr(1, cstring), chain: attr(3, cstring), use: attr(6, u32be) }),
+});
 
 /** Fails with EEXIST when the key is taken, with ENOENT when the table, the set or the verdict's chain is missing. */
 export function createElement(element: NftElement): Request {
@@ -75,12 +80,35 @@ export function getElement({ value, verdict, comment, ...element }: NftElement):
   return request(element, "get", elementMessage, toMessage(element), { type: NftMessage.getElement, flags: 0 });
 }
 
+/** A chain of a table of family inet. */
+export type NftChain = { readonly table: string; readonly chain: string };
+
 /** Removes a chain with its rules. Fails with EBUSY while a rule or an element leads to it. */
-export function removeChain(table: string, chain: string): Request {
+export function removeChain(chain: NftChain): Request {
+  return chainRequest(chain, NftMessage.removeChain, "remove");
+}
+
+export function getChain(chain: NftChain): Request {
+  return chainRequest(chain, NftMessage.getChain, "get");
+}
+
+function chainRequest({ table, chain }: NftChain, type: number, verb: string): Request {
+  const message = { family: families.inet, version: 0, resource: 0, attrs: { table, chain } };
+  return makeRequest(chainMessage, message, {
+    type,
+    flags: 0,
+    text: `${verb} nftables chain ${chain} of inet ${table}`,
+  });
+}
+
+const ruleMessage = struct({ ...nfgenmsg, attrs: attrs({ table: attr(1, cstring), chain: attr(2, cstring) }) });
+
+/** A dump of the rules of one chain. */
+export function listRules(table: string, chain: string): Request {
   return makeRequest(
-    chainMessage,
+    ruleMessage,
     { family: families.inet, version: 0, resource: 0, attrs: { table, chain } },
-    { type: NftMessage.removeChain, flags: 0, text: `remove nftables chain ${chain} of inet ${table}` },
+    { type: NftMessage.getRule, flags: Flag.dump, text: `list the rules of nftables chain ${chain} of inet ${table}` },
   );
 }
 

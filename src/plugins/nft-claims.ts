@@ -1,0 +1,120 @@
+// Elements of nftables maps that belong to attachments: claimed, released and checked at a cost that does not grow with their number.
+//
+// The comment of an element names its owner. A key that changes hands (a port taken over, an address given out again) belongs to the
+// last one to claim it; the former owner's release leaves it alone. What is decided by reading is sent under the condition that nobody
+// changed nftables since, so several processes may do this at once.
+
+import { createHash } from "node:crypto";
+import { isErrno, KernelError } from "#kernel/errno.ts";
+import {
+  createElement,
+  formatElement,
+  holdsSame,
+  type NftChain,
+  type NftElement,
+  type NftVerdict,
+  removeChain,
+  removeElement,
+} from "#netlink/nft-element.ts";
+import { NftTransactions } from "#netlink/nft-transaction.ts";
+import type { Host } from "./host.ts";
+import { formatOwner, type Owner } from "./ledger.ts";
+
+/** An element before it has an owner. */
+export type Claim = Omit<NftElement, "comment">;
+
+/** NFTNL_UDATA_COMMENT_MAXLEN without the terminating zero. */
+const maxCommentBytes = 127;
+/** Others may remove an unused chain between its making and its use; hardly ever twice. */
+const maxSetUps = 5;
+
+/** `shop/abc123:eth0:portmap`; where that is too long, a digest of it and its end. */
+export function ownerComment(owner: Owner): string {
+  const text = formatOwner(owner);
+  if (Buffer.byteLength(text) <= maxCommentBytes) return text;
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 24);
+  return `${digest}…${text.slice(-96)}`;
+}
+
+/**
+ * Makes the elements `owner`'s, whoever held their keys before. `setUp` is the text of the table with all that the elements refer to; it
+ * runs only when something is missing and must be fit to run at any time.
+ * @throws KernelError; nothing was claimed then.
+ */
+export function claimElements(host: Host, owner: Owner, claims: readonly Claim[], setUp: () => string): void {
+  const comment = ownerComment(owner);
+  const creations = claims.map((claim) => createElement({ ...claim, comment }));
+  using transactions = new NftTransactions(host.netns);
+  for (let run = 0; run < maxSetUps; run++) {
+    try {
+      if (run === 0) transactions.apply(creations);
+      else transactions.applyUnchanged(() => [...presentOf(transactions, claims).map(removeElement), ...creations]);
+      return;
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) host.nft().runText(setUp());
+      else if (!isErrno(error, "EEXIST") || run > 0) throw error;
+    }
+  }
+  throw new KernelError(`Cannot add ${claims.map(formatElement).join(", ")}: others keep removing the table`, 11);
+}
+
+/** A chain that elements lead to, and how many rules it has. */
+export type ClaimChain = NftChain & { readonly rules: number };
+
+/** Removes those of the elements that are still `owner`'s, and those of `chains` that nobody else uses. @throws KernelError */
+export function releaseElements(
+  host: Host,
+  owner: Owner,
+  claims: readonly Claim[],
+  chains: readonly ClaimChain[] = [],
+): void {
+  if (claims.length === 0) return;
+  const comment = ownerComment(owner);
+  using transactions = new NftTransactions(host.netns);
+  transactions.applyUnchanged(() => {
+    const own = claims.filter((claim) => transactions.find(claim)?.comment === comment);
+    const unused = chains.filter((chain) => {
+      const uses = chain.rules + own.filter(({ verdict }) => isGoto(verdict, chain)).length;
+      return transactions.usesOf(chain) === uses;
+    });
+    return [...own.map(removeElement), ...unused.map(removeChain)];
+  });
+}
+
+/** What is not as `claimElements` left it, one sentence each; `chains` as the set-up made them. Changes nothing. */
+export function checkElements(
+  host: Host,
+  owner: Owner,
+  claims: readonly Claim[],
+  chains: readonly ClaimChain[],
+): readonly string[] {
+  const comment = ownerComment(owner);
+  const problems: string[] = [];
+  using transactions = new NftTransactions(host.netns);
+  for (const claim of claims) {
+    const held = transactions.find(claim);
+    if (held === undefined) problems.push(`element ${formatElement(claim)} is missing`);
+    else if (held.comment !== comment) {
+      problems.push(`element ${formatElement(claim)} belongs to ${held.comment || "somebody else"} by now`);
+    } else if (!holdsSame(held, claim)) problems.push(`element ${formatElement(claim)} has another value`);
+  }
+  for (const { table, chain, rules } of chains) {
+    const found = transactions.countRules(table, chain);
+    if (found !== rules)
+      problems.push(`chain ${chain} of nftables table inet ${table} has ${found} rules, not ${rules}`);
+  }
+  return problems;
+}
+
+/** Part of a chain's name: nft's own language takes letters, digits, "/", "_" and ".", no colon. */
+export function chainSuffix(block: string): string {
+  return block.replaceAll(":", "_");
+}
+
+function presentOf(transactions: NftTransactions, claims: readonly Claim[]): readonly Claim[] {
+  return claims.filter((claim) => transactions.find(claim) !== undefined);
+}
+
+function isGoto(verdict: NftVerdict | undefined, { chain }: NftChain): boolean {
+  return typeof verdict === "object" && verdict.goto === chain;
+}
