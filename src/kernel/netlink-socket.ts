@@ -21,6 +21,7 @@ const netlinkCapAck = 10;
 const netlinkExtAck = 11;
 const netlinkGetStrictChk = 12;
 const msgTrunc = 0x20;
+const fionbio = 0x5421n;
 
 /** A kernel that does not answer within this time has lost the request. */
 const answerTimeoutS = 30;
@@ -65,11 +66,24 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Subscribes to a multicast group, with room for `bufferBytes` of unread events. @throws KernelError */
-  join(group: number, bufferBytes: number): void {
+  /**
+   * Subscribes to multicast groups, with room for `bufferBytes` of unread events. The socket is for an event loop from
+   * now on: it does not wait.
+   * @throws KernelError
+   */
+  join(groups: readonly number[], bufferBytes: number): void {
     libc.setsockopt(this.fd, solSocket, soRcvbufforce, Int32Array.of(bufferBytes), 4);
-    if (libc.setsockopt(this.fd, solNetlink, netlinkAddMembership, Int32Array.of(group), 4) < 0) {
-      throw new KernelError(`Cannot join netlink group ${group}`, errno());
+    if (libc.ioctl(this.fd, fionbio, one) < 0) {
+      throw new KernelError("Cannot make a netlink socket non-blocking", errno());
+    }
+    // A socket without an address of its own has the kernel's, 0, and is skipped when the kernel is the sender.
+    if (libc.bind(this.fd, Uint32Array.of(afNetlink, 0, 0), 12) < 0) {
+      throw new KernelError("Cannot bind a netlink socket", errno());
+    }
+    for (const group of groups) {
+      if (libc.setsockopt(this.fd, solNetlink, netlinkAddMembership, Int32Array.of(group), 4) < 0) {
+        throw new KernelError(`Cannot join netlink group ${group}`, errno());
+      }
     }
   }
 
