@@ -7,7 +7,7 @@ import type { CniRoute, IpConfig, Result } from "#cni/result.ts";
 import { isErrno } from "#kernel/errno.ts";
 import type { Fd } from "#kernel/fd.ts";
 import { Netns, NetnsError, openIn } from "#kernel/netns.ts";
-import { familyOfCidr } from "#net/cidr.ts";
+import { familyOfCidr, type IfAddr } from "#net/cidr.ts";
 import { familyOf } from "#net/ip.ts";
 import { addAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -61,18 +61,18 @@ export function writeSysctlIfThere(netns: Netns | undefined, path: string, value
 }
 
 /**
- * Requests that give interface `index` the result's addresses and routes and bring it up. Addresses work at once: they
- * are made without duplicate address detection, since the pool that gave them out knows its own.
+ * Requests that give interface `index` the result's addresses and routes and bring it up. Unless `dad` asks for duplicate
+ * address detection, addresses work at once: the pool that gave them out knows its own.
  */
 export function configureRequests(
   index: number,
   name: string,
   result: Pick<Result, "ips" | "routes">,
+  options: { readonly dad?: boolean } = {},
 ): readonly Request[] {
+  const noDad = (address: IfAddr) => options.dad !== true && familyOfCidr(address) === "ipv6";
   return [
-    ...result.ips.map(({ address }) =>
-      addAddress(index, address, { dev: name, noDad: familyOfCidr(address) === "ipv6" }),
-    ),
+    ...result.ips.map(({ address }) => addAddress(index, address, { dev: name, noDad: noDad(address) })),
     setLink(index, { up: true }, name),
     // The kernel answers EEXIST for the same route twice, which two pools may hand out.
     ...result.routes.map((route) => appendRoute(toRoute(route, result.ips, index), ["EEXIST"])),

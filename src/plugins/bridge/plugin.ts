@@ -1,0 +1,209 @@
+// bridge: joins a container to a bridge by a veth pair, as its layer 2 segment or with the bridge as its gateway.
+
+import { Rollback } from "#base/rollback.ts";
+import type { Call, Plugin } from "#cni/plugin.ts";
+import type { Result } from "#cni/result.ts";
+import { specVersions } from "#cni/version.ts";
+import type { Netns } from "#kernel/netns.ts";
+import { addressOf, defaultCidr, familyOfCidr, isDefault, networkOf } from "#net/cidr.ts";
+import { offsetIp } from "#net/ip.ts";
+import type { Mac } from "#net/mac.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { findLink, type Link, setBridgePort } from "#netlink/link.ts";
+import { checkAttachment } from "../attachment-check.ts";
+import {
+  configureRequests,
+  openNetns,
+  openNetnsIfThere,
+  prepareIpv6,
+  requireFreeName,
+  writeSysctlIfThere,
+} from "../container.ts";
+import { waitForAddresses } from "../duplicate-address.ts";
+import type { Host } from "../host.ts";
+import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "../ipam.ts";
+import { type Owner, ownerOf } from "../ledger.ts";
+import { addMasquerade, removeMasquerade } from "../masquerade.ts";
+import { makePair, removePair, type VethPair } from "../veth.ts";
+import { readVethRecord, type VethRecord } from "../veth-record.ts";
+import { checkBridgePort } from "./check.ts";
+import { type BridgeConf, readBridgeConf } from "./conf.ts";
+import { ensureBridge, ensureGateway } from "./device.ts";
+import { guardMac, unguardMac } from "./spoof-check.ts";
+import { configureVlans, ensureVlanGateway } from "./vlan.ts";
+
+export const bridge: Plugin<Host> = {
+  name: "bridge",
+  about: "joins a container to a bridge on the node",
+  versions: specVersions,
+  add,
+  del,
+  check,
+  gc,
+  status,
+};
+
+async function add(call: Call, host: Host): Promise<Result> {
+  const conf = readBridgeConf(call);
+  using netns = openNetns(call);
+  using container = host.routeIn(netns);
+  requireFreeName(container, call);
+  await using undo = new Rollback();
+  const device = ensureBridge(conf, host);
+  const ipam = ipamType(call);
+  let addresses: Result = { interfaces: [], ips: [], routes: [], dns: {} };
+  if (ipam !== undefined) {
+    addresses = await addIpam(call, ipam, host);
+    undo.defer("release the addresses", () => delIpam(call, ipam, host));
+  }
+  const layer3 = conf.isGateway ? withGateways(addresses, conf) : addresses;
+  const owner = ownerOf(call, bridge.name);
+  undo.defer("remove the attachment", () => removeAttachment(host, owner, { connection: container, netns }));
+  const pair = makePair(
+    {
+      ifname: call.ifname,
+      netns,
+      container,
+      mtu: conf.mtu,
+      mac: conf.mac,
+      master: device.index,
+      also: (made) => portRequests(conf, made),
+    },
+    host,
+    ({ hostName, containerMac }) => host.ledger.write(owner, recordOf(conf, hostName, containerMac, layer3)),
+  );
+  writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_ra`, "0");
+  configureVlans(host.route(), device, pair, conf);
+  if (!conf.disableContainerInterface) await configureContainer(call, conf, layer3, pair, container, netns, host);
+  const vlanGateway = conf.isGateway && conf.vlan !== 0 ? ensureVlanGateway(device, conf, host) : undefined;
+  if (conf.isGateway) ensureGateway(vlanGateway ?? device, layer3.ips, conf, host);
+  if (conf.macspoofchk) guardMac(host, pair.hostName, pair.containerMac);
+  if (conf.ipMasq)
+    addMasquerade(
+      host,
+      owner,
+      layer3.ips.map(({ address }) => address),
+    );
+  const port = await waitUntilUp(pair, conf, host);
+  undo.keep();
+  return {
+    interfaces: [
+      { name: conf.bridge, mac: device.mac ?? "" },
+      { name: pair.hostName, mac: port?.mac ?? pair.hostMac },
+      { name: call.ifname, mac: pair.containerMac, sandbox: call.netns },
+      ...(vlanGateway === undefined ? [] : [{ name: vlanGateway.name, mac: vlanGateway.mac ?? "" }]),
+    ],
+    ips: layer3.ips.map((ip) => ({ ...ip, interface: 2 })),
+    routes: layer3.routes,
+    dns: conf.dns ?? addresses.dns,
+  };
+}
+
+async function del(call: Call, host: Host): Promise<void> {
+  using netns = openNetnsIfThere(call);
+  using container = netns === undefined ? undefined : host.routeIn(netns);
+  const ipam = ipamType(call);
+  const inside = netns === undefined || container === undefined ? undefined : { connection: container, netns };
+  try {
+    // First the addresses: a DHCP server is told while the interface still exists.
+    if (ipam !== undefined) await delIpam(call, ipam, host);
+  } finally {
+    removeAttachment(host, ownerOf(call, bridge.name), inside);
+  }
+}
+
+async function check(call: Call, host: Host): Promise<void> {
+  const conf = readBridgeConf(call);
+  using netns = openNetns(call);
+  using container = host.routeIn(netns);
+  const ipam = ipamType(call);
+  if (ipam !== undefined) await checkIpam(call, ipam, host);
+  const { inside, addresses } = checkAttachment(call, container, "veth", !conf.disableContainerInterface);
+  checkBridgePort({ call, conf, host, inside, addresses, owner: ownerOf(call, bridge.name) });
+}
+
+async function gc(call: Call, host: Host): Promise<void> {
+  const ipam = ipamType(call);
+  if (call.validAttachments !== undefined) {
+    for (const owner of host.ledger.stale(call.network, bridge.name, call.validAttachments))
+      removeAttachment(host, owner);
+  }
+  if (ipam !== undefined) await gcIpam(call, ipam, host);
+}
+
+async function status(call: Call, host: Host): Promise<void> {
+  readBridgeConf(call);
+  const ipam = ipamType(call);
+  if (ipam !== undefined) await statusIpam(call, ipam, host);
+}
+
+/** Everything but the addresses' reservation; what is gone already is no error. */
+function removeAttachment(
+  host: Host,
+  owner: Owner,
+  container?: { readonly connection: Connection; readonly netns: Netns },
+): void {
+  const record: VethRecord | undefined = readVethRecord(host, owner);
+  removePair(host, container, owner.ifname, record?.hostName);
+  if (record?.guardedMac !== undefined) unguardMac(host, record.hostName, record.guardedMac);
+  if (record?.masquerade === true) removeMasquerade(host, owner, record.addresses);
+  host.ledger.remove(owner);
+}
+
+function recordOf(conf: BridgeConf, hostName: string, containerMac: Mac, { ips }: Result): VethRecord {
+  const addresses = ips.map(({ address }) => address);
+  const guard = conf.macspoofchk ? { guardedMac: containerMac } : {};
+  return { hostName, addresses, masquerade: conf.ipMasq, ...guard };
+}
+
+function portRequests(conf: BridgeConf, pair: VethPair) {
+  if (!conf.hairpinMode && !conf.portIsolation) return [];
+  const port = { ...(conf.hairpinMode ? { hairpin: 1 } : {}), ...(conf.portIsolation ? { isolated: 1 } : {}) };
+  return [setBridgePort(pair.hostIndex, port, pair.hostName)];
+}
+
+/** The gateway of a subnet is its first address unless the pool says otherwise; a default gateway brings a default route. */
+function withGateways(result: Result, conf: BridgeConf): Result {
+  const ips = result.ips.map((ip) => ({ ...ip, gateway: ip.gateway ?? offsetIp(addressOf(networkOf(ip.address)), 1) }));
+  if (!conf.isDefaultGateway) return { ...result, ips };
+  const routes = [...result.routes];
+  for (const family of ["ipv4", "ipv6"] as const) {
+    const gateway = ips.find(({ address }) => familyOfCidr(address) === family)?.gateway;
+    const present = routes.some((route) => isDefault(route.dst) && familyOfCidr(route.dst) === family);
+    if (gateway !== undefined && !present) routes.push({ dst: defaultCidr(family), gw: gateway });
+  }
+  return { ...result, ips, routes };
+}
+
+async function configureContainer(
+  call: Call,
+  conf: BridgeConf,
+  result: Result,
+  pair: VethPair,
+  container: Connection,
+  netns: Netns,
+  host: Host,
+): Promise<void> {
+  prepareIpv6(netns, call.ifname, result.ips);
+  // Neighbours of a former owner of the address learn the new hardware address at once.
+  writeSysctlIfThere(netns, `net/ipv4/conf/${call.ifname}/arp_notify`, "1");
+  if (conf.enabledad) {
+    writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/enhanced_dad`, "1");
+    writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/accept_dad`, "1");
+  }
+  container.apply(configureRequests(pair.containerIndex, call.ifname, result, { dad: conf.enabledad }));
+  if (conf.enabledad) await waitForAddresses(container, pair.containerIndex, call.ifname, host);
+}
+
+const portPollMs = [0, 1, 2, 5, 10, 50, 200, 500, 1000] as const;
+
+/** A port takes part once the kernel has noticed that both ends are up, which is a moment after it was told. */
+async function waitUntilUp(pair: VethPair, conf: BridgeConf, host: Host): Promise<Link | undefined> {
+  const operstateUp = 6;
+  for (const ms of portPollMs) {
+    const link = findLink(host.route(), pair.hostIndex);
+    if (link === undefined || link.operstate === operstateUp || conf.disableContainerInterface) return link;
+    if (ms > 0) await host.sleep(ms);
+  }
+  throw new Error(`bridge: port ${pair.hostName} of ${conf.bridge} did not come up within 1.8 seconds`);
+}
