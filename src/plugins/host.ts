@@ -4,6 +4,7 @@ import type { DelegateOptions } from "#cni/delegate.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { Nftables } from "#kernel/nftables.ts";
 import { Connection } from "#netlink/connection.ts";
+import { PoolCache } from "./host-local/store.ts";
 import { Ledger } from "./ledger.ts";
 import { type LinkRemover, removeAtOnce } from "./link-remover.ts";
 
@@ -15,6 +16,8 @@ export type Host = {
   /** Folder for what a reboot may forget. */
   readonly runDir: string;
   readonly ledger: Ledger;
+  /** What host-local remembers of its folders. */
+  readonly pools: PoolCache;
   /** How to call other plugins. */
   readonly delegates: DelegateOptions;
   /** rtnetlink in the node's namespace. */
@@ -47,6 +50,7 @@ export class OpenHost implements Host, Disposable {
   readonly netns: Netns | undefined;
   readonly runDir: string;
   readonly ledger: Ledger;
+  readonly pools = new PoolCache();
   readonly delegates: DelegateOptions;
   readonly remover: LinkRemover;
   readonly random: (bytes: Uint8Array) => Uint8Array;
