@@ -1,7 +1,7 @@
 // VLANs of bridge ports in a kernel that filters them, as bridge-vlan(8) sees them.
 import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
-import { type Netns as BoxNetns, Sandbox } from "../../test/sandbox.ts";
+import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { addPortVlan, listPortVlans, removePortVlan } from "./bridge-vlan.ts";
 import { Connection } from "./connection.ts";
 

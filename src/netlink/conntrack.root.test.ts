@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
 import { ip } from "#net/ip.ts";
-import { type Netns as BoxNetns, Sandbox } from "../../test/sandbox.ts";
+import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { Connection } from "./connection.ts";
 import { type ConntrackMatch, forgetConnections, listConnections, removeTracked } from "./conntrack.ts";
 

@@ -1,7 +1,7 @@
 // Classes of htb in a real kernel, as tc(8) sees them.
 import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
-import { Sandbox } from "../../test/sandbox.ts";
+import { Sandbox } from "#test/sandbox.ts";
 import { Connection } from "./connection.ts";
 import { addHtbClass, type HtbClass, listHtbClasses, removeHtbClass, replaceHtbClass } from "./htb-class.ts";
 import { addQdisc, rootQdisc } from "./qdisc.ts";

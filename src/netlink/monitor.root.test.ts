@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readlinkSync } from "node:fs";
 import { Netns } from "#kernel/netns.ts";
-import { Sandbox } from "../../test/sandbox.ts";
+import { Sandbox } from "#test/sandbox.ts";
 import { Monitor, type NetworkEvent } from "./monitor.ts";
 
 const topics = ["link", "address", "route", "neighbour"] as const;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
-import { type Netns as BoxNetns, Sandbox } from "../../test/sandbox.ts";
+import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { Connection } from "./connection.ts";
 import { addFdbEntry, anyMac, appendFdbEntry, type FdbEntry, listFdb, removeFdbEntry, replaceFdbEntry } from "./fdb.ts";
 import { addNeighbour, listNeighbours, removeNeighbour, replaceNeighbour } from "./neighbour.ts";

@@ -1,7 +1,7 @@
 // Qdiscs and filters in a real kernel, as tc(8) sees them.
 import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
-import { type Netns as BoxNetns, Sandbox } from "../../test/sandbox.ts";
+import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { Connection } from "./connection.ts";
 import { addRedirect, listFilters, removeFilters } from "./filter.ts";
 import {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { isErrno } from "#kernel/errno.ts";
 import { Netns } from "#kernel/netns.ts";
 import { cidr } from "#net/cidr.ts";
-import { Sandbox } from "../../test/sandbox.ts";
+import { Sandbox } from "#test/sandbox.ts";
 import { Connection } from "./connection.ts";
 import { addRule, listRules, type Rule, removeRule } from "./rule.ts";
 
