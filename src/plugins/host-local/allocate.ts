@@ -40,8 +40,17 @@ export function allocate(pool: Pool, wanted: Wanted): readonly IpConfig[] {
     }
     return given;
   } catch (error) {
-    for (const address of reserved) pool.release(address);
+    undo(pool, reserved);
     throw error;
+  }
+}
+
+/** What cannot be released now goes with the DEL that follows a failed ADD: the first error is the one to tell. */
+function undo(pool: Pool, reserved: readonly Ip[]): void {
+  for (const address of reserved) {
+    try {
+      pool.release(address);
+    } catch {}
   }
 }
 

@@ -8,7 +8,6 @@
 // leave is an empty address file; under the lock nobody is about to fill it, so it is taken away.
 
 import {
-  closeSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,6 +21,7 @@ import {
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Attachment } from "#cni/plugin.ts";
 import { errnoName, errnoOf, isErrno, KernelError } from "#kernel/errno.ts";
+import { Fd } from "#kernel/fd.ts";
 import { lockFile } from "#kernel/file.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Host } from "../host.ts";
@@ -76,7 +76,7 @@ export async function openPool(folder: string, host: Opened, { make } = { make: 
     if (cause instanceof KernelError && cause.errnoName === "EAGAIN") {
       throw new CniError(ErrorCode.tryAgainLater, `host-local: ${cause.message}`, { cause });
     }
-    throw cause instanceof CniError ? cause : ioFailure("use", folder, cause);
+    throw cause instanceof CniError ? cause : ioFailure(`use ${folder}`, cause);
   }
 }
 
@@ -135,24 +135,24 @@ export class Pool implements Disposable {
   /** False when the address is taken, and then the index is made anew. @throws CniError 5 with nothing left behind. */
   reserve(address: Ip, owner: string, set: number): boolean {
     const path = `${this.folder}/${address}`;
+    let fd: number;
     try {
       // The file must not exist: whoever makes it owns the address.
-      const fd = openSync(path, "wx", 0o600);
-      this.#changed = true;
-      try {
-        writeSync(fd, owner);
-      } finally {
-        closeSync(fd);
-      }
+      fd = openSync(path, "wx", 0o600);
+    } catch (cause) {
+      if (!isErrno(cause, "EEXIST")) throw ioFailure(`reserve ${address} in ${this.folder}`, cause);
+      this.#taken = this.#scan();
+      return false;
+    }
+    this.#changed = true;
+    try {
+      using file = new Fd(fd);
+      writeSync(file.number, owner);
       writeFileSync(`${this.folder}/last_reserved_ip.${set}`, address, { mode: 0o600 });
     } catch (cause) {
-      if (isErrno(cause, "EEXIST")) {
-        this.#taken = this.#scan();
-        return false;
-      }
       this.#doubtful = true;
       rmSync(path, { force: true });
-      throw ioFailure(`reserve ${address}`, this.folder, cause);
+      throw ioFailure(`reserve ${address} in ${this.folder}`, cause);
     }
     this.#taken.add(address, owner);
     return true;
@@ -164,7 +164,7 @@ export class Pool implements Disposable {
     try {
       rmSync(`${this.folder}/${address}`, { force: true });
     } catch (cause) {
-      throw ioFailure(`release ${address}`, this.folder, cause);
+      throw ioFailure(`release ${address} in ${this.folder}`, cause);
     }
     this.#taken.remove(address);
   }
@@ -240,8 +240,8 @@ const advice: { readonly [errno: string]: string } = {
   EEXIST: "a part of the path is a file: set ipam.dataDir to a folder",
 };
 
-function ioFailure(action: string, folder: string, cause: unknown): CniError {
+function ioFailure(action: string, cause: unknown): CniError {
   const name = errnoName(errnoOf(cause));
   const way = advice[name] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new CniError(ErrorCode.ioFailure, `host-local: Cannot ${action} in ${folder}: ${name} (${way})`, { cause });
+  return new CniError(ErrorCode.ioFailure, `host-local: Cannot ${action}: ${name} (${way})`, { cause });
 }
