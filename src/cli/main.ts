@@ -23,6 +23,10 @@ async function main(): Promise<number> {
   );
   const name = basename(process.argv0);
   const [command = "", ...rest] = process.argv.slice(2);
+  if (name === "dhcp" && command === "daemon") {
+    const log = (line: string) => console.error(line);
+    return await (await import("./dhcp-daemon.ts")).runDhcpDaemon(rest, { log });
+  }
   if (isStandardPlugin(name)) {
     return await (await import("./standalone.ts")).runStandalone(name, env as ReadonlyMap<string, string>);
   }
@@ -57,7 +61,11 @@ function print(stream: NodeJS.WriteStream): (text: string) => void {
   };
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  console.error(`twill: ${error instanceof Error ? error.message : String(error)}`);
-  return 1;
-});
+// No top-level await: bytecode is made of CommonJS.
+main().then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => {
+    console.error(`twill: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);

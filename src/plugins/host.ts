@@ -4,6 +4,7 @@ import type { DelegateOptions } from "#cni/delegate.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { Nftables } from "#kernel/nftables.ts";
 import { Connection } from "#netlink/connection.ts";
+import type { LeaseKeeper } from "./dhcp/lease-keeper.ts";
 import { PoolCache } from "./host-local/store.ts";
 import { Ledger } from "./ledger.ts";
 import { type LinkRemover, removeAtOnce } from "./link-remover.ts";
@@ -28,6 +29,8 @@ export type Host = {
   readonly nft: () => Nftables;
   /** Takes links out of the way; they may vanish a moment later. */
   readonly remover: LinkRemover;
+  /** Keeps DHCP leases; undefined in a process that ends with its call. */
+  readonly leases?: LeaseKeeper | undefined;
   /** Fills `bytes` with randomness. */
   readonly random: (bytes: Uint8Array) => Uint8Array;
   /** Milliseconds since the epoch. */
@@ -40,6 +43,7 @@ export type HostOptions = {
   readonly runDir?: string;
   readonly delegates?: DelegateOptions;
   readonly remover?: LinkRemover;
+  readonly leases?: LeaseKeeper;
   readonly random: (bytes: Uint8Array) => Uint8Array;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -53,6 +57,7 @@ export class OpenHost implements Host, Disposable {
   readonly pools = new PoolCache();
   readonly delegates: DelegateOptions;
   readonly remover: LinkRemover;
+  readonly leases: LeaseKeeper | undefined;
   readonly random: (bytes: Uint8Array) => Uint8Array;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -67,6 +72,7 @@ export class OpenHost implements Host, Disposable {
     this.ledger = new Ledger(`${this.runDir}/cni`);
     this.delegates = options.delegates ?? {};
     this.remover = options.remover ?? removeAtOnce;
+    this.leases = options.leases;
     this.random = options.random;
     this.now = options.now;
     this.sleep = options.sleep;
