@@ -43,3 +43,48 @@ export function forward(box: Sandbox, ns: Netns): void {
   const on = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
   box.sh(ns, ["sh", "-c", on]);
 }
+
+/** A node with pods on bridges, and a machine outside that knows only the node. */
+export type World = { readonly node: Netns; readonly outside: Netns };
+
+/** The node is 192.0.2.1 and fd02::1 to `outside`, 192.0.2.2 and fd02::2. */
+export function makeWorld(box: Sandbox): World {
+  const [node, outside] = [box.netns("node"), box.netns("outside")];
+  // A router asks for neighbours by its link-local address, which it would first watch for duplicates.
+  const now = "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done";
+  for (const ns of [node, outside]) box.sh(ns, ["sh", "-c", now]);
+  join(box, [node, "vout", "192.0.2.1/24", "fd02::1/64"], [outside, "eth0", "192.0.2.2/24", "fd02::2/64"]);
+  forward(box, node);
+  return { node, outside };
+}
+
+/** A bridge of the node with 10.`net`.0.1/24 and fd0`net`::1/64. */
+export function addBridge(box: Sandbox, { node }: World, name: string, net: number): void {
+  box.sh(node, ["ip", "link", "add", name, "type", "bridge"]);
+  box.sh(node, ["ip", "address", "add", `10.${net}.0.1/24`, "dev", name]);
+  box.sh(node, ["ip", "address", "add", `fd0${net}::1/64`, "dev", name, "nodad"]);
+  box.sh(node, ["ip", "link", "set", name, "up"]);
+}
+
+/** A pod on that bridge with 10.`net`.0.`host`/24 and fd0`net`::`host`/64 on its eth0. */
+export function addPod(box: Sandbox, { node }: World, bridge: string, net: number, host: number): Netns {
+  const pod = box.netns(`pod${net}-${host}`);
+  const near = `v${net}x${host}`;
+  join(box, [node, near], [pod, "eth0", `10.${net}.0.${host}/24`, `fd0${net}::${host}/64`]);
+  box.sh(node, ["ip", "link", "set", near, "master", bridge]);
+  box.sh(pod, ["ip", "route", "add", "default", "via", `10.${net}.0.1`]);
+  box.sh(pod, ["ip", "-6", "route", "add", "default", "via", `fd0${net}::1`]);
+  return pod;
+}
+
+/** What a bridge plugin would have answered for that pod. */
+export function podResult(pod: Netns, bridge: string, net: number, host: number) {
+  return {
+    cniVersion: "1.1.0",
+    interfaces: [{ name: bridge }, { name: `v${net}x${host}` }, { name: "eth0", sandbox: pod.path }],
+    ips: [
+      { interface: 2, address: `10.${net}.0.${host}/24` },
+      { interface: 2, address: `fd0${net}::${host}/64` },
+    ],
+  };
+}

@@ -115,7 +115,8 @@ export class NftTransactions implements Disposable {
         if (message.sequence !== sequence) continue;
         if (message.type !== ControlType.error) return read(message.body);
         const { errno, explanation } = readAck(message);
-        if (errnoName(errno) === "ENOENT") return undefined;
+        // EINVAL: the set has keys of another type, so this one is not among them.
+        if (["ENOENT", "EINVAL"].includes(errnoName(errno))) return undefined;
         throw new KernelError(`Cannot ${request.text}`, errno, explanation);
       }
     }

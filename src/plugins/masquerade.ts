@@ -12,6 +12,9 @@ import {
   checkElements,
   claimElements,
   releaseElements,
+  requireNoProblems,
+  type SetUp,
+  setUpOf,
 } from "./nft-claims.ts";
 
 const table = "twill_masquerade";
@@ -31,9 +34,11 @@ export function removeMasquerade(host: Host, owner: Owner, ips: readonly IfAddr[
   releaseElements(host, owner, claimsOf(ips), chainsOf(ips));
 }
 
-/** What is not as `addMasquerade` left it, one sentence each. @throws KernelError */
-export function checkMasquerade(host: Host, owner: Owner, ips: readonly IfAddr[]): readonly string[] {
-  return checkElements(host, owner, claimsOf(ips), [{ table, chain: "postrouting", rules: 2 }, ...chainsOf(ips)]);
+/** @throws CniError 999 naming what is not as `addMasquerade` left it; changes nothing. */
+export function checkMasquerade(host: Host, owner: Owner, ips: readonly IfAddr[]): void {
+  if (ips.length === 0) return;
+  const chains = [{ table, chain: "postrouting", rules: 2 }, ...chainsOf(ips)];
+  requireNoProblems(checkElements(host, owner, claimsOf(ips), chains));
 }
 
 function chainsOf(ips: readonly IfAddr[]): readonly ClaimChain[] {
@@ -63,21 +68,14 @@ function subnetRules(subnet: Cidr): readonly string[] {
   return [`${ip} daddr ${subnet} return`, `${ip} daddr ${multicast} return`, "masquerade"];
 }
 
-// Rules are made anew within the transaction: no packet sees a chain without them.
-function tableText(subnets: readonly Cidr[]): string {
-  const lines = [
-    `add table inet ${table}`,
-    `add map inet ${table} pods4 { type ipv4_addr : verdict; }`,
-    `add map inet ${table} pods6 { type ipv6_addr : verdict; }`,
-    `add chain inet ${table} postrouting { type nat hook postrouting priority 100; }`,
-    `flush chain inet ${table} postrouting`,
-    `add rule inet ${table} postrouting ip saddr vmap @pods4`,
-    `add rule inet ${table} postrouting ip6 saddr vmap @pods6`,
+function tableText(subnets: readonly Cidr[]): SetUp {
+  const maps = [
+    `map inet ${table} pods4 { type ipv4_addr : verdict; }`,
+    `map inet ${table} pods6 { type ipv6_addr : verdict; }`,
   ];
-  for (const subnet of subnets) {
-    const chain = `inet ${table} ${chainOf(subnet)}`;
-    lines.push(`add chain ${chain}`, `flush chain ${chain}`);
-    lines.push(...subnetRules(subnet).map((rule) => `add rule ${chain} ${rule}`));
-  }
-  return lines.join("\n");
+  const hook = "{ type nat hook postrouting priority 100; }";
+  return setUpOf(table, maps, [
+    { chain: "postrouting", hook, rules: ["ip saddr vmap @pods4", "ip6 saddr vmap @pods6"] },
+    ...subnets.map((subnet) => ({ chain: chainOf(subnet), hook: "", rules: subnetRules(subnet) })),
+  ]);
 }

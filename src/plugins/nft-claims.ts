@@ -17,6 +17,7 @@ import {
   removeElement,
 } from "#netlink/nft-element.ts";
 import { NftTransactions } from "#netlink/nft-transaction.ts";
+import { failed } from "./container.ts";
 import type { Host } from "./host.ts";
 import { formatOwner, type Owner } from "./ledger.ts";
 
@@ -37,11 +38,11 @@ export function ownerComment(owner: Owner): string {
 }
 
 /**
- * Makes the elements `owner`'s, whoever held their keys before. `setUp` is the text of the table with all that the elements refer to; it
+ * Makes the elements `owner`'s, whoever held their keys before. `setUp` makes the table with all that the elements refer to; it
  * runs only when something is missing and must be fit to run at any time.
  * @throws KernelError; nothing was claimed then.
  */
-export function claimElements(host: Host, owner: Owner, claims: readonly Claim[], setUp: () => string): void {
+export function claimElements(host: Host, owner: Owner, claims: readonly Claim[], setUp: () => SetUp): void {
   const comment = ownerComment(owner);
   const creations = claims.map((claim) => createElement({ ...claim, comment }));
   using transactions = new NftTransactions(host.netns);
@@ -51,7 +52,7 @@ export function claimElements(host: Host, owner: Owner, claims: readonly Claim[]
       else transactions.applyUnchanged(() => [...presentOf(transactions, claims).map(removeElement), ...creations]);
       return;
     } catch (error) {
-      if (isErrno(error, "ENOENT")) host.nft().runText(setUp());
+      if (isErrno(error, "ENOENT")) for (const text of setUp()) host.nft().runText(text);
       else if (!isErrno(error, "EEXIST") || run > 0) throw error;
     }
   }
@@ -104,6 +105,35 @@ export function checkElements(
       problems.push(`chain ${chain} of nftables table inet ${table} has ${found} rules, not ${rules}`);
   }
   return problems;
+}
+
+/** @throws CniError 999 with all the sentences of `checkElements`. */
+export function requireNoProblems(problems: readonly string[]): void {
+  if (problems.length > 0) throw failed(problems.join("; "));
+}
+
+/**
+ * Declarations, then rules: two texts, for rules over a map that somebody made with another type end the process inside libnftables
+ * 1.0.6, while the declarations alone are refused.
+ */
+export type SetUp = readonly [declarations: string, rules: string];
+
+/** `declared`: sets and maps, `map inet twill x { type …; }`. Within the transaction chains are filled anew: no packet sees one without rules. */
+export function setUpOf(
+  table: string,
+  declared: readonly string[],
+  chains: readonly { readonly chain: string; readonly hook: string; readonly rules: readonly string[] }[],
+): SetUp {
+  const declarations = [
+    `table inet ${table}`,
+    ...declared,
+    ...chains.map(({ chain, hook }) => `chain inet ${table} ${chain} ${hook}`),
+  ];
+  const rules = chains.flatMap(({ chain, rules }) => [
+    `flush chain inet ${table} ${chain}`,
+    ...rules.map((rule) => `add rule inet ${table} ${chain} ${rule}`),
+  ]);
+  return [declarations.map((each) => `add ${each}`).join("\n"), rules.join("\n")];
 }
 
 /** Part of a chain's name: nft's own language takes letters, digits, "/", "_" and ".", no colon. */

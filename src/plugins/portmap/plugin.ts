@@ -1,0 +1,111 @@
+// portmap: ports of the node that lead to a container, by nftables maps.
+//
+// A port that two containers ask for belongs to the last one; its former owner's DEL leaves it alone, and its CHECK names the new one.
+
+import { CniError, ErrorCode } from "#cni/error.ts";
+import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
+import type { Result } from "#cni/result.ts";
+import { specVersions } from "#cni/version.ts";
+import { addressOf, familyOfCidr } from "#net/cidr.ts";
+import { failed } from "../container.ts";
+import type { Host } from "../host.ts";
+import { type Owner, ownerOf } from "../ledger.ts";
+import { checkElements, claimElements, releaseElements } from "../nft-claims.ts";
+import { requireNftables } from "../nft-status.ts";
+import { type PortmapRecord, parseRecord, readConf, wantedRecord } from "./conf.ts";
+import { forgetNewUdp, forgetOwnUdp } from "./flows.ts";
+import { allowLocalnet, allowsLocalnet, interfaceTo } from "./localnet.ts";
+import { allChains, chainsOf, claimsOf, mappingsOf, tableText } from "./table.ts";
+
+export const portmap: Plugin<Host> = {
+  name: "portmap",
+  about: "maps ports of the node to a container",
+  versions: specVersions,
+  add,
+  del,
+  check,
+  gc,
+  status,
+};
+
+function add(call: Call, host: Host): Result {
+  const result = requirePrevResult(call);
+  const record = wantedRecord(call, result);
+  const owner = ownerOf(call, portmap.name);
+  // What an earlier ADD of the same attachment mapped, and this one may not.
+  unmap(host, owner, parseRecord(host.ledger.read(owner)));
+  if (record === undefined) return result;
+  if (claimsOf(record).length === 0) return result;
+  host.ledger.write(owner, record);
+  try {
+    mapPorts(host, owner, record);
+  } catch (error) {
+    try {
+      unmap(host, owner, record);
+    } catch {
+      // The record stays: DEL and GC try again. What the caller must hear is why ADD failed.
+    }
+    throw error;
+  }
+  return result;
+}
+
+function del(call: Call, host: Host): void {
+  const owner = ownerOf(call, portmap.name);
+  unmap(host, owner, parseRecord(host.ledger.read(owner)) ?? recordOfCall(call));
+}
+
+function check(call: Call, host: Host): void {
+  const record = wantedRecord(call, requirePrevResult(call));
+  if (record === undefined) return;
+  const owner = ownerOf(call, portmap.name);
+  const problems = [...checkElements(host, owner, claimsOf(record), allChains(record))];
+  for (const ifname of localnetInterfaces(host, record)) {
+    if (!allowsLocalnet(host, ifname)) problems.push(`route_localnet of ${ifname} is off`);
+  }
+  if (problems.length > 0) throw failed(problems.join("; "));
+}
+
+function gc(call: Call, host: Host): void {
+  if (call.validAttachments === undefined) return;
+  for (const owner of host.ledger.stale(call.network, portmap.name, call.validAttachments)) {
+    unmap(host, owner, parseRecord(host.ledger.read(owner)));
+  }
+}
+
+function status(call: Call, host: Host): void {
+  readConf(call);
+  requireNftables(call, host);
+}
+
+function mapPorts(host: Host, owner: Owner, record: PortmapRecord): void {
+  claimElements(host, owner, claimsOf(record), () => tableText(record));
+  for (const ifname of localnetInterfaces(host, record)) allowLocalnet(host, ifname);
+  forgetNewUdp(host, record);
+}
+
+function unmap(host: Host, owner: Owner, record: PortmapRecord | undefined): void {
+  if (record !== undefined) {
+    releaseElements(host, owner, claimsOf(record), chainsOf(record));
+    forgetOwnUdp(host, record);
+  }
+  host.ledger.remove(owner);
+}
+
+/** For a DEL whose record is lost: what the runtime still tells. */
+function recordOfCall(call: Call): PortmapRecord | undefined {
+  if (call.prevResult === undefined) return undefined;
+  try {
+    return wantedRecord(call, call.prevResult);
+  } catch (error) {
+    // A configuration that is wrong by now mapped nothing.
+    if (error instanceof CniError && error.code !== ErrorCode.internal) return undefined;
+    throw error;
+  }
+}
+
+function localnetInterfaces(host: Host, record: PortmapRecord): readonly string[] {
+  if (record.masquerade === "none") return [];
+  const pods = record.addresses.filter((pod) => familyOfCidr(pod) === "ipv4" && mappingsOf(record, pod).length > 0);
+  return pods.map((pod) => interfaceTo(host, addressOf(pod))).filter((name) => name !== undefined);
+}
