@@ -96,7 +96,7 @@ const capped = 0x100;
 export function readAck(message: Message): { readonly errno: number; readonly explanation: string } {
   const { body } = message;
   if (body.left < 4) return { errno: 0, explanation: "" };
-  const errno = -body.view.getInt32(body.take(4), true);
+  const errno = Math.abs(body.view.getInt32(body.take(4), true));
   if (message.type === ControlType.error) {
     const header = body.take(headerBytes);
     const echoed = body.view.getUint32(header, true);
