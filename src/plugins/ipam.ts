@@ -16,6 +16,14 @@ export function ipamType(call: Call): string | undefined {
 }
 
 /**
+ * Whether the plugin may need the container's interface, as DHCP does. Ours that read a pool do not: asked first, they find
+ * out that it is empty before anything is made.
+ */
+export function needsInterface(type: string): boolean {
+  return type !== "host-local" && type !== "static";
+}
+
+/**
  * Asks for addresses. The caller releases them with `delIpam` when its own ADD fails.
  * @throws CniError 7 when the plugin answers without any address; what it holds is released.
  */
