@@ -96,6 +96,18 @@ describe("Connection", () => {
     expect(listNeighbours(route).filter(({ state }) => state === "permanent")).toEqual([]);
   });
 
+  test("tells of every failure of a long batch, in order", () => {
+    using box = new Sandbox();
+    using netns = new Netns(box.netns("con").path);
+    using route = new Connection("route", netns);
+    const requests = Array.from({ length: 3000 }, () => addRule(rule(1)));
+    const failures = route.tryApply(requests);
+    expect(failures.map(({ request }) => requests.indexOf(request))).toEqual(
+      Array.from({ length: 2999 }, (_, i) => i + 1),
+    );
+    expect(listRules(route, "ipv4")).toHaveLength(4);
+  });
+
   test("finds one object, or nothing", () => {
     using box = new Sandbox();
     using netns = new Netns(box.netns("con").path);

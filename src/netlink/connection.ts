@@ -9,6 +9,8 @@ import { ControlType, Flag, type Message, type Request, readAck, readMessages, w
 
 /** A dump that the kernel flags as interrupted by a change is read again this often. */
 const maxDumpRuns = 10;
+/** Errors for so many requests fit a socket's default receive buffer, which holds 250: one that overruns loses the rest. */
+const maxBatch = 128;
 
 /** The request of a batch that failed, and why. */
 export type Failure = { readonly request: Request; readonly error: KernelError };
@@ -30,8 +32,8 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Sends all requests in one system call. The kernel works through them in order and goes on after one that fails; the
-   * first failure is thrown.
+   * Sends all requests in one system call, or in one for every 128. The kernel works through them in order and goes on
+   * after one that fails; the first failure is thrown.
    * @throws KernelError `Cannot add route …: EEXIST (…)`
    */
   apply(requests: readonly Request[]): void {
@@ -41,7 +43,14 @@ export class Connection implements Disposable {
 
   /** As `apply`, but returns what failed; `allow`ed errors are none. */
   tryApply(requests: readonly Request[]): readonly Failure[] {
-    if (requests.length === 0) return [];
+    const failures: Failure[] = [];
+    for (let i = 0; i < requests.length; i += maxBatch) {
+      failures.push(...this.#tryBatch(requests.slice(i, i + maxBatch)));
+    }
+    return failures;
+  }
+
+  #tryBatch(requests: readonly Request[]): readonly Failure[] {
     const writer = new Writer();
     const first = this.#sequence + 1;
     const last = this.#sequence + requests.length;

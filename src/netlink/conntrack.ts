@@ -106,16 +106,8 @@ export function removeTracked(tracked: TrackedConnection): Request {
 
 /** Forgets all connections that match, and returns those that it could not forget. @throws KernelError */
 export function forgetConnections(connection: Connection, of: Family, match: ConntrackMatch): readonly Failure[] {
-  const failures: Failure[] = [];
-  const found = listConnections(connection, of, match);
-  for (let i = 0; i < found.length; i += maxBatch) {
-    failures.push(...connection.tryApply(found.slice(i, i + maxBatch).map(removeTracked)));
-  }
-  return failures;
+  return connection.tryApply(listConnections(connection, of, match).map(removeTracked));
 }
-
-/** The answers to so many removals fit a socket's default receive buffer. */
-const maxBatch = 100;
 
 export function matches({ protocol, original, reply }: TrackedConnection, match: ConntrackMatch): boolean {
   const all: readonly (readonly [wanted: unknown, found: readonly unknown[]])[] = [
