@@ -80,8 +80,7 @@ export function getElement({ value, verdict, comment, ...element }: NftElement):
   return request(element, "get", elementMessage, toMessage(element), { type: NftMessage.getElement, flags: 0 });
 }
 
-/** A chain of a table of family inet. */
-export type NftChain = { readonly table: string; readonly chain: string };
+export type NftChain = { readonly family?: keyof typeof families; readonly table: string; readonly chain: string };
 
 /** Removes a chain with its rules. Fails with EBUSY while a rule or an element leads to it. */
 export function removeChain(chain: NftChain): Request {
@@ -92,24 +91,25 @@ export function getChain(chain: NftChain): Request {
   return chainRequest(chain, NftMessage.getChain, "get");
 }
 
-function chainRequest({ table, chain }: NftChain, type: number, verb: string): Request {
-  const message = { family: families.inet, version: 0, resource: 0, attrs: { table, chain } };
-  return makeRequest(chainMessage, message, {
-    type,
-    flags: 0,
-    text: `${verb} nftables chain ${chain} of inet ${table}`,
-  });
+function chainRequest(which: NftChain, type: number, verb: string): Request {
+  const { family = "inet", table, chain } = which;
+  const message = { family: families[family], version: 0, resource: 0, attrs: { table, chain } };
+  return makeRequest(chainMessage, message, { type, flags: 0, text: `${verb} ${formatChain(which)}` });
+}
+
+/** `chain forward of nftables table inet twill_firewall` */
+export function formatChain({ family = "inet", table, chain }: NftChain): string {
+  return `chain ${chain} of nftables table ${family} ${table}`;
 }
 
 const ruleMessage = struct({ ...nfgenmsg, attrs: attrs({ table: attr(1, cstring), chain: attr(2, cstring) }) });
 
 /** A dump of the rules of one chain. */
-export function listRules(table: string, chain: string): Request {
-  return makeRequest(
-    ruleMessage,
-    { family: families.inet, version: 0, resource: 0, attrs: { table, chain } },
-    { type: NftMessage.getRule, flags: Flag.dump, text: `list the rules of nftables chain ${chain} of inet ${table}` },
-  );
+export function listRules(which: NftChain): Request {
+  const { family = "inet", table, chain } = which;
+  const message = { family: families[family], version: 0, resource: 0, attrs: { table, chain } };
+  const text = `list the rules of ${formatChain(which)}`;
+  return makeRequest(ruleMessage, message, { type: NftMessage.getRule, flags: Flag.dump, text });
 }
 
 /** What the kernel holds under a key: the bytes of its value, or its verdict; empty in a set. */

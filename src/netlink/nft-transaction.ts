@@ -78,9 +78,10 @@ export class NftTransactions implements Disposable {
     return this.#find(getChain(chain), (body) => chainMessage.decode(body).attrs.use) ?? 0;
   }
 
-  /** How many rules a chain of an inet table has; none where it is missing. @throws KernelError */
-  countRules(table: string, chain: string): number {
-    const sequence = this.#send(listRules(table, chain));
+  /** How many rules a chain has; none where it is missing. @throws KernelError */
+  countRules(chain: NftChain): number {
+    const request = listRules(chain);
+    const sequence = this.#send(request);
     for (let rules = 0; ; ) {
       for (const message of readMessages(this.#socket.receive())) {
         if (message.sequence !== sequence) continue;
@@ -88,7 +89,7 @@ export class NftTransactions implements Disposable {
         else {
           const { errno } = readAck(message);
           if (errno === 0 || errnoName(errno) === "ENOENT") return rules;
-          throw new KernelError(`Cannot list the rules of nftables chain ${chain} in inet ${table}`, errno);
+          throw new KernelError(`Cannot ${request.text}`, errno);
         }
       }
     }

@@ -13,8 +13,7 @@ import {
   claimElements,
   releaseElements,
   requireNoProblems,
-  type SetUp,
-  setUpOf,
+  setUpText,
 } from "./nft-claims.ts";
 
 const table = "twill_masquerade";
@@ -68,13 +67,10 @@ function subnetRules(subnet: Cidr): readonly string[] {
   return [`${ip} daddr ${subnet} return`, `${ip} daddr ${multicast} return`, "masquerade"];
 }
 
-function tableText(subnets: readonly Cidr[]): SetUp {
-  const maps = [
-    `map inet ${table} pods4 { type ipv4_addr : verdict; }`,
-    `map inet ${table} pods6 { type ipv6_addr : verdict; }`,
-  ];
+function tableText(subnets: readonly Cidr[]): string {
+  const maps = ["map pods4 { type ipv4_addr : verdict; }", "map pods6 { type ipv6_addr : verdict; }"];
   const hook = "{ type nat hook postrouting priority 100; }";
-  return setUpOf(table, maps, [
+  return setUpText("inet", table, maps, [
     { chain: "postrouting", hook, rules: ["ip saddr vmap @pods4", "ip6 saddr vmap @pods6"] },
     ...subnets.map((subnet) => ({ chain: chainOf(subnet), hook: "", rules: subnetRules(subnet) })),
   ]);

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { isErrno, KernelError } from "#kernel/errno.ts";
 import {
   createElement,
+  formatChain,
   formatElement,
   holdsSame,
   type NftChain,
@@ -42,7 +43,7 @@ export function ownerComment(owner: Owner): string {
  * runs only when something is missing and must be fit to run at any time.
  * @throws KernelError; nothing was claimed then.
  */
-export function claimElements(host: Host, owner: Owner, claims: readonly Claim[], setUp: () => SetUp): void {
+export function claimElements(host: Host, owner: Owner, claims: readonly Claim[], setUp: () => string): void {
   const comment = ownerComment(owner);
   const creations = claims.map((claim) => createElement({ ...claim, comment }));
   using transactions = new NftTransactions(host.netns);
@@ -52,7 +53,7 @@ export function claimElements(host: Host, owner: Owner, claims: readonly Claim[]
       else transactions.applyUnchanged(() => [...presentOf(transactions, claims).map(removeElement), ...creations]);
       return;
     } catch (error) {
-      if (isErrno(error, "ENOENT")) for (const text of setUp()) host.nft().runText(text);
+      if (isErrno(error, "ENOENT")) host.nft().runText(setUp());
       else if (!isErrno(error, "EEXIST") || run > 0) throw error;
     }
   }
@@ -99,10 +100,9 @@ export function checkElements(
       problems.push(`element ${formatElement(claim)} belongs to ${held.comment || "somebody else"} by now`);
     } else if (!holdsSame(held, claim)) problems.push(`element ${formatElement(claim)} has another value`);
   }
-  for (const { table, chain, rules } of chains) {
-    const found = transactions.countRules(table, chain);
-    if (found !== rules)
-      problems.push(`chain ${chain} of nftables table inet ${table} has ${found} rules, not ${rules}`);
+  for (const chain of chains) {
+    const found = transactions.countRules(chain);
+    if (found !== chain.rules) problems.push(`${formatChain(chain)} has ${found} rules, not ${chain.rules}`);
   }
   return problems;
 }
@@ -112,28 +112,31 @@ export function requireNoProblems(problems: readonly string[]): void {
   if (problems.length > 0) throw failed(problems.join("; "));
 }
 
-/**
- * Declarations, then rules: two texts, for rules over a map that somebody made with another type end the process inside libnftables
- * 1.0.6, while the declarations alone are refused.
- */
-export type SetUp = readonly [declarations: string, rules: string];
+/** A chain of a set-up: `hook` as nft writes it, empty for none; without `rules` those that an administrator adds stay. */
+export type SetUpChain = { readonly chain: string; readonly hook: string; readonly rules?: readonly string[] };
 
-/** `declared`: sets and maps, `map inet twill x { type …; }`. Within the transaction chains are filled anew: no packet sees one without rules. */
-export function setUpOf(
+/**
+ * The text that makes a table, fit to run at any time: it is one transaction, in which chains are filled anew, so no packet sees one
+ * without rules. `family` is "inet" or "bridge", `sets` are like `map x { type ipv4_addr : verdict; }`. A set whose type changes between
+ * versions of Twill needs a new name: rules over one of another type end the process inside libnftables 1.0.6.
+ */
+export function setUpText(
+  family: string,
   table: string,
-  declared: readonly string[],
-  chains: readonly { readonly chain: string; readonly hook: string; readonly rules: readonly string[] }[],
-): SetUp {
-  const declarations = [
-    `table inet ${table}`,
-    ...declared,
-    ...chains.map(({ chain, hook }) => `chain inet ${table} ${chain} ${hook}`),
-  ];
-  const rules = chains.flatMap(({ chain, rules }) => [
-    `flush chain inet ${table} ${chain}`,
-    ...rules.map((rule) => `add rule inet ${table} ${chain} ${rule}`),
-  ]);
-  return [declarations.map((each) => `add ${each}`).join("\n"), rules.join("\n")];
+  sets: readonly string[],
+  chains: readonly SetUpChain[],
+): string {
+  const place = `${family} ${table}`;
+  return [
+    `add table ${place}`,
+    ...sets.map((set) => `add ${set.replace(" ", ` ${place} `)}`),
+    ...chains.map(({ chain, hook }) => `add chain ${place} ${chain} ${hook}`),
+    ...chains.flatMap(({ chain, rules }) =>
+      rules === undefined
+        ? []
+        : [`flush chain ${place} ${chain}`, ...rules.map((rule) => `add rule ${place} ${chain} ${rule}`)],
+    ),
+  ].join("\n");
 }
 
 /** Part of a chain's name: nft's own language takes letters, digits, "/", "_" and ".", no colon. */

@@ -214,8 +214,9 @@ describe("portmap", () => {
     using box = new Sandbox();
     const node = makeNode(box);
     using _host = node.host;
-    // A set of that name and another type: the kernel refuses the table.
-    box.sh(node.ns, ["nft", "add table inet twill_portmap; add set inet twill_portmap any6 { type mark; }"]);
+    // A chain of that name at another hook: the kernel refuses the table.
+    const chain = "add chain inet twill_portmap output { type filter hook input priority 0; }";
+    box.sh(node.ns, ["nft", `add table inet twill_portmap; ${chain}`]);
     const before = ruleset(node);
     expect(container(node, 5).add()).rejects.toThrow("Cannot change nftables");
     expect(ruleset(node)).toBe(before);

@@ -7,7 +7,7 @@
 import { addressOf, familyOfCidr, type IfAddr, networkOf } from "#net/cidr.ts";
 import { type Family, familyOf } from "#net/ip.ts";
 import { nftIp, nftPort, nftProtocol } from "#netlink/nft-element.ts";
-import { type Claim, type ClaimChain, chainSuffix, type SetUp, setUpOf } from "../nft-claims.ts";
+import { type Claim, type ClaimChain, chainSuffix, setUpText } from "../nft-claims.ts";
 import type { Mapping, PortmapRecord } from "./conf.ts";
 
 const table = "twill_portmap";
@@ -48,17 +48,17 @@ export function allChains(record: PortmapRecord): readonly ClaimChain[] {
   return [...shared, ...chainsOf(record)];
 }
 
-/** All that the elements of `record` refer to, fit to run at any time. */
-export function tableText(record: PortmapRecord): SetUp {
+/** All that the elements of `record` refer to. */
+export function tableText(record: PortmapRecord): string {
   const own = record.masquerade === "own" ? record.addresses : [];
-  const chains = [
-    ...Object.entries(sharedChains).map(([chain, { hook, rules }]) => ({ chain, hook, rules })),
-    ...own.map((pod) => ({ chain: chainOf(pod), hook: "", rules: ownRules(pod) })),
-  ];
-  return setUpOf(
+  return setUpText(
+    "inet",
     table,
-    Object.entries(maps).map(([name, type]) => `map inet ${table} ${name} { type ${type}; }`),
-    chains,
+    Object.entries(maps).map(([name, type]) => `map ${name} { type ${type}; }`),
+    [
+      ...Object.entries(sharedChains).map(([chain, { hook, rules }]) => ({ chain, hook, rules })),
+      ...own.map((pod) => ({ chain: chainOf(pod), hook: "", rules: ownRules(pod) })),
+    ],
   );
 }
 
