@@ -25,7 +25,7 @@ const netConf = object({
 
 /**
  * What the container gets. The runtime's addresses stand in for all others, those of `args.cni` for the configuration's
- * and CNI_ARGS', and CNI_ARGS adds to the configuration's and sets the gateways of all the networks its gateways are in.
+ * and CNI_ARGS', and CNI_ARGS adds to the configuration's; its gateways are for its own addresses, matched by network.
  * @throws CniError 4 (CNI_ARGS), 7
  */
 export function readConf(call: Call): Omit<Result, "interfaces"> {
