@@ -103,7 +103,7 @@ export class Connection implements Disposable {
   }
 
   /**
-   * All objects. A dump that was interrupted by a change is read again.
+   * All objects; none when the kernel answers with an `allow`ed error. A dump that a change interrupted is read again.
    * @throws KernelError EINTR when it never settles.
    */
   dump<T>(request: Request, read: (body: Reader, type: number) => T): T[] {
@@ -140,6 +140,7 @@ export class Connection implements Disposable {
 
   #throwOnError(request: Request, message: Message): void {
     const { errno, explanation } = readAck(message);
-    if (errno !== 0) throw new KernelError(`Cannot ${request.text}`, errno, explanation);
+    if (errno === 0 || (request.allow?.includes(errnoName(errno)) ?? false)) return;
+    throw new KernelError(`Cannot ${request.text}`, errno, explanation);
   }
 }

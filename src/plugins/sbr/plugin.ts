@@ -1,0 +1,157 @@
+// sbr: source based routing. Packets from an interface's addresses follow that interface's routes, in tables of their own.
+
+import { mkdirSync } from "node:fs";
+import { Rollback } from "#base/rollback.ts";
+import { bool, decode, type Infer, int, list, object } from "#cni/decode.ts";
+import { cidr } from "#cni/decode-address.ts";
+import { CniError, ErrorCode } from "#cni/error.ts";
+import { isJsonObject } from "#cni/json.ts";
+import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
+import type { Interface, IpConfig, Result } from "#cni/result.ts";
+import { atLeast, specVersions } from "#cni/version.ts";
+import { lockFile } from "#kernel/file.ts";
+import { addressOf, familyOfCidr, hostCidr, isDefault } from "#net/cidr.ts";
+import { listAddresses } from "#netlink/address.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { findLink, type Link } from "#netlink/link.ts";
+import { RouteTable } from "#netlink/route.ts";
+import { addressesOf, failed, openNetns, openNetnsIfThere } from "../container.ts";
+import type { Host } from "../host.ts";
+import { type Owner, ownerOf } from "../ledger.ts";
+import { readConf, type SbrConf } from "./conf.ts";
+import { planSbr } from "./plan.ts";
+import { applyPlan, freeTables, removeSources, revert, routesOf, rulesFrom, type Source, takeBack } from "./tables.ts";
+
+const name = "sbr";
+
+/** `moved`: the tables are ours, and so are the interface's routes in them. */
+const record = object({ moved: bool, sources: list(object({ src: cidr, table: int() })) });
+
+export const sbr: Plugin<Host> = {
+  name,
+  about: "CNI sbr (source based routing) plugin of Twill",
+  versions: specVersions,
+  add,
+  del,
+  check,
+  gc(call, host) {
+    if (call.validAttachments === undefined) return;
+    // The rules were in the containers' namespaces and went with them.
+    for (const owner of host.ledger.stale(call.network, name, call.validAttachments)) host.ledger.remove(owner);
+  },
+  status(call) {
+    readConf(call);
+  },
+};
+
+async function add(call: Call, host: Host): Promise<Result> {
+  const conf = readConf(call);
+  const result = requirePrevResult(call);
+  const ips = sourcesOf(call, result);
+  using netns = openNetns(call);
+  using container = host.routeIn(netns);
+  const link = requireLink(container, call);
+  // Two calls must not take one table: the service lets in one at a time, but other processes may run beside it.
+  mkdirSync(host.runDir, { recursive: true, mode: 0o700 });
+  using _lock = await lockFile(`${host.runDir}/sbr.lock`, { sleep: host.sleep });
+  const owner = ownerOf(call, name);
+  const older = readRecord(host, owner);
+  if (older?.moved === true) takeBack(container, toSources(older), link.index);
+  else if (older !== undefined) removeSources(container, toSources(older), undefined);
+  const plan = planSbr(ips, link.index, routesOf(container, link.index, RouteTable.main), conf, freeTables(container));
+  await using undo = new Rollback();
+  undo.defer("forget the record", () => host.ledger.remove(owner));
+  const sources = plan.rules.map(({ src, table }) => ({ src, table }));
+  host.ledger.write(owner, { moved: conf.table === undefined, sources });
+  undo.defer("put rules and routes back", () => revert(container, plan));
+  applyPlan(container, plan);
+  undo.keep();
+  return result;
+}
+
+function del(call: Call, host: Host): void {
+  const owner = ownerOf(call, name);
+  using netns = openNetnsIfThere(call);
+  if (netns !== undefined) {
+    using container = host.routeIn(netns);
+    const link = findLink(container, call.ifname);
+    const ours = readRecord(host, owner);
+    if (ours !== undefined) removeSources(container, toSources(ours), ours.moved ? link?.index : undefined);
+    else if (link !== undefined) removeSources(container, foundSources(container, link), undefined);
+  }
+  host.ledger.remove(owner);
+}
+
+function check(call: Call, host: Host): void {
+  const conf = readConf(call);
+  const ips = sourcesOf(call, requirePrevResult(call));
+  using netns = openNetns(call);
+  using container = host.routeIn(netns);
+  const link = requireLink(container, call);
+  for (const each of ips) checkSource(container, link, each, conf);
+  if (conf.table !== undefined) return;
+  const left = routesOf(container, link.index, RouteTable.main).find(({ dst }) => isDefault(dst));
+  const of = (family: string) => ips.some(({ address }) => familyOfCidr(address) === family);
+  if (left !== undefined && of(familyOfCidr(left.dst))) {
+    throw failed(`the main table has the default route of ${link.name} again`);
+  }
+}
+
+function checkSource(container: Connection, link: Link, ip: IpConfig, { table, gateways }: SbrConf): void {
+  const family = familyOfCidr(ip.address);
+  const src = hostCidr(addressOf(ip.address));
+  const tables = rulesFrom(container, src, family).map((rule) => rule.table ?? RouteTable.main);
+  if (table !== undefined && !tables.includes(table)) throw failed(`there is no rule from ${src} lookup ${table}`);
+  const [own] = tables.filter((each) => each !== RouteTable.main);
+  if (own === undefined) throw failed(`there is no rule from ${src} to a table of its own`);
+  const gateway = gateways[family] ?? ip.gateway;
+  if (table !== undefined || gateway === undefined) return;
+  const routes = routesOf(container, link.index, own);
+  if (routes.some((route) => isDefault(route.dst) && route.gateway === gateway)) return;
+  throw failed(`table ${own}, which is for packets from ${src}, has no default route via ${gateway} dev ${link.name}`);
+}
+
+/** @throws CniError when there is nothing to route by source. */
+function sourcesOf(call: Call, result: Result): readonly IpConfig[] {
+  if (!atLeast(call.cniVersion, "0.3.0")) {
+    const reason = `a result of version ${call.cniVersion} does not name interfaces: sbr needs 0.3.0 or newer`;
+    throw new CniError(ErrorCode.incompatibleVersion, reason);
+  }
+  const isOurs = ({ name, sandbox }: Interface) => name === call.ifname && sandbox !== undefined && sandbox !== "";
+  const ips = addressesOf(result, result.interfaces.findIndex(isOurs));
+  if (ips.length > 0) return ips;
+  const problem = `prevResult has no address of interface "${call.ifname}" in a sandbox`;
+  throw new CniError(ErrorCode.invalidConfig, `${problem}: put ${call.type} after the plugin that gives it addresses`);
+}
+
+function requireLink(container: Connection, call: Call): Link {
+  const link = findLink(container, call.ifname);
+  if (link !== undefined) return link;
+  const problem = `there is no interface "${call.ifname}" in network namespace "${call.netns}"`;
+  throw new CniError(ErrorCode.internal, `${problem}: put ${call.type} after the plugin that makes it`);
+}
+
+/** Without a record, as after the reference's ADD: the rules that are about the interface's addresses. */
+function foundSources(container: Connection, link: Link): readonly Source[] {
+  return listAddresses(container, link.index).flatMap(({ address }) =>
+    rulesFrom(container, hostCidr(addressOf(address)), familyOfCidr(address)).map(({ family, src, table }) => ({
+      ...{ family, src, table },
+    })),
+  );
+}
+
+function toSources({ sources }: Infer<typeof record>): readonly Source[] {
+  return sources.map(({ src, table }) => ({ family: familyOfCidr(src), src, table }));
+}
+
+/** Undefined when there is none, or none that makes sense. */
+function readRecord(host: Host, owner: Owner): Infer<typeof record> | undefined {
+  const json = host.ledger.read(owner);
+  if (!isJsonObject(json)) return undefined;
+  try {
+    return decode(record, json, "record");
+  } catch (error) {
+    if (error instanceof CniError) return undefined;
+    throw error;
+  }
+}
