@@ -1,0 +1,73 @@
+// Elements of nftables that all attachments of a network share: made when missing, removed with the network's last attachment.
+//
+// Their comment names the network. An element that a second network needs is marked as shared and stays from then on: taking it away
+// with one network would open what the other relies on.
+
+import { isErrno, KernelError } from "#kernel/errno.ts";
+import { createElement, formatElement, holdsSame, removeElement } from "#netlink/nft-element.ts";
+import { NftTransactions } from "#netlink/nft-transaction.ts";
+import type { Host } from "./host.ts";
+import type { Claim } from "./nft-claims.ts";
+
+const maxCommentBytes = 127;
+const sharedComment = "several networks";
+const maxSetUps = 5;
+
+/** Makes the elements unless they are there; one with another value is replaced. `setUp` as in `claimElements`. @throws KernelError */
+export function shareElements(host: Host, network: string, claims: readonly Claim[], setUp: () => string): void {
+  if (claims.length === 0) return;
+  const comment = commentOf(network);
+  using transactions = new NftTransactions(host.netns);
+  for (let run = 0; run < maxSetUps; run++) {
+    try {
+      transactions.applyUnchanged(() =>
+        claims.flatMap((claim) => {
+          const held = transactions.find(claim);
+          if (held === undefined) return [createElement({ ...claim, comment })];
+          if (holdsSame(held, claim) && [comment, sharedComment].includes(held.comment)) return [];
+          const next = held.comment === comment ? comment : sharedComment;
+          return [removeElement(claim), createElement({ ...claim, comment: next })];
+        }),
+      );
+      return;
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+      host.nft().runText(setUp());
+    }
+  }
+  throw new KernelError(`Cannot add ${claims.map(formatElement).join(", ")}: others keep removing the table`, 11);
+}
+
+/**
+ * Removes those of the elements that only this network needed, unless `stillNeeded`: asked after nftables' generation was read, so that
+ * an attachment which is recorded before it changes nftables, and shares its elements afterwards, never loses them.
+ * @throws KernelError
+ */
+export function unshareElements(
+  host: Host,
+  network: string,
+  claims: readonly Claim[],
+  stillNeeded: () => boolean,
+): void {
+  if (claims.length === 0) return;
+  const comment = commentOf(network);
+  using transactions = new NftTransactions(host.netns);
+  transactions.applyUnchanged(() => {
+    if (stillNeeded()) return [];
+    return claims.filter((claim) => transactions.find(claim)?.comment === comment).map(removeElement);
+  });
+}
+
+/** What is not as `shareElements` left it, one sentence each. Changes nothing. */
+export function checkShared(host: Host, claims: readonly Claim[]): readonly string[] {
+  using transactions = new NftTransactions(host.netns);
+  return claims.flatMap((claim) => {
+    const held = transactions.find(claim);
+    if (held === undefined) return [`element ${formatElement(claim)} is missing`];
+    return holdsSame(held, claim) ? [] : [`element ${formatElement(claim)} has another value`];
+  });
+}
+
+function commentOf(network: string): string {
+  return `network ${network}`.slice(0, maxCommentBytes);
+}
