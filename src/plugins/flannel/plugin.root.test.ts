@@ -2,12 +2,12 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { runPlugin } from "#cni/serve-plugin.ts";
+import { bridge } from "#plugins/bridge/plugin.ts";
+import type { Host } from "#plugins/host.ts";
+import { hostLocal } from "#plugins/host-local/plugin.ts";
 import { testHost } from "#test/host.ts";
 import { RecordingPlugins } from "#test/recording-plugins.ts";
 import { Sandbox } from "#test/sandbox.ts";
-import { bridge } from "../bridge/plugin.ts";
-import type { Host } from "../host.ts";
-import { hostLocal } from "../host-local/plugin.ts";
 import { flannel } from "./plugin.ts";
 
 const plugins = [bridge, hostLocal, flannel];

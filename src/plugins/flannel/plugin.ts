@@ -7,7 +7,7 @@ import type { JsonObject } from "#cni/json.ts";
 import type { Call, Plugin } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "#plugins/host.ts";
 import { delegateConf, delegateType, type FlannelConf, readConf } from "./conf.ts";
 import { listScratch, readScratch, removeScratch, writeScratch } from "./scratch.ts";
 import { readSubnetEnv, type SubnetEnv } from "./subnet-env.ts";

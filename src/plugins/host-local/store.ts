@@ -24,7 +24,7 @@ import { errnoName, errnoOf, isErrno, KernelError } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
 import { lockFile } from "#kernel/file.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "#plugins/host.ts";
 import { Taken } from "./taken.ts";
 
 /** What the file of an address says of its owner. */

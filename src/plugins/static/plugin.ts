@@ -3,8 +3,8 @@
 import type { Call, Plugin } from "#cni/plugin.ts";
 import { emptyResult, type Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
-import { failed } from "../container.ts";
-import type { Host } from "../host.ts";
+import { failed } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
 import { readConf } from "./conf.ts";
 
 export const staticIpam: Plugin<Host> = {
