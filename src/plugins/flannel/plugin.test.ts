@@ -160,12 +160,23 @@ describe("ADD refuses", () => {
     });
   }
 
-  test("with the delegate's own error when that fails, and takes down what it left", async () => {
+  test("with the delegate's own error when that fails, and keeps no file", async () => {
     using node = new FlannelNode();
     node.plugins.answer("bridge", "ADD", { stdout: { code: 104, msg: "no luck" }, exitCode: 1 });
     expect(await node.call("ADD")).toMatchObject({ exitCode: 1, json: { code: 104, msg: "no luck" } });
-    expect(node.plugins.order()).toEqual(["ADD bridge eth0", "DEL bridge eth0"]);
+    expect(node.plugins.order()).toEqual(["ADD bridge eth0"]);
     expect(node.stored).toEqual([]);
+  });
+
+  test("a second time without harm to what runs", async () => {
+    using node = new FlannelNode();
+    await node.call("ADD");
+    const before = readFileSync(join(node.dataDir, "c1"), "utf8");
+    writeFileSync(node.subnetFile, dual.replaceAll("10.1.", "10.9."));
+    node.plugins.answer("bridge", "ADD", { stdout: { code: 4, msg: "exists" }, exitCode: 1 });
+    expect(await node.call("ADD")).toMatchObject({ exitCode: 1 });
+    expect(node.plugins.order()).toEqual(["ADD bridge eth0", "ADD bridge eth0"]);
+    expect(readFileSync(join(node.dataDir, "c1"), "utf8")).toBe(before);
   });
 });
 

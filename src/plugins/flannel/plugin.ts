@@ -26,21 +26,24 @@ export const flannel: Plugin<Host> = {
 async function add(call: Call, host: Host): Promise<Result> {
   const conf = readConf(call);
   const config = delegateConf(call, conf, readSubnetEnv(conf.subnetFile));
-  const options = { ...host.delegates, config };
+  const before = readScratch(conf.dataDir, call.containerId, call.network);
   // Before the call: a kill during it leaves what DEL needs.
   writeScratch(conf.dataDir, call.containerId, config);
   try {
-    return await delegateAdd(call, delegateType(config), options);
+    return await delegateAdd(call, delegateType(config), { ...host.delegates, config });
   } catch (error) {
-    // The runtime's own DEL finds the file if this fails.
-    await takeDown(call, conf, config, host).catch(() => {});
+    // The delegate cleans up after itself. Its DEL would not do: it may have refused to make again what runs already.
+    if (before === undefined) removeScratch(conf.dataDir, call.containerId, call.network);
+    else writeScratch(conf.dataDir, call.containerId, before);
     throw error;
   }
 }
 
 async function del(call: Call, host: Host): Promise<void> {
   const conf = readConf(call);
-  await takeDown(call, conf, toldConf(call, conf), host);
+  const config = withReserved(call, toldConf(call, conf));
+  await delegateDel(call, delegateType(config), { ...host.delegates, config });
+  removeScratch(conf.dataDir, call.containerId, call.network);
 }
 
 async function check(call: Call, host: Host): Promise<void> {
@@ -64,12 +67,6 @@ async function status(call: Call, host: Host): Promise<void> {
   const conf = readConf(call);
   const config = delegateConf(call, conf, envForStatus(conf));
   await delegateStatus(call, delegateType(config), { ...host.delegates, config });
-}
-
-async function takeDown(call: Call, conf: FlannelConf, told: JsonObject, host: Host): Promise<void> {
-  const config = withReserved(call, told);
-  await delegateDel(call, delegateType(config), { ...host.delegates, config });
-  removeScratch(conf.dataDir, call.containerId, call.network);
 }
 
 /**
