@@ -56,7 +56,15 @@ export async function runDhcpDaemon(
   const timing = timingOf(flags);
   using leases = new LeaseKeeper({ ...clock, ...options, random, dir: recordsOfDaemon(path), log: io.log, timing });
   using host = new OpenHost({ ...clock, random, leases });
-  const handle = (invocation: Invocation): Promise<Outcome> => runPlugin(dhcp, asIpam(invocation), host);
+  const handle = async (raw: Invocation, signal: AbortSignal): Promise<Outcome> => {
+    const invocation = asIpam(raw);
+    const outcome = await runPlugin(dhcp, invocation, host);
+    // Nobody took the result of this ADD: nobody will ask for its DEL either.
+    if (signal.aborted && invocation.env.get("CNI_COMMAND") === "ADD") {
+      await runPlugin(dhcp, { ...invocation, env: new Map(invocation.env).set("CNI_COMMAND", "DEL") }, host);
+    }
+    return outcome;
+  };
   await using service = await servePlugins({ path, handle, identity: anyCaller, log: io.log });
   if (flags.pidfile !== undefined && flags.pidfile !== "") writeFileSync(flags.pidfile, `${process.pid}`);
   leases.start();

@@ -65,6 +65,7 @@ export class PacketSocket implements Disposable {
 
   /** Sends a whole frame. @throws KernelError, ENETDOWN when the interface is down. */
   send(frame: Uint8Array): void {
+    if (this.#closed !== undefined) throw this.#closed;
     const sent = Number(libc.send(this.#number, frame, frame.length, 0));
     if (sent !== frame.length) throw new KernelError(`Cannot send a frame on ${this.#interface}`, errno());
   }
@@ -120,10 +121,12 @@ export class PacketSocket implements Disposable {
     this.#wake = undefined;
   }
 
+  /** The engine closes the descriptor after an error: its number may be another file's from now on. */
   #end(cause: unknown): void {
+    this.#number = -1;
     const enetdown = 100;
     this.#closed ??= new KernelError(
-      `Cannot receive on ${this.#interface}`,
+      `Cannot go on with ${this.#interface}`,
       cause instanceof Error && "errno" in cause ? Math.abs(Number(cause.errno)) : enetdown,
     );
     this.#wake?.();

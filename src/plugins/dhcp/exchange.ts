@@ -54,13 +54,19 @@ export async function acquireLease(
     const leftMs = giveUpAt - around.now();
     if (leftMs <= 0 || around.signal?.aborted === true) break;
     const talk = new Talk(wire, terms, around, began);
+    const nextAt = around.now() + Math.min(delayMs, leftMs);
     talk.send("discover", wanted === undefined ? [] : [writeOption(option.requestedAddress, wanted)]);
-    const offer = await talk.answer(["offer"], Math.min(delayMs, leftMs));
-    const server = offer === undefined ? undefined : readOption(offer.message.options, option.serverId);
-    if (offer === undefined || server === undefined) continue;
-    const asked = await requestOffered(talk, offer.message.yiaddr, server, timing);
+    const offer = await talk.answer(["offer"], nextAt - around.now());
+    if (offer === undefined) continue;
+    const server = readOption(offer.message.options, option.serverId);
+    const asked =
+      server === undefined
+        ? "a server offered a lease without its identifier (option 54)"
+        : await requestOffered(talk, offer.message.yiaddr, server, timing);
     if (typeof asked !== "string") return asked;
     heard = asked;
+    // Who refuses at once must not be asked again at once.
+    await talk.answer([], nextAt - around.now());
   }
   if (around.signal?.aborted === true) throw new NoLease("The request was given up");
   throw new NoLease(`${heard} within ${timing.totalMs / 1000} s`);

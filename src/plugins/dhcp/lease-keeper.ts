@@ -12,7 +12,7 @@ import { acquireLease, extendLease, NoLease, releaseLease, type Surroundings } f
 import type { Lease } from "./lease.ts";
 import { type LeaseRecord, LeaseStore } from "./lease-store.ts";
 import { formatLeaseId, type LeaseId, type Terms } from "./terms.ts";
-import { InterfaceGone, isDown, type Place, requireInterface, takeDown, Wire, waitForCarrier } from "./wire.ts";
+import { InterfaceGone, isDown, type Place, takeDown, Wire, waitForCarrier } from "./wire.ts";
 
 export type KeeperOptions = Omit<Surroundings, "signal"> & {
   /** Folder of the records, on a tmpfs: containers do not outlive a reboot either. */
@@ -234,8 +234,6 @@ export function releaseStored(store: LeaseStore, id: LeaseId, around: Omit<Surro
   store.remove(id);
   if (kept === undefined) return;
   try {
-    // Opening it would bring the interface up, which a container's last moments do not need.
-    requireInterface(kept.place);
     using wire = new Wire(kept.place);
     releaseLease(wire, kept.lease, kept.terms, around);
   } catch (error) {

@@ -46,7 +46,6 @@ export class Wire implements Disposable {
     using netns = new Netns(place.netns);
     using connection = new Connection("route", netns);
     const link = linkAt(connection, place);
-    if (!link.up) connection.apply([setLink(link.index, { up: true }, link.name)]);
     if (link.mac === undefined) throw new InterfaceGone(`Interface "${place.ifname}" has no Ethernet address`);
     this.mac = link.mac;
     this.#socket = new PacketSocket(netns, link.index, { etherType: EtherType.ipv4, filter: toClientPort });
@@ -98,13 +97,6 @@ export function takeDown(place: Place): void {
   using netns = new Netns(place.netns);
   using connection = new Connection("route", netns);
   connection.apply([setLink(linkAt(connection, place).index, { up: false }, place.ifname)]);
-}
-
-/** Throws as `Wire` unless the interface is there. */
-export function requireInterface(place: Place): void {
-  using netns = new Netns(place.netns);
-  using connection = new Connection("route", netns);
-  linkAt(connection, place);
 }
 
 function linkAt(connection: Connection, { netns, ifname, mac }: Place): Link {
