@@ -114,7 +114,12 @@ export function checkAddresses(container: Connection, link: Link, ips: readonly 
 /** @throws CniError 999 naming what is missing; changes nothing. */
 export function checkRoutes(container: Connection, link: Link, result: Pick<Result, "ips" | "routes">): void {
   for (const wanted of result.routes.map((route) => toRoute(route, result.ips, link.index))) {
-    const present = listRoutes(container, familyOfCidr(wanted.dst), { table: wanted.table ?? 254 });
+    // A chained plugin, sbr or vrf, may have moved what the result leaves to the main table.
+    const present = listRoutes(
+      container,
+      familyOfCidr(wanted.dst),
+      wanted.table === undefined ? {} : { table: wanted.table },
+    );
     if (!present.some((route) => agrees(wanted, route))) throw failed(`there is no route ${formatRoute(wanted)}`);
   }
 }

@@ -1,7 +1,7 @@
 // Names of the links that shape what containers send.
 
 import { createHash } from "node:crypto";
-import type { Owner } from "../ledger.ts";
+import type { Owner } from "#plugins/ledger.ts";
 
 type Attachment = Pick<Owner, "network" | "containerId" | "ifname">;
 

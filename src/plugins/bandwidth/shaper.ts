@@ -21,7 +21,7 @@ import {
   type Tbf,
 } from "#netlink/qdisc.ts";
 import { handle, Parent } from "#netlink/tc.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "#plugins/host.ts";
 import type { Shaping } from "./conf.ts";
 
 const record = object({

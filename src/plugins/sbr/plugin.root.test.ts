@@ -1,8 +1,14 @@
 // sbr on real interfaces, alone and beside the reference's plugin.
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { Netns } from "#kernel/netns.ts";
+import { cidr } from "#net/cidr.ts";
+import { ip } from "#net/ip.ts";
+import { findLink } from "#netlink/link.ts";
+import { checkRoutes } from "#plugins/container.ts";
 import { ChainedBox, type ChainedCall } from "#test/chained.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { cniErrorOf } from "#test/thrown.ts";
 import { sbr } from "./plugin.ts";
 
 /** A container with eth0 as its default, and net1 with two addresses, a default route and one more. */
@@ -195,6 +201,22 @@ describe("CHECK (the reference's does nothing)", () => {
       expect(everything(t)).toBe(before);
     });
   }
+});
+
+test("the CHECK of the plugin that made the routes finds them in their new table", async () => {
+  using t = setUp();
+  await t.chain.must(sbr, "ADD", t.call);
+  using netns = new Netns(t.chain.container.path);
+  using container = t.chain.host.routeIn(netns);
+  const link = findLink(container, "net1");
+  const routes = [
+    { dst: cidr("0.0.0.0/0"), gw: ip("10.2.0.1") },
+    { dst: cidr("fd00:9::/64"), gw: ip("fd00:2::7") },
+  ];
+  if (link === undefined) throw new Error("There is no net1");
+  checkRoutes(container, link, { ips: [], routes });
+  const missing = [{ dst: cidr("10.9.0.0/16"), gw: ip("10.2.0.8") }];
+  expect(cniErrorOf(() => checkRoutes(container, link, { ips: [], routes: missing })).message).toContain("10.9.0.0/16");
 });
 
 describe("DEL", () => {

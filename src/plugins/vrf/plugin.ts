@@ -8,8 +8,8 @@ import { versionsFrom } from "#cni/version.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addLink, findLink, type Link, removeLink, setLink } from "#netlink/link.ts";
 import { RouteTable } from "#netlink/route.ts";
-import { addressesOf, checkAddresses, checkRoutes, failed, openNetns, openNetnsIfThere } from "../container.ts";
-import type { Host } from "../host.ts";
+import { addressesOf, checkAddresses, checkRoutes, failed, openNetns, openNetnsIfThere } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
 import { readConf, readVrfname, type VrfConf } from "./conf.ts";
 import { findFreeTable, membersOf, moveLink, tableOf } from "./domain.ts";
 
