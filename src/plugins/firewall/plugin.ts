@@ -7,11 +7,11 @@ import type { Result } from "#cni/result.ts";
 import { versionsFrom } from "#cni/version.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { openIn } from "#kernel/netns.ts";
-import type { Host } from "../host.ts";
-import { type Owner, ownerOf } from "../ledger.ts";
-import { type Claim, checkElements, claimElements, releaseElements, requireNoProblems } from "../nft-claims.ts";
-import { checkShared, shareElements, unshareElements } from "../nft-shared.ts";
-import { requireNftables } from "../nft-status.ts";
+import type { Host } from "#plugins/host.ts";
+import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { type Claim, checkElements, claimElements, releaseElements, requireNoProblems } from "#plugins/nft-claims.ts";
+import { checkShared, shareElements, unshareElements } from "#plugins/nft-shared.ts";
+import { requireNftables } from "#plugins/nft-status.ts";
 import { type FirewallRecord, parseRecord, readConf, wantedRecord } from "./conf.ts";
 import { bridgeClaims, bridgedText, chainsOf, podClaims, routedText } from "./table.ts";
 

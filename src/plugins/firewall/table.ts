@@ -7,7 +7,7 @@
 import { addressOf } from "#net/cidr.ts";
 import { familyOf } from "#net/ip.ts";
 import { nftIfname, nftIp } from "#netlink/nft-element.ts";
-import { type Claim, type ClaimChain, setUpText } from "../nft-claims.ts";
+import { type Claim, type ClaimChain, setUpText } from "#plugins/nft-claims.ts";
 import type { FirewallRecord } from "./conf.ts";
 
 const table = "twill_firewall";

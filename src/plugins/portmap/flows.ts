@@ -4,7 +4,7 @@ import { addressOf, familyOfCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { Connection } from "#netlink/connection.ts";
 import { forgetConnections } from "#netlink/conntrack.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "#plugins/host.ts";
 import type { PortmapRecord } from "./conf.ts";
 import { isAnyAddress, mappingsOf } from "./table.ts";
 

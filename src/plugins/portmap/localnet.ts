@@ -5,8 +5,8 @@ import { openIn } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
 import { findLink } from "#netlink/link.ts";
 import { routeTo } from "#netlink/route-to.ts";
-import { writeSysctl } from "../container.ts";
-import type { Host } from "../host.ts";
+import { writeSysctl } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
 
 /** Name of the node's interface behind which the pod sits; undefined when the way leads over a gateway, or nowhere. */
 export function interfaceTo(host: Host, pod: Ip): string | undefined {

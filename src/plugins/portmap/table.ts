@@ -7,7 +7,7 @@
 import { addressOf, familyOfCidr, type IfAddr, networkOf } from "#net/cidr.ts";
 import { type Family, familyOf } from "#net/ip.ts";
 import { nftIp, nftPort, nftProtocol } from "#netlink/nft-element.ts";
-import { type Claim, type ClaimChain, chainSuffix, setUpText } from "../nft-claims.ts";
+import { type Claim, type ClaimChain, chainSuffix, setUpText } from "#plugins/nft-claims.ts";
 import type { Mapping, PortmapRecord } from "./conf.ts";
 
 const table = "twill_portmap";
