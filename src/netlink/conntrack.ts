@@ -2,7 +2,7 @@
 
 import { attr, attrs, nest } from "#codec/attrs.ts";
 import type { Infer, Reader } from "#codec/codec.ts";
-import { named, padding, rest, u8, u16, u16be, u32be } from "#codec/scalar.ts";
+import { named, padding, rest, u8, u16, u16be, u32, u32be } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import type { Family, Ip } from "#net/ip.ts";
 import { family, ipField } from "./address-field.ts";
@@ -37,8 +37,12 @@ export const conntrackMessage = struct({
     /** CTA_ID: tells a connection from a later one with the same tuple. */
     id: attr(12, rest),
     zone: attr(18, u16be),
+    /** CTA_FILTER: which fields of `original` a listing must match. */
+    filter: nest(25, attrs({ original: attr(1, u32) })),
   }),
 });
+/** CTA_FILTER_F_CTA_PROTO_NUM, CTA_FILTER_F_CTA_PROTO_DST_PORT */
+const filterByPort = 0x8 | 0x20;
 type Tuple = Infer<typeof tuple>;
 
 /** One direction of a connection. Protocols without ports have none. */
@@ -80,13 +84,19 @@ export function listConnections(
 ): readonly TrackedConnection[] {
   const request = makeRequest(
     conntrackMessage,
-    { family: of, resource: 0, attrs: {} },
+    { family: of, resource: 0, attrs: kernelFilter(match) },
     { type: MessageType.get, flags: 0, text: `list tracked ${of} connections` },
   );
   return connection
     .dump(request, readTracked)
     .filter((tracked) => tracked !== undefined)
     .filter((tracked) => matches(tracked, match));
+}
+
+// Nodes track hundreds of thousands of connections: what the kernel can sort out is not sent (since Linux 5.8).
+function kernelFilter({ protocol, originalDstPort }: ConntrackMatch): Infer<typeof conntrackMessage>["attrs"] {
+  if (protocol === undefined || originalDstPort === undefined) return {};
+  return { original: { protocol: { protocol, dstPort: originalDstPort } }, filter: { original: filterByPort } };
 }
 
 /** That it has ended meanwhile is no error. */
