@@ -12,6 +12,8 @@ export type Plan = {
   readonly rules: readonly Rule[];
   /** In the tables of the rules. */
   readonly added: readonly Route[];
+  /** Those of `added` that are no copies from the main table. */
+  readonly made: readonly Route[];
   /** Out of the main table. */
   readonly removed: readonly Route[];
   /** Into the main table, after `removed` are gone. */
@@ -30,10 +32,11 @@ export function planSbr(
   isFree: (table: number) => boolean,
 ): Plan {
   if (fixed !== undefined) {
-    return { rules: ips.map((each) => toRule(each, fixed)), added: [], removed: [], hints: [] };
+    return { rules: ips.map((each) => toRule(each, fixed)), added: [], made: [], removed: [], hints: [] };
   }
   const rules: Rule[] = [];
   const added: Route[] = [];
+  const made: Route[] = [];
   let table = firstTable;
   for (const config of ips) {
     const family = familyOfCidr(config.address);
@@ -41,13 +44,15 @@ export function planSbr(
     rules.push(toRule(config, table));
     const gateway = gateways[family] ?? config.gateway;
     const copied = main.filter((route) => belongs(route, config, ips)).map((route) => ({ ...route, table }));
+    const own = gateway === undefined ? [] : [defaultRoute(family, gateway, oif, table)];
+    made.push(...own.filter((route) => !main.some((each) => sameRoute(each, route))));
     // Before the copies: the configured gateway wins over a default route that is there.
-    added.push(...(gateway === undefined ? [] : [defaultRoute(family, gateway, oif, table)]), ...copied);
+    added.push(...own, ...copied);
     table++;
   }
   const families = new Set(ips.map(({ address }) => familyOfCidr(address)));
   const removed = main.filter((route) => families.has(familyOfCidr(route.dst)) && !isLinkLocal(route));
-  return { rules, added, removed, hints: addSourceHints ? ips.map((each) => hintRoute(each, oif)) : [] };
+  return { rules, added, made, removed, hints: addSourceHints ? ips.map((each) => hintRoute(each, oif)) : [] };
 }
 
 export function toRule({ address }: IpConfig, table: number): Rule {
@@ -61,6 +66,12 @@ function belongs(route: Route, { address }: IpConfig, ips: readonly IpConfig[]):
     if (of === undefined || contains(networkOf(address), of)) return true;
     return !ips.some((other) => contains(networkOf(other.address), of));
   });
+}
+
+/** Whatever the tables. The metric 0 becomes 1024 with IPv6. */
+export function sameRoute(a: Route, b: Route): boolean {
+  const metric = ({ dst, priority = 0 }: Route) => priority || (familyOfCidr(dst) === "ipv6" ? 1024 : 0);
+  return a.dst === b.dst && a.gateway === b.gateway && metric(a) === metric(b);
 }
 
 /** Neighbours on the link are reached by their link-local addresses, whatever the source. */

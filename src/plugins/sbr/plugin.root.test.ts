@@ -91,6 +91,17 @@ describe("ADD", () => {
     expect(t.chain.host.ledger.list("net", "sbr")).toEqual([]);
   });
 
+  test("can come again after DEL, which puts the routes back (after the reference's it fails)", async () => {
+    using t = setUp();
+    const before = [t.rules(), t.routes("main").sort()];
+    for (let i = 0; i < 2; i++) {
+      await t.chain.must(sbr, "ADD", t.call);
+      await t.chain.must(sbr, "CHECK", t.call);
+      await t.chain.must(sbr, "DEL", t.call);
+      expect([t.rules(), t.routes("main").sort()]).toEqual(before);
+    }
+  });
+
   test("takes tables that nobody uses", async () => {
     using t = setUp();
     t.chain.ip("rule add from 10.77.0.1 lookup 100");

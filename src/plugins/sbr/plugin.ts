@@ -2,8 +2,8 @@
 
 import { mkdirSync } from "node:fs";
 import { Rollback } from "#base/rollback.ts";
-import { bool, decode, type Infer, int, list, object } from "#cni/decode.ts";
-import { cidr } from "#cni/decode-address.ts";
+import { bool, decode, type Infer, int, list, object, optional } from "#cni/decode.ts";
+import { cidr, ip } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { isJsonObject } from "#cni/json.ts";
 import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
@@ -25,7 +25,7 @@ import { applyPlan, freeTables, removeSources, revert, routesOf, rulesFrom, type
 const name = "sbr";
 
 /** `moved`: the tables are ours, and so are the interface's routes in them. */
-const record = object({ moved: bool, sources: list(object({ src: cidr, table: int() })) });
+const record = object({ moved: bool, sources: list(object({ src: cidr, table: int(), gateway: optional(ip) })) });
 
 export const sbr: Plugin<Host> = {
   name,
@@ -57,11 +57,12 @@ async function add(call: Call, host: Host): Promise<Result> {
   const owner = ownerOf(call, name);
   const older = readRecord(host, owner);
   if (older?.moved === true) takeBack(container, toSources(older), link.index);
-  else if (older !== undefined) removeSources(container, toSources(older), undefined);
+  else if (older !== undefined) removeSources(container, toSources(older));
   const plan = planSbr(ips, link.index, routesOf(container, link.index, RouteTable.main), conf, freeTables(container));
   await using undo = new Rollback();
   undo.defer("forget the record", () => host.ledger.remove(owner));
-  const sources = plan.rules.map(({ src, table }) => ({ src, table }));
+  const gatewayIn = (table?: number) => plan.made.find((route) => route.table === table)?.gateway;
+  const sources = plan.rules.map(({ src, table }) => ({ src, table, gateway: gatewayIn(table) }));
   host.ledger.write(owner, { moved: conf.table === undefined, sources });
   undo.defer("put rules and routes back", () => revert(container, plan));
   applyPlan(container, plan);
@@ -76,8 +77,9 @@ function del(call: Call, host: Host): void {
     using container = host.routeIn(netns);
     const link = findLink(container, call.ifname);
     const ours = readRecord(host, owner);
-    if (ours !== undefined) removeSources(container, toSources(ours), ours.moved ? link?.index : undefined);
-    else if (link !== undefined) removeSources(container, foundSources(container, link), undefined);
+    if (ours?.moved === true && link !== undefined) takeBack(container, toSources(ours), link.index);
+    else if (ours !== undefined) removeSources(container, toSources(ours));
+    else if (link !== undefined) removeSources(container, foundSources(container, link));
   }
   host.ledger.remove(owner);
 }
@@ -97,14 +99,14 @@ function check(call: Call, host: Host): void {
   }
 }
 
-function checkSource(container: Connection, link: Link, ip: IpConfig, { table, gateways }: SbrConf): void {
-  const family = familyOfCidr(ip.address);
-  const src = hostCidr(addressOf(ip.address));
+function checkSource(container: Connection, link: Link, config: IpConfig, { table, gateways }: SbrConf): void {
+  const family = familyOfCidr(config.address);
+  const src = hostCidr(addressOf(config.address));
   const tables = rulesFrom(container, src, family).map((rule) => rule.table ?? RouteTable.main);
   if (table !== undefined && !tables.includes(table)) throw failed(`there is no rule from ${src} lookup ${table}`);
   const [own] = tables.filter((each) => each !== RouteTable.main);
   if (own === undefined) throw failed(`there is no rule from ${src} to a table of its own`);
-  const gateway = gateways[family] ?? ip.gateway;
+  const gateway = gateways[family] ?? config.gateway;
   if (table !== undefined || gateway === undefined) return;
   const routes = routesOf(container, link.index, own);
   if (routes.some((route) => isDefault(route.dst) && route.gateway === gateway)) return;
@@ -141,7 +143,7 @@ function foundSources(container: Connection, link: Link): readonly Source[] {
 }
 
 function toSources({ sources }: Infer<typeof record>): readonly Source[] {
-  return sources.map(({ src, table }) => ({ family: familyOfCidr(src), src, table }));
+  return sources.map(({ src, table, gateway }) => ({ family: familyOfCidr(src), src, table, gateway }));
 }
 
 /** Undefined when there is none, or none that makes sense. */

@@ -1,17 +1,18 @@
 // The routing tables of a container as source based routing reads and changes them.
 
-import type { Family } from "#net/ip.ts";
+import { defaultCidr } from "#net/cidr.ts";
+import type { Family, Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import type { Request } from "#netlink/message.ts";
 import { addRoute, listRoutes, type Route, RouteTable, removeRoute } from "#netlink/route.ts";
 import { addRule, listRules, type Rule, removeRule } from "#netlink/rule.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, sameRoute } from "./plan.ts";
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
 const reserved: readonly number[] = Object.values(RouteTable);
 
-/** A rule that leads from one address to its table. */
-export type Source = Pick<Rule, "family" | "src" | "table">;
+/** A rule that leads from one address to its table. `gateway`: of the default route there that was made, not moved. */
+export type Source = Pick<Rule, "family" | "src" | "table"> & { readonly gateway?: Ip | undefined };
 
 /** Routes of one interface in one table; those with several nexthops when all are its own. */
 export function routesOf(container: Connection, oif: number, table: number): readonly Route[] {
@@ -58,20 +59,24 @@ export function revert(container: Connection, { rules, added, removed, hints }: 
   container.tryApply(added.map((route) => removeRoute(route)));
 }
 
-/** Removes rules and, where `oif` is given, the interface's routes in their tables. */
-export function removeSources(container: Connection, sources: readonly Source[], oif: number | undefined): void {
-  container.apply(sources.map((source) => removeRule({ ...source, action: "table" })));
-  const tables = new Set(sources.map(({ table }) => table));
-  for (const table of tables) {
-    if (oif === undefined || table === undefined || reserved.includes(table)) continue;
-    container.apply(routesOf(container, oif, table).map((route) => removeRoute(route)));
-  }
+/** Removes rules alone. */
+export function removeSources(container: Connection, sources: readonly Source[]): void {
+  container.apply(sources.map((source) => removeRule(toRule(source))));
 }
 
-/** Moves the interface's routes back into the main table and removes the rules: for an ADD after an ADD. */
+/** Moves the interface's routes back into the main table, and removes the rules. */
 export function takeBack(container: Connection, sources: readonly Source[], oif: number): void {
-  const tables = new Set(sources.map(({ table = RouteTable.main }) => table));
-  const added = [...tables].flatMap((table) => routesOf(container, oif, table));
-  const removed = added.map((route) => ({ ...route, table: RouteTable.main }));
-  revert(container, { rules: sources.map((source) => ({ ...source, action: "table" })), added, removed, hints: [] });
+  const added: Route[] = [];
+  const removed: Route[] = [];
+  for (const { family, table = RouteTable.main, gateway } of sources) {
+    const present = routesOf(container, oif, table);
+    const isMade = (route: Route) => sameRoute(route, { dst: defaultCidr(family), gateway });
+    added.push(...present);
+    removed.push(...present.filter((route) => !isMade(route)).map((route) => ({ ...route, table: RouteTable.main })));
+  }
+  revert(container, { rules: sources.map(toRule), added, made: [], removed, hints: [] });
+}
+
+function toRule({ family, src, table }: Source): Rule {
+  return { family, src, table, action: "table" };
 }
