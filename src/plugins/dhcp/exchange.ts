@@ -73,7 +73,7 @@ export async function acquireLease(
 }
 
 /**
- * Asks for more time: the server itself while `renewing`, every server while `rebinding`.
+ * Asks for more time: the server itself while `renewing`, every server while `rebinding`; each until its time is over.
  * @throws NoLease, `refused` when the lease is void; KernelError when the interface fails.
  */
 export async function extendLease(
@@ -87,17 +87,19 @@ export async function extendLease(
   await wire.listen();
   const talk = new Talk(wire, terms, around, around.now());
   const direct = state === "renewing" ? lease : undefined;
+  const giveUpAt = state === "renewing" ? lease.rebindAt : lease.expiresAt;
   let tries = 0;
   for (const delayMs of backoff(timing.answerMs, around.random)) {
-    if (++tries > requestTries || around.signal?.aborted === true) break;
     const since = around.now();
+    if (tries === requestTries || since >= giveUpAt || around.signal?.aborted === true) break;
+    tries++;
     talk.send("request", [], addressOf(lease.address), direct);
-    const answer = await talk.answer(["ack", "nak"], delayMs);
+    const answer = await talk.answer(["ack", "nak"], Math.min(delayMs, giveUpAt - since));
     if (answer === undefined) continue;
     if (answer.type === "nak") throw new NoLease(`the server refused: ${reasonOf(answer.message)}`, true);
     return readLease(answer.message, answer.from, since);
   }
-  throw new NoLease(`no answer after ${tries - 1} requests while ${state}`);
+  throw new NoLease(`no answer to ${tries} requests while ${state}`);
 }
 
 /** Gives the lease back. There is no answer to wait for (RFC 2131, section 4.4.6). @throws KernelError */

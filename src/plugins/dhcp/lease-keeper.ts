@@ -146,7 +146,8 @@ export class LeaseKeeper implements Disposable {
     for (;;) {
       await this.#sleepUntil(nextAt, entry);
       if (entry.ended.signal.aborted) return;
-      if (this.#options.now() >= kept.lease.expiresAt) return this.#expire(entry, kept, "has run out");
+      const startedAt = this.#options.now();
+      if (startedAt >= kept.lease.expiresAt) return this.#expire(entry, kept, "has run out");
       try {
         kept = { ...kept, lease: await this.#extend(entry, kept) };
         if (entry.ended.signal.aborted) return;
@@ -158,7 +159,9 @@ export class LeaseKeeper implements Disposable {
         if (isGone(error)) return this.#forget(entry);
         if (error instanceof NoLease && error.refused) return this.#expire(entry, kept, "is void");
         this.#log(entry.id, `cannot be renewed yet: ${error instanceof Error ? error.message : error}`);
-        nextAt = this.#retryAt(kept.lease);
+        // When renewing took until T2, rebinding begins at once.
+        const isDue = startedAt < kept.lease.rebindAt && this.#options.now() >= kept.lease.rebindAt;
+        nextAt = isDue ? kept.lease.rebindAt : this.#retryAt(kept.lease);
       }
     }
   }
@@ -167,15 +170,14 @@ export class LeaseKeeper implements Disposable {
     const around = this.#around(entry);
     using wire = new Wire(place);
     const state = this.#options.now() < lease.rebindAt ? "renewing" : "rebinding";
-    const limits = { ...this.#timing, answerMs: Math.min(this.#timing.answerMs, this.#leftMs(lease) / 2) };
     try {
-      return await extendLease(wire, lease, state, terms, limits, around);
+      return await extendLease(wire, lease, state, terms, this.#timing, around);
     } catch (error) {
       if (!(error instanceof NoLease) || !error.refused) throw error;
       // A server that lost its memory refuses, and may still give the same address anew.
       using another = new Wire(place);
-      const totalMs = Math.min(this.#timing.totalMs, this.#leftMs(lease));
-      const anew = await acquireLease(another, terms, { ...limits, totalMs }, around, addressOf(lease.address));
+      const totalMs = Math.min(this.#timing.totalMs, Math.max(minRetryMs, lease.expiresAt - around.now()));
+      const anew = await acquireLease(another, terms, { ...this.#timing, totalMs }, around, addressOf(lease.address));
       if (anew.address === lease.address) return anew;
       releaseLease(another, anew, terms, around);
       throw new NoLease(`the server gives ${anew.address} instead of ${lease.address}`, true);
@@ -211,16 +213,11 @@ export class LeaseKeeper implements Disposable {
     return lease.renewAt - (lease.renewAt - now) * renewSpread * fraction(this.#options.random);
   }
 
-  /** Half of what is left until the next state, within bounds; the lease's end is never slept over. */
+  /** Half of what is left until the next state, within bounds; neither state's beginning is slept over. */
   #retryAt(lease: Lease): number {
     const now = this.#options.now();
     const edge = now < lease.rebindAt ? lease.rebindAt : lease.expiresAt;
-    const pause = Math.min(maxRetryMs, Math.max(minRetryMs, (edge - now) / 2));
-    return Math.min(lease.expiresAt, now + pause);
-  }
-
-  #leftMs(lease: Lease): number {
-    return Math.max(minRetryMs, lease.expiresAt - this.#options.now());
+    return Math.min(edge, now + Math.min(maxRetryMs, Math.max(minRetryMs, (edge - now) / 2)));
   }
 
   #log(id: LeaseId, what: string): void {
