@@ -9,7 +9,7 @@ import { addressOf, defaultCidr, familyOfCidr, isDefault, networkOf } from "#net
 import { offsetIp } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
-import { findLink, type Link, setBridgePort } from "#netlink/link.ts";
+import { findLink, type Link, setBridgePort, setLink } from "#netlink/link.ts";
 import { checkAttachment } from "../attachment-check.ts";
 import {
   configureRequests,
@@ -21,7 +21,7 @@ import {
 } from "../container.ts";
 import { waitForAddresses } from "../duplicate-address.ts";
 import type { Host } from "../host.ts";
-import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "../ipam.ts";
+import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "../ipam.ts";
 import { type Owner, ownerOf } from "../ledger.ts";
 import { addMasquerade, removeMasquerade } from "../masquerade.ts";
 import { makePair, removePair, type VethPair } from "../veth.ts";
@@ -50,15 +50,15 @@ async function add(call: Call, host: Host): Promise<Result> {
   requireFreeName(container, call);
   await using undo = new Rollback();
   const device = ensureBridge(conf, host);
+  const owner = ownerOf(call, bridge.name);
+  undo.defer("remove the attachment", () => removeAttachment(host, owner, { connection: container, netns }));
   const ipam = ipamType(call);
+  const isLate = ipam !== undefined && needsInterface(ipam);
   let addresses: Result = { interfaces: [], ips: [], routes: [], dns: {} };
-  if (ipam !== undefined) {
+  if (ipam !== undefined && !isLate) {
     addresses = await addIpam(call, ipam, host);
     undo.defer("release the addresses", () => delIpam(call, ipam, host));
   }
-  const layer3 = conf.isGateway ? withGateways(addresses, conf) : addresses;
-  const owner = ownerOf(call, bridge.name);
-  undo.defer("remove the attachment", () => removeAttachment(host, owner, { connection: container, netns }));
   const pair = makePair(
     {
       ifname: call.ifname,
@@ -70,10 +70,19 @@ async function add(call: Call, host: Host): Promise<Result> {
       also: (made) => portRequests(conf, made),
     },
     host,
-    ({ hostName, containerMac }) => host.ledger.write(owner, recordOf(conf, hostName, containerMac, layer3)),
+    ({ hostName, containerMac }) => host.ledger.write(owner, recordOf(conf, hostName, containerMac, addresses)),
   );
   writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_ra`, "0");
   configureVlans(host.route(), device, pair, conf);
+  if (ipam !== undefined && isLate) {
+    // The first packet would be lost while the bridge's port is still down.
+    container.apply([setLink(pair.containerIndex, { up: true }, call.ifname)]);
+    await waitUntilUp(pair, conf, host);
+    addresses = await addIpam(call, ipam, host);
+    undo.defer("release the addresses", () => delIpam(call, ipam, host));
+    host.ledger.write(owner, recordOf(conf, pair.hostName, pair.containerMac, addresses));
+  }
+  const layer3 = conf.isGateway ? withGateways(addresses, conf) : addresses;
   if (!conf.disableContainerInterface) await configureContainer(call, conf, layer3, pair, container, netns, host);
   const vlanGateway = conf.isGateway && conf.vlan !== 0 ? ensureVlanGateway(device, conf, host) : undefined;
   if (conf.isGateway) ensureGateway(vlanGateway ?? device, layer3.ips, conf, host);
