@@ -4,6 +4,7 @@ import type { DelegateOptions } from "#cni/delegate.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { Nftables } from "#kernel/nftables.ts";
 import { Connection } from "#netlink/connection.ts";
+import { NftTransactions } from "#netlink/nft-transaction.ts";
 import type { LeaseKeeper } from "./dhcp/lease-keeper.ts";
 import { PoolCache } from "./host-local/store.ts";
 import { Ledger } from "./ledger.ts";
@@ -25,8 +26,14 @@ export type Host = {
   readonly route: () => Connection;
   /** rtnetlink in a container's namespace; the caller closes it. */
   readonly routeIn: (netns: Netns) => Connection;
-  /** nftables in the node's namespace. */
+  /** nftables in the node's namespace, for set-up and listings. */
   readonly nft: () => Nftables;
+  /**
+   * Elements of nftables in the node's namespace, and tracked connections. The kernel holds up whoever closes such a socket after a
+   * removal for a grace period, about 14 ms: they stay open.
+   */
+  readonly nftTransactions: () => NftTransactions;
+  readonly netfilter: () => Connection;
   /** Takes links out of the way; they may vanish a moment later. */
   readonly remover: LinkRemover;
   /** Keeps DHCP leases; undefined in a process that ends with its call. */
@@ -64,6 +71,8 @@ export class OpenHost implements Host, Disposable {
   readonly route: () => Connection;
   readonly routeIn = (netns: Netns) => new Connection("route", netns);
   readonly nft: () => Nftables;
+  readonly nftTransactions: () => NftTransactions;
+  readonly netfilter: () => Connection;
   readonly #open = new DisposableStack();
 
   constructor(options: HostOptions) {
@@ -78,6 +87,8 @@ export class OpenHost implements Host, Disposable {
     this.sleep = options.sleep;
     this.route = once(() => this.#open.use(new Connection("route", this.netns)));
     this.nft = once(() => this.#open.use(new Nftables(this.netns)));
+    this.nftTransactions = once(() => this.#open.use(new NftTransactions(this.netns)));
+    this.netfilter = once(() => this.#open.use(new Connection("netfilter", this.netns)));
   }
 
   [Symbol.dispose](): void {

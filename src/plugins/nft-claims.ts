@@ -17,7 +17,7 @@ import {
   removeChain,
   removeElement,
 } from "#netlink/nft-element.ts";
-import { NftTransactions } from "#netlink/nft-transaction.ts";
+import type { NftTransactions } from "#netlink/nft-transaction.ts";
 import { failed } from "./container.ts";
 import type { Host } from "./host.ts";
 import { formatOwner, type Owner } from "./ledger.ts";
@@ -46,7 +46,7 @@ export function ownerComment(owner: Owner): string {
 export function claimElements(host: Host, owner: Owner, claims: readonly Claim[], setUp: () => string): void {
   const comment = ownerComment(owner);
   const creations = claims.map((claim) => createElement({ ...claim, comment }));
-  using transactions = new NftTransactions(host.netns);
+  const transactions = host.nftTransactions();
   for (let run = 0; run < maxSetUps; run++) {
     try {
       if (run === 0) transactions.apply(creations);
@@ -72,7 +72,7 @@ export function releaseElements(
 ): void {
   if (claims.length === 0) return;
   const comment = ownerComment(owner);
-  using transactions = new NftTransactions(host.netns);
+  const transactions = host.nftTransactions();
   transactions.applyUnchanged(() => {
     const own = claims.filter((claim) => transactions.find(claim)?.comment === comment);
     const unused = chains.filter((chain) => {
@@ -92,7 +92,7 @@ export function checkElements(
 ): readonly string[] {
   const comment = ownerComment(owner);
   const problems: string[] = [];
-  using transactions = new NftTransactions(host.netns);
+  const transactions = host.nftTransactions();
   for (const claim of claims) {
     const held = transactions.find(claim);
     if (held === undefined) problems.push(`element ${formatElement(claim)} is missing`);

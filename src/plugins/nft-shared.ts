@@ -5,7 +5,7 @@
 
 import { isErrno, KernelError } from "#kernel/errno.ts";
 import { createElement, formatElement, holdsSame, removeElement } from "#netlink/nft-element.ts";
-import { NftTransactions } from "#netlink/nft-transaction.ts";
+
 import type { Host } from "./host.ts";
 import type { Claim } from "./nft-claims.ts";
 
@@ -17,7 +17,7 @@ const maxSetUps = 5;
 export function shareElements(host: Host, network: string, claims: readonly Claim[], setUp: () => string): void {
   if (claims.length === 0) return;
   const comment = commentOf(network);
-  using transactions = new NftTransactions(host.netns);
+  const transactions = host.nftTransactions();
   for (let run = 0; run < maxSetUps; run++) {
     try {
       transactions.applyUnchanged(() =>
@@ -51,7 +51,7 @@ export function unshareElements(
 ): void {
   if (claims.length === 0) return;
   const comment = commentOf(network);
-  using transactions = new NftTransactions(host.netns);
+  const transactions = host.nftTransactions();
   transactions.applyUnchanged(() => {
     if (stillNeeded()) return [];
     return claims.filter((claim) => transactions.find(claim)?.comment === comment).map(removeElement);
@@ -60,7 +60,7 @@ export function unshareElements(
 
 /** What is not as `shareElements` left it, one sentence each. Changes nothing. */
 export function checkShared(host: Host, claims: readonly Claim[]): readonly string[] {
-  using transactions = new NftTransactions(host.netns);
+  const transactions = host.nftTransactions();
   return claims.flatMap((claim) => {
     const held = transactions.find(claim);
     if (held === undefined) return [`element ${formatElement(claim)} is missing`];

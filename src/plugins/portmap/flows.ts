@@ -2,7 +2,6 @@
 
 import { addressOf, familyOfCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
-import { Connection } from "#netlink/connection.ts";
 import { forgetConnections } from "#netlink/conntrack.ts";
 import type { Host } from "#plugins/host.ts";
 import type { PortmapRecord } from "./conf.ts";
@@ -20,7 +19,7 @@ export function forgetOwnUdp(host: Host, record: PortmapRecord): void {
 
 function forget(host: Host, record: PortmapRecord, replySrc: (pod: Ip) => Ip | undefined): void {
   if (!record.mappings.some(({ protocol }) => protocol === "udp")) return;
-  using connection = new Connection("netfilter", host.netns);
+  const connection = host.netfilter();
   for (const pod of record.addresses) {
     for (const { protocol, hostIP, hostPort } of mappingsOf(record, pod)) {
       if (protocol !== "udp") continue;
