@@ -68,12 +68,12 @@ export class LeaseKeeper implements Disposable {
   async acquire(id: LeaseId, where: Omit<Place, "mac">, wanted: Omit<Terms, "broadcast">): Promise<Lease> {
     const { netnsPrefix = "", broadcast = false } = this.#options;
     const place = { ...where, netns: `${netnsPrefix}${where.netns}` };
-    const terms = { ...wanted, broadcast };
     this.#entries.get(formatLeaseId(id))?.ended.abort();
     const entry = this.#enter(id);
     try {
       await waitForCarrier(place, carrierWaitMs, this.#options.sleep);
       using wire = new Wire(place);
+      const terms = { ...wanted, broadcast: broadcast || wire.needsBroadcast };
       const lease = await acquireLease(wire, terms, this.#timing, this.#around(entry));
       const kept = { id, place: { ...place, mac: wire.mac }, terms, lease };
       if (entry.ended.signal.aborted) {

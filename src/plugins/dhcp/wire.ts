@@ -39,6 +39,8 @@ export type Place = {
 /** An open exchange on one interface. */
 export class Wire implements Disposable {
   readonly mac: Mac;
+  /** Several interfaces share one hardware address: only a broadcast reaches one that has no IP address yet. */
+  readonly needsBroadcast: boolean;
   readonly #socket: PacketSocket;
 
   /** @throws InterfaceGone when the interface is not there; NetnsError when the namespace is not; KernelError. */
@@ -48,6 +50,7 @@ export class Wire implements Disposable {
     const link = linkAt(connection, place);
     if (link.mac === undefined) throw new InterfaceGone(`Interface "${place.ifname}" has no Ethernet address`);
     this.mac = link.mac;
+    this.needsBroadcast = link.info?.kind === "ipvlan";
     this.#socket = new PacketSocket(netns, link.index, { etherType: EtherType.ipv4, filter: toClientPort });
   }
 
