@@ -35,7 +35,8 @@ export function ownerComment(owner: Owner): string {
   const text = formatOwner(owner);
   if (Buffer.byteLength(text) <= maxCommentBytes) return text;
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 24);
-  return `${digest}…${text.slice(-96)}`;
+  // A letter that the cut goes through becomes another one, of at most three bytes.
+  return `${digest}…${Buffer.from(text).subarray(-90).toString()}`;
 }
 
 /**
