@@ -17,6 +17,7 @@ const { symbols } = dlopen("libc.so.6", {
   ioctl: { args: ["int", "u64", "ptr"], returns: "int" },
   getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
   statx: { args: ["int", "ptr", "int", "u32", "ptr"], returns: "int" },
+  fcntl: { args: ["int", "int", "int"], returns: "int" },
   flock: { args: ["int", "int"], returns: "int" },
 });
 
