@@ -46,7 +46,7 @@ for (const [plugin, conf, index] of rows) {
     const config = { cniVersion: "1.0.0", name: "lan", type: plugin.name, ...conf, ipam: { type: "dhcp" } };
     const began = performance.now();
     const { json } = await mustCall(plugin, "ADD", host, { config, netns: pod.path, path });
-    expect(performance.now() - began).toBeLessThan(400);
+    expect(performance.now() - began).toBeLessThan(1_000);
     const [lease] = served.leases();
     expect(json["ips"]).toEqual([{ address: `${lease?.address}/20`, gateway: "10.7.0.1", interface: index }]);
     expect(box.sh(pod, ["ip", "route", "show", "default"])).toContain("via 10.7.0.1 dev eth0");
