@@ -1,5 +1,7 @@
 // The dhcp plugin with real servers: leases got, renewed, taken up again by the next keeper, given back.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { cable, callDhcp, clientId, DhcpNode, podMac, resultOf, standaloneHost, until } from "#test/dhcp-node.ts";
 import { type DhcpOptions, startDhcpServer } from "#test/peers/dhcp.ts";
 import { Sandbox } from "#test/sandbox.ts";
@@ -97,6 +99,16 @@ test("a lease is renewed by the server that gave it, and by the keeper's success
   } finally {
     node[Symbol.dispose]();
   }
+});
+
+test("a lease that cannot be recorded is given back, and ADD fails", async () => {
+  using box = new Sandbox();
+  const { server: ns, pod } = cable(box);
+  const dhcpd = await startDhcpServer({ box, netns: ns, link: "eth0", server: "dnsmasq", v4: pool });
+  using node = new DhcpNode(box);
+  writeFileSync(join(node.runDir, "dhcp"), "in the way of the folder");
+  expect(await node.call("ADD", pod.path)).toMatchObject({ exitCode: 1 });
+  await until(() => dhcpd.log().includes("DHCPRELEASE") && dhcpd.leases().length === 0);
 });
 
 test("when the server falls silent the lease runs out and the interface goes down", async () => {

@@ -76,11 +76,14 @@ export class LeaseKeeper implements Disposable {
       const terms = { ...wanted, broadcast: broadcast || wire.needsBroadcast };
       const lease = await acquireLease(wire, terms, this.#timing, this.#around(entry));
       const kept = { id, place: { ...place, mac: wire.mac }, terms, lease };
-      if (entry.ended.signal.aborted) {
+      try {
+        if (entry.ended.signal.aborted) throw new NoLease("The request was given up");
+        this.#store.write(kept);
+      } catch (error) {
+        // What is not recorded could not be given back later.
         releaseLease(wire, lease, terms, this.#options);
-        throw new NoLease("The request was given up");
+        throw error;
       }
-      this.#store.write(kept);
       this.#keep(entry, kept);
       return lease;
     } catch (error) {
