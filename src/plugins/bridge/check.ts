@@ -5,11 +5,11 @@ import type { IpConfig } from "#cni/result.ts";
 import { joinIfAddr, lengthOf } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
 import { findLink, type Link, LinkFlag } from "#netlink/link.ts";
-import { failed } from "../container.ts";
-import type { Host } from "../host.ts";
-import type { Owner } from "../ledger.ts";
-import { checkMasquerade } from "../masquerade.ts";
-import { hostEnd } from "../veth.ts";
+import { failed } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
+import type { Owner } from "#plugins/ledger.ts";
+import { checkMasquerade } from "#plugins/masquerade.ts";
+import { hostEnd } from "#plugins/veth.ts";
 import type { BridgeConf } from "./conf.ts";
 import { checkMacGuard } from "./spoof-check.ts";
 import { checkVlans, vlanGatewayName } from "./vlan.ts";
@@ -49,10 +49,9 @@ export function checkBridgePort({ conf, host, inside, addresses, owner }: Bridge
   }
   if (conf.macspoofchk && inside.mac !== undefined) checkMacGuard(host, port.name, inside.mac);
   if (!conf.ipMasq) return;
-  const [problem] = checkMasquerade(
+  checkMasquerade(
     host,
     owner,
     addresses.map(({ address }) => address),
   );
-  if (problem !== undefined) throw failed(problem);
 }

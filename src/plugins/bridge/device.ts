@@ -7,8 +7,8 @@ import { addressOf, familyOfCidr, type IfAddr, joinIfAddr, lengthOf, networkOf, 
 import { randomMac } from "#net/mac.ts";
 import { addAddress, listAddresses, removeAddress } from "#netlink/address.ts";
 import { addLink, findLink, type Link, setLink, setLinkInfo } from "#netlink/link.ts";
-import { writeSysctlIfThere } from "../container.ts";
-import type { Host } from "../host.ts";
+import { writeSysctlIfThere } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
 import type { BridgeConf } from "./conf.ts";
 
 /**

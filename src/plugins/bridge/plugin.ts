@@ -9,8 +9,8 @@ import { addressOf, defaultCidr, familyOfCidr, isDefault, networkOf } from "#net
 import { offsetIp } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
-import { findLink, type Link, setBridgePort, setLink } from "#netlink/link.ts";
-import { checkAttachment } from "../attachment-check.ts";
+import { findLink, type Link, setArpNotify, setBridgePort, setLink } from "#netlink/link.ts";
+import { checkAttachment } from "#plugins/attachment-check.ts";
 import {
   configureRequests,
   openNetns,
@@ -18,14 +18,14 @@ import {
   prepareIpv6,
   requireFreeName,
   writeSysctlIfThere,
-} from "../container.ts";
-import { waitForAddresses } from "../duplicate-address.ts";
-import type { Host } from "../host.ts";
-import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "../ipam.ts";
-import { type Owner, ownerOf } from "../ledger.ts";
-import { addMasquerade, removeMasquerade } from "../masquerade.ts";
-import { makePair, removePair, type VethPair } from "../veth.ts";
-import { readVethRecord, type VethRecord } from "../veth-record.ts";
+} from "#plugins/container.ts";
+import { waitForAddresses } from "#plugins/duplicate-address.ts";
+import type { Host } from "#plugins/host.ts";
+import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
+import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { addMasquerade, removeMasquerade } from "#plugins/masquerade.ts";
+import { makePair, removePair, type VethPair } from "#plugins/veth.ts";
+import { readVethRecord, type VethRecord } from "#plugins/veth-record.ts";
 import { checkBridgePort } from "./check.ts";
 import { type BridgeConf, readBridgeConf } from "./conf.ts";
 import { ensureBridge, ensureGateway } from "./device.ts";
@@ -72,7 +72,6 @@ async function add(call: Call, host: Host): Promise<Result> {
     host,
     ({ hostName, containerMac }) => host.ledger.write(owner, recordOf(conf, hostName, containerMac, addresses)),
   );
-  writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_ra`, "0");
   configureVlans(host.route(), device, pair, conf);
   if (ipam !== undefined && isLate) {
     // The first packet would be lost while the bridge's port is still down.
@@ -194,13 +193,15 @@ async function configureContainer(
   host: Host,
 ): Promise<void> {
   prepareIpv6(netns, call.ifname, result.ips);
-  // Neighbours of a former owner of the address learn the new hardware address at once.
-  writeSysctlIfThere(netns, `net/ipv4/conf/${call.ifname}/arp_notify`, "1");
   if (conf.enabledad) {
     writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/enhanced_dad`, "1");
     writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/accept_dad`, "1");
   }
-  container.apply(configureRequests(pair.containerIndex, call.ifname, result, { dad: conf.enabledad }));
+  container.apply([
+    // Neighbours of a former owner of the address learn the new hardware address at once.
+    setArpNotify(pair.containerIndex, call.ifname),
+    ...configureRequests(pair.containerIndex, call.ifname, result, { dad: conf.enabledad }),
+  ]);
   if (conf.enabledad) await waitForAddresses(container, pair.containerIndex, call.ifname, host);
 }
 

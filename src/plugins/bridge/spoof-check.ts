@@ -2,8 +2,8 @@
 
 import { KernelError } from "#kernel/errno.ts";
 import type { Mac } from "#net/mac.ts";
-import { failed } from "../container.ts";
-import type { Host } from "../host.ts";
+import { failed } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
 
 const table = "twill_macspoof";
 

@@ -6,9 +6,9 @@ import { addPortVlan, listPortVlans, removePortVlan } from "#netlink/bridge-vlan
 import type { Connection } from "#netlink/connection.ts";
 import { addVeth, findLink, type Link, setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
-import { failed } from "../container.ts";
-import type { Host } from "../host.ts";
-import { choosePair, type VethPair } from "../veth.ts";
+import { failed } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
+import { choosePair, type VethPair } from "#plugins/veth.ts";
 import type { BridgeConf } from "./conf.ts";
 
 /** The VLAN that a new port of a filtering bridge is in unless told otherwise (vlan_default_pvid). */

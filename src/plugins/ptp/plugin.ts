@@ -15,16 +15,24 @@ import type { Connection } from "#netlink/connection.ts";
 import { setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
 import { addRoute, appendRoute, listRoutes, replaceRoute } from "#netlink/route.ts";
-import { checkAttachment } from "../attachment-check.ts";
-import { refuseIptables } from "../bridge/conf.ts";
-import { enableForwarding } from "../bridge/device.ts";
-import { failed, openNetns, openNetnsIfThere, prepareIpv6, requireFreeName, toRoute } from "../container.ts";
-import type { Host } from "../host.ts";
-import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "../ipam.ts";
-import { type Owner, ownerOf } from "../ledger.ts";
-import { addMasquerade, checkMasquerade, removeMasquerade } from "../masquerade.ts";
-import { hostEnd, makePair, removePair, type VethPair } from "../veth.ts";
-import { readVethRecord } from "../veth-record.ts";
+import { checkAttachment } from "#plugins/attachment-check.ts";
+import { refuseIptables } from "#plugins/bridge/conf.ts";
+import { enableForwarding } from "#plugins/bridge/device.ts";
+import {
+  failed,
+  openNetns,
+  openNetnsIfThere,
+  prepareIpv6,
+  requireFreeName,
+  toRoute,
+  writeSysctlIfThere,
+} from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
+import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "#plugins/ipam.ts";
+import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { addMasquerade, checkMasquerade, removeMasquerade } from "#plugins/masquerade.ts";
+import { hostEnd, makePair, removePair, type VethPair } from "#plugins/veth.ts";
+import { readVethRecord } from "#plugins/veth-record.ts";
 
 const ptpConf = object({
   ipMasq: withDefault(bool, false),
@@ -62,6 +70,8 @@ async function add(call: Call, host: Host): Promise<Result> {
   );
   for (const { address } of ips) enableForwarding(familyOfCidr(address), host);
   prepareIpv6(netns, call.ifname, ips);
+  // A container must not give the node addresses or routes by router advertisements.
+  writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_ra`, "0");
   host.route().apply(nodeRequests(pair, ips));
   container.apply(containerRequests(pair, call.ifname, { ...pool, ips }));
   if (conf.ipMasq) addMasquerade(host, owner, addresses);
@@ -109,12 +119,11 @@ async function check(call: Call, host: Host): Promise<void> {
     if (own !== undefined && !present.includes(own)) throw failed(`${port.name} has no address ${own}`);
   }
   if (!conf.ipMasq) return;
-  const [problem] = checkMasquerade(
+  checkMasquerade(
     host,
     ownerOf(call, ptp.name),
     addresses.map(({ address }) => address),
   );
-  if (problem !== undefined) throw failed(problem);
 }
 
 async function gc(call: Call, host: Host): Promise<void> {

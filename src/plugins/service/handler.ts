@@ -2,8 +2,8 @@
 
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Invocation, Outcome } from "#cni/plugin.ts";
-import { dispatch } from "../dispatch.ts";
-import type { Host } from "../host.ts";
+import { dispatch } from "#plugins/dispatch.ts";
+import type { Host } from "#plugins/host.ts";
 import type { Handle } from "./connection.ts";
 
 /** A handler for `servePlugins` that runs the standard plugins on `host`. */
