@@ -1,6 +1,5 @@
 // The two sides of every comparison: the reference plugins as Debian ships them, and ours.
 
-import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import type { Netns, Sandbox, Started } from "#test/sandbox.ts";
 import type { Driver, Timed } from "./driver.ts";
@@ -21,13 +20,13 @@ export type Service = {
   readonly twill: Contestant;
   readonly standAlone: Contestant;
   readonly started: Started;
-  /** Remove it at the end. */
-  readonly dir: string;
 };
 
 /** Starts the plugin service in `node` and waits for its socket. Its records are on a tmpfs, as /run is on a real node. */
 export async function startService(box: Sandbox, node: Netns): Promise<Service> {
-  const dir = mkdtempSync("/dev/shm/twill-bench-");
+  const dir = box.dir();
+  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", dir]);
+  if (mounted.exitCode !== 0) throw new Error(`Cannot mount a tmpfs on ${dir}: ${mounted.stderr.toString().trim()}`);
   const socket = join(dir, "plugins.sock");
   const env = { TWILL_PLUGINS_SOCKET: socket, TWILL_RUN_DIR: join(dir, "run") };
   const started = box.start(node, [executable, "plugins"], { env });
@@ -48,7 +47,6 @@ export async function startService(box: Sandbox, node: Netns): Promise<Service> 
     twill: { name: "twill", bin: ownBin, env },
     standAlone: { name: "stand-alone", bin: ownBin, env: standAloneEnv },
     started,
-    dir,
   };
 }
 

@@ -27,11 +27,14 @@ export function seeLinks(box: Sandbox, ns: Netns): readonly SeenLink[] {
   return JSON.parse(box.sh(ns, ["ip", "-json", "-details", "link", "show"])) as SeenLink[];
 }
 
-/** Names of all links but `lo`, sorted. */
+/** What the kernel itself puts into every new namespace: loopback, and a device of its own for tunnels where it has ipip. */
+const kernelLinks: readonly string[] = ["lo", "tunl0"];
+
+/** Names of all links but the kernel's own, sorted. */
 export function linkNames(box: Sandbox, ns: Netns): readonly string[] {
   return seeLinks(box, ns)
     .map(({ ifname }) => ifname)
-    .filter((name) => name !== "lo")
+    .filter((name) => !kernelLinks.includes(name))
     .sort();
 }
 

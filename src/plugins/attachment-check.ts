@@ -9,13 +9,13 @@ import type { LinkKind } from "#netlink/link-message.ts";
 import { addressesOf, checkAddresses, checkRoutes, failed } from "./container.ts";
 
 /**
- * Compares the container's interface with prevResult: kind, hardware address, up, addresses, routes.
+ * Compares the container's interface with prevResult: kind (undefined: any), hardware address, up, addresses, routes.
  * @throws CniError naming the first difference.
  */
 export function checkAttachment(
   call: Call,
   container: Connection,
-  kind: LinkKind,
+  kind: LinkKind | undefined,
   mustBeUp = true,
 ): { readonly inside: Link; readonly addresses: readonly IpConfig[] } {
   const { prevResult } = call;
@@ -27,7 +27,8 @@ export function checkAttachment(
   const inside = findLink(container, call.ifname);
   if (inside === undefined) throw failed(`interface ${call.ifname} is not in network namespace ${call.netns}`);
   const found = inside.info?.kind === "other" ? inside.info.name : inside.info?.kind;
-  if (found !== kind) throw failed(`interface ${call.ifname} is a ${found ?? "device"}, not a ${kind}`);
+  if (kind !== undefined && found !== kind)
+    throw failed(`interface ${call.ifname} is a ${found ?? "device"}, not a ${kind}`);
   const wanted = expected.mac ?? "";
   if (wanted !== "" && wanted.toLowerCase() !== inside.mac) {
     throw failed(`interface ${call.ifname} has hardware address ${inside.mac ?? "none"}, not ${wanted}`);
