@@ -8,7 +8,7 @@ import type { Call, Plugin } from "#cni/plugin.ts";
 import type { IpConfig, Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
 import type { Netns } from "#kernel/netns.ts";
-import { addressOf, familyOfCidr, hostCidr, type IfAddr, joinIfAddr, networkOf } from "#net/cidr.ts";
+import { addressOf, contains, familyOfCidr, hostCidr, type IfAddr, joinIfAddr, networkOf } from "#net/cidr.ts";
 import { bitsOf, familyOf, type Ip, offsetIp } from "#net/ip.ts";
 import { addAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -202,6 +202,16 @@ function containerRequests(pair: VethPair, name: string, result: Result): readon
       addRoute({ dst: networkOf(address), gateway, oif: index, prefSrc }, ["EEXIST"]),
     ];
   });
-  const routes = result.routes.map((route) => appendRoute(toRoute(route, result.ips, index), ["EEXIST"]));
+  const routes = result.routes.map((given) => {
+    const route = toRoute(given, result.ips, index);
+    // With the subnet behind the gateway, the kernel would not take another of its addresses for a neighbour.
+    const onLink = given.gw !== undefined && isOtherNeighbour(given.gw, result.ips);
+    return appendRoute({ ...route, onLink }, ["EEXIST"]);
+  });
   return [...addresses, setLink(index, { up: true }, name), ...links, ...routes];
+}
+
+function isOtherNeighbour(gateway: Ip, ips: readonly IpConfig[]): boolean {
+  const own = ips.some((ip) => ip.gateway === gateway || addressOf(ip.address) === gateway);
+  return !own && ips.some(({ address }) => contains(networkOf(address), gateway));
 }
