@@ -1,5 +1,6 @@
 // The built executable as a service: who may hold its socket, who may use it, and what is left when either side is killed.
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Node } from "#test/peers/node.ts";
 import {
@@ -77,3 +78,32 @@ test("a service that is killed leaves its attachments, and the next one takes th
   expect(call(one, "DEL")).toMatchObject({ exitCode: 0, stdout: "" });
   expect(await remainsAtLast(one.node)).toEqual(nothingRemains);
 });
+
+test("the ADD of a caller that is killed is undone", async () => {
+  using resources = new DisposableStack();
+  const one = await served(resources);
+  const log = join(one.node.folder, "calls");
+  writeFileSync(join(one.path, "slow"), slowIpam(log), { mode: 0o755 });
+  const input = join(one.node.folder, "config");
+  writeFileSync(input, JSON.stringify({ ...JSON.parse(config), ipam: { type: "slow" } }));
+  const caller = one.node.start(["sh", "-c", `exec ${one.path}/bridge <${input}`], {
+    env: environment(one.path, "ADD"),
+  });
+  const calls = () => (existsSync(log) ? readFileSync(log, "utf8") : "");
+  for (let round = 0; round < 200 && calls() === ""; round++) await Bun.sleep(10);
+  caller.kill();
+  for (let round = 0; round < 300 && !calls().includes("DEL"); round++) await Bun.sleep(10);
+  expect(calls()).toBe("ADD\nDEL\n");
+  expect(await remainsAtLast(one.node)).toEqual(nothingRemains);
+});
+
+/** An IPAM plugin that takes its time, and writes down each call. */
+function slowIpam(log: string): string {
+  const result = { cniVersion: "1.0.0", ips: [{ address: "10.77.0.9/24" }] };
+  return `#!/bin/sh
+echo "$CNI_COMMAND" >>${log}
+[ "$CNI_COMMAND" = ADD ] || exit 0
+sleep 0.5
+echo '${JSON.stringify(result)}'
+`;
+}
