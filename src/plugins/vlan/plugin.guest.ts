@@ -131,7 +131,10 @@ describe("vlan", () => {
       async ({ box, node, attach }) => {
         const attachment = attach();
         await attachment.add();
+        // Linux 6.1 does not rename what is up.
+        box.sh(node, ["ip", "link", "set", "eth0", "down"]);
         box.sh(node, ["ip", "link", "set", "eth0", "name", "eth9"]);
+        box.sh(node, ["ip", "link", "set", "eth9", "up"]);
         box.sh(node, ["ip", "link", "add", "eth0", "type", "dummy"]);
         expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("not eth0");
       },
