@@ -142,12 +142,14 @@ function bringHome(host: Host, owner: Owner, container: Connection | undefined, 
   host.ledger.remove(owner);
 }
 
-/** By the attachment's name; a device that was renamed in the container by its alias. */
+/**
+ * By the alias it was given, in case it was renamed; else by the attachment's name, where record or alias tell that the
+ * interface there is not somebody else's.
+ */
 function findInside(container: Connection, ifname: string, original: string | undefined): Link | undefined {
   const named = findLink(container, ifname);
-  // Without record and alias the interface is somebody else's.
-  if (named !== undefined && (named.alias !== "" || original !== undefined)) return named;
-  return original === undefined ? undefined : listLinks(container).find(({ alias }) => alias === original);
+  if (original === undefined) return named !== undefined && named.alias !== "" ? named : undefined;
+  return named?.alias === original ? named : (listLinks(container).find(({ alias }) => alias === original) ?? named);
 }
 
 function collect(host: Host, owner: Owner): void {
