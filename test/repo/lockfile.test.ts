@@ -15,8 +15,6 @@ type LockFile = { readonly packages: Readonly<Record<string, LockEntry>> };
 const needles = [
   ["registry.", "npmjs"],
   ["registry.", "yarnpkg"],
-  ["/work/", "main"],
-  ["/work/", "shared"],
   ["/Users", "/"],
   ["/home", "/runner"],
 ].map((pieces) => pieces.join(""));
