@@ -5,16 +5,20 @@ import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import { type Mac, parseMac } from "#net/mac.ts";
 
+/** Where a configuration may name a hardware address; a plugin declares those that it knows. */
+export type MacWishes = {
+  readonly mac?: Mac;
+  readonly args?: { readonly cni?: { readonly mac?: Mac } };
+  readonly runtimeConfig?: { readonly mac?: Mac };
+};
+
 /**
- * `runtimeConfig.mac`, else `MAC` of CNI_ARGS, else the configuration's `mac`.
+ * `runtimeConfig.mac`, else `args.cni.mac`, else `MAC` of CNI_ARGS, else the configuration's `mac`.
  * @throws CniError 4 when CNI_ARGS is malformed.
  */
-export function requestedMac(
-  call: Call,
-  conf: { readonly mac?: Mac; readonly runtimeConfig?: { readonly mac?: Mac } },
-): Mac | undefined {
+export function requestedMac(call: Call, { mac, args, runtimeConfig }: MacWishes): Mac | undefined {
   const fromArgs = macOfArgs(call);
-  return conf.runtimeConfig?.mac ?? fromArgs ?? conf.mac;
+  return runtimeConfig?.mac ?? args?.cni?.mac ?? fromArgs ?? mac;
 }
 
 function macOfArgs(call: Call): Mac | undefined {

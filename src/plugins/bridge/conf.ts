@@ -1,13 +1,13 @@
 // The bridge plugin's configuration (CNI reference plugin "bridge").
 
-import { parseArgs } from "#cni/args.ts";
 import { cniDns } from "#cni/convert.ts";
 import { bool, decode, int, list, object, optional, string, unlessEmpty, withDefault } from "#cni/decode.ts";
 import { mac } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Dns } from "#cni/result.ts";
-import { mac as checkedMac, type Mac } from "#net/mac.ts";
+import type { Mac } from "#net/mac.ts";
+import { requestedMac } from "#plugins/requested-mac.ts";
 
 const flag = withDefault(bool, false);
 const vid = int({ min: 1, max: 4094 });
@@ -77,7 +77,7 @@ export function readBridgeConf(call: Call): BridgeConf {
     bridge: conf.bridge ?? "cni0",
     isGateway: conf.isGateway || conf.isDefaultGateway,
     vlanTrunk: conf.vlanTrunk.map((range, i) => readRange(call, range, i)),
-    mac: conf.runtimeConfig?.mac ?? conf.args?.cni?.mac ?? macOfArgs(call),
+    mac: requestedMac(call, conf),
     dns: conf.dns,
   };
 }
@@ -103,17 +103,6 @@ function readRange(
   }
   if (minID > maxID) throw invalid(call, `${where} has minID ${minID} above maxID ${maxID}`);
   return { first: minID, last: maxID };
-}
-
-function macOfArgs(call: Call): Mac | undefined {
-  const { MAC } = parseArgs(call.cniArgs, ["MAC"]);
-  if (MAC === undefined) return undefined;
-  try {
-    return checkedMac(MAC);
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new CniError(ErrorCode.invalidEnvironment, `CNI_ARGS: MAC=${MAC}: ${problem}`, { cause });
-  }
 }
 
 function invalid(call: Call, problem: string): CniError {

@@ -1,5 +1,6 @@
 // The tap plugin in real namespaces, seen by ip(8).
 import { describe, expect, test } from "bun:test";
+import type { JsonObject } from "#cni/json.ts";
 import { TestAttachment } from "#test/attachment.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
 import { testHost } from "#test/host.ts";
@@ -29,7 +30,56 @@ describe("tap", () => {
     const info = { type: "tap", multi_queue: true, persist: true, user: "lp", group: "mail" };
     expect(link?.linkinfo).toMatchObject({ info_kind: "tun", info_data: info });
     await attachment.check();
+    const differences: readonly (readonly [JsonObject, string])[] = [
+      [{ owner: 9 }, "has owner 7, not 9"],
+      [{ owner: null }, "has owner 7, not none"],
+      [{ group: 9 }, "has group 8, not 9"],
+      [{ multiQueue: false }, "has multiQueue on"],
+      [{ mtu: 1500 }, "has mtu 1400, not 1500"],
+    ];
+    for (const [conf, message] of differences) {
+      expect((await cniErrorOfAsync(() => attachment.check({ conf }))).message).toContain(message);
+    }
+    box.sh(container, ["ip", "link", "set", "eth0", "nomaster"]);
+    expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("is not a port of bridge br0");
   });
+
+  test("CHECK wants a device of root's alone to be just that", async () => {
+    using box = new Sandbox();
+    const container = box.netns("container");
+    using host = testHost(box, box.netns("node"));
+    const attachment = new TestAttachment({ plugin: tap, host, conf: {}, netns: container.path });
+    await attachment.add();
+    await attachment.check();
+    box.sh(container, ["ip", "link", "del", "eth0"]);
+    box.sh(container, ["ip", "tuntap", "add", "eth0", "mode", "tun"]);
+    attachment.result = { cniVersion: "1.1.0", interfaces: [{ name: "eth0", sandbox: container.path }] };
+    box.sh(container, ["ip", "link", "set", "eth0", "up"]);
+    expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("is a tun device, not a tap device");
+    box.sh(container, ["ip", "link", "del", "eth0"]);
+    box.sh(container, ["ip", "tuntap", "add", "eth0", "mode", "tap", "user", "7"]);
+    box.sh(container, ["ip", "link", "set", "eth0", "up"]);
+    expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("has owner 7, not none");
+  });
+
+  for (const [source, conf, args, expected] of [
+    ["mac", { mac: "02:00:00:00:00:01" }, "", "02:00:00:00:00:01"],
+    ["CNI_ARGS over mac", { mac: "02:00:00:00:00:01" }, "MAC=02:00:00:00:00:02", "02:00:00:00:00:02"],
+    [
+      "runtimeConfig over both",
+      { mac: "02:00:00:00:00:01", runtimeConfig: { mac: "02:00:00:00:00:03" } },
+      "MAC=02:00:00:00:00:02",
+      "02:00:00:00:00:03",
+    ],
+  ] as const) {
+    test(`takes the hardware address of ${source}`, async () => {
+      using box = new Sandbox();
+      const container = box.netns("container");
+      using host = testHost(box, box.netns("node"));
+      await new TestAttachment({ plugin: tap, host, conf, args, netns: container.path }).add();
+      expect(seeLink(box, container, "eth0")?.address).toBe(expected);
+    });
+  }
 
   test("ADD with a bridge that the container lacks leaves no device", async () => {
     using box = new Sandbox();

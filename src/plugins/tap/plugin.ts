@@ -1,13 +1,12 @@
 // tap: a tap device inside the container, for virtual machines that run there.
 
-import { parseArgs } from "#cni/args.ts";
 import { bool, decode, int, object, optional, string, unlessEmpty, withDefault } from "#cni/decode.ts";
 import { mac } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call, Plugin } from "#cni/plugin.ts";
 import { versionsFrom } from "#cni/version.ts";
 import { makeTap } from "#kernel/tun.ts";
-import { type Mac, parseMac } from "#net/mac.ts";
+import type { Mac } from "#net/mac.ts";
 import { findLink, type Link, setLink } from "#netlink/link.ts";
 import { failed } from "#plugins/container.ts";
 import {
@@ -19,6 +18,7 @@ import {
   statusContainerLinks,
 } from "#plugins/container-link.ts";
 import type { Host } from "#plugins/host.ts";
+import { requestedMac } from "#plugins/requested-mac.ts";
 
 const id = int({ min: 0, max: 0xffff_ffff });
 const tapConf = object({
@@ -74,22 +74,11 @@ function readConf(call: Call): TapConf {
   return {
     multiQueue: conf.multiQueue,
     mtu: conf.mtu,
-    mac: conf.runtimeConfig?.mac ?? macOfArgs(call) ?? conf.mac,
+    mac: requestedMac(call, conf),
     owner: conf.owner,
     group: conf.group,
     bridge: conf.bridge,
   };
-}
-
-function macOfArgs(call: Call): Mac | undefined {
-  const { MAC } = parseArgs(call.cniArgs, ["MAC"]);
-  if (MAC === undefined) return undefined;
-  const parsed = parseMac(MAC);
-  if (parsed !== undefined) return parsed;
-  throw new CniError(
-    ErrorCode.invalidEnvironment,
-    `CNI_ARGS: MAC=${MAC} is not a hardware address like 02:42:ac:11:00:02`,
-  );
 }
 
 function configure(link: Link, { container }: Inside, conf: TapConf): Link {
@@ -112,13 +101,28 @@ function requireBridge(container: Inside["container"], name: string): Link {
 async function check(call: Call, host: Host): Promise<void> {
   const conf = readConf(call);
   await checkContainerLink(call, host, "tun", (link, { container }) => {
-    if (link.info?.kind === "tun" && link.info.data?.type !== "tap")
-      throw failed(`interface ${link.name} is a tun device`);
-    if (conf.mtu > 0 && link.mtu !== conf.mtu)
-      throw failed(`interface ${link.name} has mtu ${link.mtu}, not ${conf.mtu}`);
+    requireSettings(link, conf);
     if (conf.bridge === undefined) return;
     if (link.master !== requireBridge(container, conf.bridge).index) {
       throw failed(`interface ${link.name} is not a port of bridge ${conf.bridge}`);
     }
   });
+}
+
+function requireSettings(link: Link, conf: TapConf): void {
+  const found = link.info?.kind === "tun" ? link.info.data : undefined;
+  if (found?.type !== "tap") throw failed(`interface ${link.name} is a tun device, not a tap device`);
+  if (found.persist !== 1) throw failed(`tap device ${link.name} ends with the process that holds it`);
+  if ((found.multiQueue === 1) !== conf.multiQueue) {
+    throw failed(`tap device ${link.name} has multiQueue ${conf.multiQueue ? "off" : "on"}`);
+  }
+  for (const who of ["owner", "group"] as const) {
+    // The kernel reports none for a device that is root's alone.
+    if (found[who] !== conf[who]) {
+      throw failed(`tap device ${link.name} has ${who} ${found[who] ?? "none"}, not ${conf[who] ?? "none"}`);
+    }
+  }
+  if (conf.mtu > 0 && link.mtu !== conf.mtu) {
+    throw failed(`interface ${link.name} has mtu ${link.mtu}, not ${conf.mtu}`);
+  }
 }
