@@ -6,6 +6,7 @@ import { type Codec, decode, encode, type Infer, type Reader } from "#codec/code
 import { cstring, rest, u8, u16be, u32be } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import { type Ip, ipBytes } from "#net/ip.ts";
+import { type Mac, macBytes } from "#net/mac.ts";
 import { Flag, makeRequest, type Request } from "./message.ts";
 
 /** One part of a key or value: as nft prints it, and as the kernel holds it. */
@@ -137,6 +138,10 @@ export function holdsSame(held: HeldElement, element: NftElement): boolean {
 
 export function nftIp(ip: Ip): NftPart {
   return { text: ip, bytes: ipBytes(ip) };
+}
+
+export function nftMac(mac: Mac): NftPart {
+  return { text: mac, bytes: macBytes(mac) };
 }
 
 /** Transport protocols by name (IANA protocol numbers). */

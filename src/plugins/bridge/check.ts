@@ -12,7 +12,8 @@ import { checkMasquerade } from "#plugins/masquerade.ts";
 import { hostEnd } from "#plugins/veth.ts";
 import type { BridgeConf } from "./conf.ts";
 import { checkMacGuard } from "./spoof-check.ts";
-import { checkVlans, vlanGatewayName } from "./vlan.ts";
+import { checkVlans } from "./vlan.ts";
+import { vlanGatewayName } from "./vlan-gateway.ts";
 
 export type BridgeCheck = {
   readonly call: Call;
@@ -47,7 +48,7 @@ export function checkBridgePort({ conf, host, inside, addresses, owner }: Bridge
       if (!present.includes(wanted)) throw failed(`${gatewayName} has no address ${wanted}`);
     }
   }
-  if (conf.macspoofchk && inside.mac !== undefined) checkMacGuard(host, port.name, inside.mac);
+  if (conf.macspoofchk && inside.mac !== undefined) checkMacGuard(host, owner, port.name, inside.mac);
   if (!conf.ipMasq) return;
   checkMasquerade(
     host,

@@ -46,9 +46,18 @@ function makeBridge(conf: BridgeConf, host: Host): Link {
     if (!isErrno(error, "EEXIST")) throw error;
   }
   writeSysctlIfThere(host.netns, `net/ipv6/conf/${conf.bridge}/accept_ra`, "0");
+  skipDuplicateCheck(conf, host, conf.bridge);
   const made = findLink(route, conf.bridge);
   if (made !== undefined) return made;
   throw new CniError(ErrorCode.tryAgainLater, `bridge: "${conf.bridge}" vanished while it was being set up: try again`);
+}
+
+/**
+ * For a link of the node that is not up yet. The node asks for its pods' neighbours from the link-local address: as long as that is
+ * checked for duplicates, one to two seconds, it forwards no IPv6 to them.
+ */
+export function skipDuplicateCheck({ enabledad }: BridgeConf, host: Host, name: string): void {
+  if (!enabledad) writeSysctlIfThere(host.netns, `net/ipv6/conf/${name}/accept_dad`, "0");
 }
 
 /** Gives a link the gateway address of each of `ips`, and lets the node forward. */

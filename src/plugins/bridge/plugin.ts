@@ -30,7 +30,8 @@ import { checkBridgePort } from "./check.ts";
 import { type BridgeConf, readBridgeConf } from "./conf.ts";
 import { ensureBridge, ensureGateway } from "./device.ts";
 import { guardMac, unguardMac } from "./spoof-check.ts";
-import { configureVlans, ensureVlanGateway } from "./vlan.ts";
+import { configureVlans } from "./vlan.ts";
+import { joinVlanGateway, leaveVlanGateways } from "./vlan-gateway.ts";
 
 export const bridge: Plugin<Host> = {
   name: "bridge",
@@ -72,6 +73,8 @@ async function add(call: Call, host: Host): Promise<Result> {
     host,
     ({ hostName, containerMac }) => host.ledger.write(owner, recordOf(conf, hostName, containerMac, addresses)),
   );
+  // While the container's end is down still: not one frame slips by.
+  if (conf.macspoofchk) guardMac(host, owner, pair.hostName, pair.containerMac);
   configureVlans(host.route(), device, pair, conf);
   if (ipam !== undefined && isLate) {
     // The first packet would be lost while the bridge's port is still down.
@@ -83,9 +86,8 @@ async function add(call: Call, host: Host): Promise<Result> {
   }
   const layer3 = conf.isGateway ? withGateways(addresses, conf) : addresses;
   if (!conf.disableContainerInterface) await configureContainer(call, conf, layer3, pair, container, netns, host);
-  const vlanGateway = conf.isGateway && conf.vlan !== 0 ? ensureVlanGateway(device, conf, host) : undefined;
+  const vlanGateway = conf.isGateway && conf.vlan !== 0 ? await joinVlanGateway(device, conf, owner, host) : undefined;
   if (conf.isGateway) ensureGateway(vlanGateway ?? device, layer3.ips, conf, host);
-  if (conf.macspoofchk) guardMac(host, pair.hostName, pair.containerMac);
   if (conf.ipMasq)
     addMasquerade(
       host,
@@ -116,7 +118,7 @@ async function del(call: Call, host: Host): Promise<void> {
     // First the addresses: a DHCP server is told while the interface still exists.
     if (ipam !== undefined) await delIpam(call, ipam, host);
   } finally {
-    removeAttachment(host, ownerOf(call, bridge.name), inside);
+    await removeAttachment(host, ownerOf(call, bridge.name), inside);
   }
 }
 
@@ -134,7 +136,7 @@ async function gc(call: Call, host: Host): Promise<void> {
   const ipam = ipamType(call);
   if (call.validAttachments !== undefined) {
     for (const owner of host.ledger.stale(call.network, bridge.name, call.validAttachments))
-      removeAttachment(host, owner);
+      await removeAttachment(host, owner);
   }
   if (ipam !== undefined) await gcIpam(call, ipam, host);
 }
@@ -146,15 +148,16 @@ async function status(call: Call, host: Host): Promise<void> {
 }
 
 /** Everything but the addresses' reservation; what is gone already is no error. */
-function removeAttachment(
+async function removeAttachment(
   host: Host,
   owner: Owner,
   container?: { readonly connection: Connection; readonly netns: Netns },
-): void {
+): Promise<void> {
   const record: VethRecord | undefined = readVethRecord(host, owner);
   removePair(host, container, owner.ifname, record?.hostName);
-  if (record?.guardedMac !== undefined) unguardMac(host, record.hostName, record.guardedMac);
+  if (record?.guardedMac !== undefined) unguardMac(host, owner, record.hostName, record.guardedMac);
   if (record?.masquerade === true) removeMasquerade(host, owner, record.addresses);
+  await leaveVlanGateways(owner, host);
   host.ledger.remove(owner);
 }
 
@@ -193,9 +196,9 @@ async function configureContainer(
   host: Host,
 ): Promise<void> {
   prepareIpv6(netns, call.ifname, result.ips);
-  if (conf.enabledad) {
-    writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/enhanced_dad`, "1");
-    writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/accept_dad`, "1");
+  if (result.ips.some(({ address }) => familyOfCidr(address) === "ipv6")) {
+    if (conf.enabledad) writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/enhanced_dad`, "1");
+    writeSysctlIfThere(netns, `net/ipv6/conf/${call.ifname}/accept_dad`, conf.enabledad ? "1" : "0");
   }
   container.apply([
     // Neighbours of a former owner of the address learn the new hardware address at once.

@@ -1,50 +1,49 @@
 // Keeps a container from sending with another hardware address: one nftables rule for all ports of all bridges.
 
-import { KernelError } from "#kernel/errno.ts";
 import type { Mac } from "#net/mac.ts";
-import { failed } from "#plugins/container.ts";
+import { nftIfname, nftMac } from "#netlink/nft-element.ts";
 import type { Host } from "#plugins/host.ts";
+import type { Owner } from "#plugins/ledger.ts";
+import {
+  type Claim,
+  type ClaimChain,
+  checkElements,
+  claimElements,
+  releaseElements,
+  requireNoProblems,
+  setUpText,
+} from "#plugins/nft-claims.ts";
 
-const table = "twill_macspoof";
+const place = { family: "bridge", table: "twill_macspoof" } as const;
 
 // Two look-ups a packet, however many containers there are. Before connection tracking and NAT (priority -300).
-const setUp = `
-add table bridge ${table}
-add set bridge ${table} guarded { type ifname; }
-add set bridge ${table} allowed { type ifname . ether_addr; }
-add chain bridge ${table} prerouting { type filter hook prerouting priority -300; policy accept; }
-flush chain bridge ${table} prerouting
-add rule bridge ${table} prerouting iifname @guarded iifname . ether saddr != @allowed drop
-`;
+const rules = ["iifname @guarded iifname . ether saddr != @allowed drop"];
+const chain: ClaimChain = { ...place, chain: "prerouting", rules: rules.length };
 
-/** From now on frames that come in by `port` must carry `mac`. */
-export function guardMac(host: Host, port: string, mac: Mac): void {
-  host.nft().runText(`${setUp}
-add element bridge ${table} guarded { "${port}" }
-add element bridge ${table} allowed { "${port}" . ${mac} }
-`);
+/** From now on frames that come in by `port` must carry `mac`. @throws KernelError; nothing is left then. */
+export function guardMac(host: Host, owner: Owner, port: string, mac: Mac): void {
+  claimElements(host, owner, claimsOf(port, mac), tableText);
 }
 
-/** What is gone already is no error. */
-export function unguardMac(host: Host, port: string, mac: Mac): void {
-  for (const element of [`allowed { "${port}" . ${mac} }`, `guarded { "${port}" }`]) {
-    try {
-      host.nft().runText(`delete element bridge ${table} ${element}`);
-    } catch (error) {
-      if (!(error instanceof KernelError) || error.errnoName !== "ENOENT") throw error;
-    }
-  }
+/** What is gone already is no error. @throws KernelError */
+export function unguardMac(host: Host, owner: Owner, port: string, mac: Mac): void {
+  releaseElements(host, owner, claimsOf(port, mac));
 }
 
-/** @throws CniError when the guard is not in force. */
-export function checkMacGuard(host: Host, port: string, mac: Mac): void {
-  try {
-    host.nft().runText(`get element bridge ${table} allowed { "${port}" . ${mac} }`);
-    host.nft().runText(`get element bridge ${table} guarded { "${port}" }`);
-  } catch (error) {
-    if (error instanceof KernelError && error.errnoName === "ENOENT") {
-      throw failed(`frames of ${port} are not checked against hardware address ${mac}`);
-    }
-    throw error;
-  }
+/** @throws CniError 999 naming what is not as `guardMac` left it; changes nothing. */
+export function checkMacGuard(host: Host, owner: Owner, port: string, mac: Mac): void {
+  requireNoProblems(checkElements(host, owner, claimsOf(port, mac), [chain]));
+}
+
+function claimsOf(port: string, mac: Mac): readonly Claim[] {
+  return [
+    { ...place, set: "guarded", key: [nftIfname(port)] },
+    { ...place, set: "allowed", key: [nftIfname(port), nftMac(mac)] },
+  ];
+}
+
+function tableText(): string {
+  const sets = ["set guarded { type ifname; }", "set allowed { type ifname . ether_addr; }"];
+  const hook = "{ type filter hook prerouting priority -300; policy accept; }";
+  return setUpText(place.family, place.table, sets, [{ chain: chain.chain, hook, rules }]);
 }
