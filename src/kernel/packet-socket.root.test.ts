@@ -6,7 +6,8 @@ import { mac } from "#net/mac.ts";
 import { encodeUdpFrame } from "#net/udp-frame.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { Netns } from "./netns.ts";
-import { EtherType, type FilterStep, PacketSocket } from "./packet-socket.ts";
+import { EtherType, PacketSocket } from "./packet-socket.ts";
+import type { FilterStep } from "./socket-filter.ts";
 
 // Lets frames through whose UDP destination port is 68, in a header without options.
 const toPort68: readonly FilterStep[] = [

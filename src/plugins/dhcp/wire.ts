@@ -2,7 +2,8 @@
 
 import { KernelError } from "#kernel/errno.ts";
 import { Netns } from "#kernel/netns.ts";
-import { EtherType, type FilterStep, PacketSocket } from "#kernel/packet-socket.ts";
+import { EtherType, PacketSocket } from "#kernel/packet-socket.ts";
+import type { FilterStep } from "#kernel/socket-filter.ts";
 import type { Mac } from "#net/mac.ts";
 import { decodeUdpFrame, encodeUdpFrame, type UdpFrame } from "#net/udp-frame.ts";
 import { Connection } from "#netlink/connection.ts";
