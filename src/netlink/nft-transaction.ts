@@ -78,6 +78,11 @@ export class NftTransactions implements Disposable {
     return this.#find(getChain(chain), (body) => chainMessage.decode(body).attrs.use) ?? 0;
   }
 
+  /** @throws KernelError */
+  hasChain(chain: NftChain): boolean {
+    return this.#find(getChain(chain), () => true) ?? false;
+  }
+
   /** How many rules a chain has; none where it is missing. @throws KernelError */
   countRules(chain: NftChain): number {
     const request = listRules(chain);

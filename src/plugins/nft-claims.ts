@@ -48,6 +48,8 @@ export function claimElements(host: Host, owner: Owner, claims: readonly Claim[]
   const comment = ownerComment(owner);
   const creations = claims.map((claim) => createElement({ ...claim, comment }));
   const transactions = host.nftTransactions();
+  // A failed transaction waits for a grace period, about 10 ms, and the first container of a network would always pay it.
+  if (!chainsLedTo(claims).every((chain) => transactions.hasChain(chain))) host.nft().runText(setUp());
   for (let run = 0; run < maxSetUps; run++) {
     try {
       if (run === 0) transactions.apply(creations);
@@ -147,6 +149,12 @@ export function chainSuffix(block: string): string {
 
 function presentOf(transactions: NftTransactions, claims: readonly Claim[]): readonly Claim[] {
   return claims.filter((claim) => transactions.find(claim) !== undefined);
+}
+
+function chainsLedTo(claims: readonly Claim[]): readonly NftChain[] {
+  return claims.flatMap(({ family, table, verdict }) =>
+    typeof verdict === "object" ? [{ table, chain: verdict.goto, ...(family === undefined ? {} : { family }) }] : [],
+  );
 }
 
 function isGoto(verdict: NftVerdict | undefined, { chain }: NftChain): boolean {
