@@ -36,14 +36,15 @@ const maxTries = 10;
 
 /** Names and numbers for a new pair; nothing is made yet, so that a record of them can be written first. */
 export function choosePair(host: Host, mac?: Mac): VethPair {
-  const bytes = host.random(new Uint8Array(8));
+  const bytes = host.random(new Uint8Array(12));
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const index = () => 0x10_0000 + (view.getUint32(4, true) % 0x7000_0000);
+  // Both ends may be in one namespace.
+  const index = (at: 4 | 8) => 0x10_0000 + (view.getUint32(at, true) % 0x7000_0000);
   return {
     hostName: `veth${view.getUint32(0, true).toString(16).padStart(8, "0")}`,
-    hostIndex: index(),
+    hostIndex: index(4),
     hostMac: randomMac(host.random),
-    containerIndex: index(),
+    containerIndex: index(8),
     containerMac: mac ?? randomMac(host.random),
   };
 }
