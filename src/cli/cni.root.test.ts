@@ -11,9 +11,10 @@ const project = join(import.meta.dir, "../..");
 
 /** The plugins work in the namespace that their runtime is in, so the command needs a process of its own there. */
 const driver = `
-  import { runCniCommand } from "#cli/cni.ts";
-  const io = { stdout: (text) => process.stdout.write(text), stderr: (text) => process.stderr.write(text) };
-  process.exitCode = await runCniCommand(process.argv.slice(1), new Map(Object.entries(process.env)), io);
+  import { runCommand } from "#cli/run-command.ts";
+  const [stdout, stderr] = [(text) => process.stdout.write(text), (text) => process.stderr.write(text)];
+  const words = ["cni", ...process.argv.slice(1)];
+  process.exitCode = await runCommand(words, { stdout, stderr, env: new Map(Object.entries(process.env)) });
 `;
 
 /** A namespace that plays a node, with a configured network `demo`. */

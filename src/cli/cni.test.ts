@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { finalResult, type RecordingChain, recordingChain } from "#test/recording-chain.ts";
-import { cniHelp, runCniCommand } from "./cni.ts";
+import { runCommand } from "./run-command.ts";
 
 type Ran = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
@@ -31,7 +31,8 @@ async function cni(chain: RecordingChain, args: readonly string[], env: Record<s
 async function run(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
   let stdout = "";
   let stderr = "";
-  const exitCode = await runCniCommand(args, new Map(Object.entries(env)), {
+  const exitCode = await runCommand(["cni", ...args], {
+    env: new Map(Object.entries(env)),
     stdout: (text) => {
       stdout += text;
     },
@@ -146,22 +147,36 @@ describe("twill cni", () => {
     expect(chain.plugins.order()).toEqual([]);
   });
 
-  test.each([
-    [[], "no command given"],
-    [["version"], 'unknown command "version"'],
-    [["add"], "add needs the name of a network"],
-    [["add", "net"], "add needs the path of a network namespace"],
-    [["del", "net", ""], "del needs the path of a network namespace"],
-    [["status", "net", "/ns", "more"], 'unexpected argument "more"'],
-    [["gc", "net", "--keep", "c1"], '--keep takes CONTAINERID:IFNAME, found "c1"'],
-  ])("refuses the arguments %j with one sentence", async (args, what) => {
-    expect(await run(args)).toEqual({ exitCode: 1, stdout: "", stderr: `twill cni: ${what} (see twill cni --help)\n` });
+  test("check, asked for JSON, answers with CNI's own error object", async () => {
+    using chain = recordingChain();
+    await cni(chain, ["add", "net", "/run/netns/c1"]);
+    chain.plugins.answer("main", "CHECK", { stdout: { code: 100, msg: "no eth0" }, exitCode: 1 });
+    const { exitCode, stdout, stderr } = await cni(chain, ["check", "net", "/run/netns/c1", "-ojson"]);
+    expect([exitCode, stderr]).toEqual([1, ""]);
+    expect(JSON.parse(stdout)).toEqual({
+      cniVersion: "1.1.0",
+      code: 100,
+      msg: 'plugin type="main" failed (check): no eth0',
+    });
   });
 
-  test("refuses an unknown option, and explains itself when asked", async () => {
-    const { exitCode, stderr } = await run(["add", "net", "/ns", "--nonsense"]);
-    expect([exitCode, stderr.includes("--nonsense"), stderr.trimEnd().split("\n").length]).toEqual([1, true, 1]);
-    for (const flag of ["-h", "--help"])
-      expect(await run([flag])).toEqual({ exitCode: 0, stdout: cniHelp, stderr: "" });
+  test.each([
+    [[], "twill cni: a command is missing: add, del, check, gc, status (see 'twill help cni')\n"],
+    [["chek"], 'twill cni: there is no command "chek": did you mean "check"? (see \'twill help cni\')\n'],
+    [
+      ["add"],
+      "twill cni add: NETWORK is missing: name of the network, as its configuration file has it (see 'twill help cni add')\n",
+    ],
+    [["del", "net", ""], "twill cni del: NETNS is missing: path of the network namespace (see 'twill help cni del')\n"],
+    [
+      ["status", "net", "/ns", "more"],
+      "twill cni status: unexpected argument \"more\" (see 'twill help cni status')\n",
+    ],
+    [
+      ["gc", "net", "--keep", "c1"],
+      "twill cni gc: --keep must be CONTAINERID:IFNAME, found \"c1\" (see 'twill help cni gc')\n",
+    ],
+  ])("refuses the arguments %j with one sentence", async (args, stderr) => {
+    expect(await run(args)).toEqual({ exitCode: 2, stdout: "", stderr });
   });
 });

@@ -2,7 +2,8 @@
 
 import { readFileSync, writeSync } from "node:fs";
 import { dispatch, ownDelegates } from "#plugins/dispatch.ts";
-import { defaultRunDir, type Host, OpenHost } from "#plugins/host.ts";
+import { type Host, OpenHost } from "#plugins/host.ts";
+import { defaultRunDir } from "#plugins/run-dir.ts";
 
 /** Runs the plugin `name` on this process's environment and stdin; the exit code. */
 export async function runStandalone(name: string, env: ReadonlyMap<string, string>): Promise<number> {

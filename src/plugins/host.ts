@@ -9,8 +9,7 @@ import type { LeaseKeeper } from "./dhcp/lease-keeper.ts";
 import { PoolCache } from "./host-local/store.ts";
 import { Ledger } from "./ledger.ts";
 import { type LinkRemover, removeAtOnce } from "./link-remover.ts";
-
-export const defaultRunDir = "/run/twill";
+import { defaultRunDir } from "./run-dir.ts";
 
 export type Host = {
   /** The node's namespace; undefined: the one this process runs in. */
