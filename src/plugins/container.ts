@@ -1,6 +1,6 @@
 // The container's side of an attachment: its namespace, its interface's addresses and routes, and their check.
 
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { CniRoute, IpConfig, Result } from "#cni/result.ts";
@@ -57,6 +57,17 @@ export function writeSysctlIfThere(netns: Netns | undefined, path: string, value
     writeSysctl(netns, path, value);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** A sysctl's value as the namespace sees it; undefined where the kernel has no such switch. @throws KernelError */
+export function readSysctlIfThere(netns: Netns | undefined, path: string): string | undefined {
+  try {
+    using file: Fd = openIn(netns, `/proc/sys/${path}`, "read");
+    return readFileSync(file.number, "utf8").trim();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
   }
 }
 

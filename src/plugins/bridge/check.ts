@@ -2,15 +2,16 @@
 
 import type { Call } from "#cni/plugin.ts";
 import type { IpConfig } from "#cni/result.ts";
-import { joinIfAddr, lengthOf } from "#net/cidr.ts";
+import { familyOfCidr, joinIfAddr, lengthOf } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
 import { findLink, type Link, LinkFlag } from "#netlink/link.ts";
-import { failed } from "#plugins/container.ts";
+import { failed, readSysctlIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Owner } from "#plugins/ledger.ts";
 import { checkMasquerade } from "#plugins/masquerade.ts";
 import { hostEnd } from "#plugins/veth.ts";
 import type { BridgeConf } from "./conf.ts";
+import { forwardingPath } from "./device.ts";
 import { checkMacGuard } from "./spoof-check.ts";
 import { checkVlans } from "./vlan.ts";
 import { vlanGatewayName } from "./vlan-gateway.ts";
@@ -24,30 +25,12 @@ export type BridgeCheck = {
   readonly owner: Owner;
 };
 
-/** @throws CniError naming the first thing that is not as ADD made it. */
-export function checkBridgePort({ conf, host, inside, addresses, owner }: BridgeCheck): void {
-  const device = findLink(host.route(), conf.bridge);
-  if (device?.info?.kind !== "bridge") throw failed(`there is no bridge ${conf.bridge}`);
-  if (conf.promiscMode && (device.flags & LinkFlag.promisc) === 0)
-    throw failed(`bridge ${conf.bridge} is not promiscuous`);
-  const port = hostEnd(host, inside);
-  if (port === undefined) throw failed(`the node's end of ${inside.name} is gone`);
-  if (port.master !== device.index) throw failed(`${port.name} is not a port of bridge ${conf.bridge}`);
-  const settings = port.info?.port;
-  if (conf.hairpinMode && settings?.hairpin !== 1) throw failed(`port ${port.name} has hairpin mode off`);
-  if (conf.portIsolation && settings?.isolated !== 1) throw failed(`port ${port.name} is not isolated`);
+/** @throws CniError 999 naming the first thing that is not as ADD made it; changes nothing. */
+export function checkBridgePort({ call, conf, host, inside, addresses, owner }: BridgeCheck): void {
+  const device = requireBridge(call, conf, host);
+  const port = requirePort(conf, host, inside, device);
   checkVlans(host.route(), device, port, conf);
-  if (conf.isGateway) {
-    const gatewayName = conf.vlan === 0 ? conf.bridge : vlanGatewayName(conf);
-    const gatewayLink = findLink(host.route(), gatewayName);
-    if (gatewayLink === undefined) throw failed(`there is no link ${gatewayName}`);
-    const present = listAddresses(host.route(), gatewayLink.index).map(({ address }) => address);
-    for (const { address, gateway } of addresses) {
-      if (gateway === undefined) continue;
-      const wanted = joinIfAddr(gateway, lengthOf(address));
-      if (!present.includes(wanted)) throw failed(`${gatewayName} has no address ${wanted}`);
-    }
-  }
+  if (conf.isGateway) checkGateway(conf, host, addresses);
   if (conf.macspoofchk && inside.mac !== undefined) checkMacGuard(host, owner, port.name, inside.mac);
   if (!conf.ipMasq) return;
   checkMasquerade(
@@ -55,4 +38,49 @@ export function checkBridgePort({ conf, host, inside, addresses, owner }: Bridge
     owner,
     addresses.map(({ address }) => address),
   );
+}
+
+function requireBridge(call: Call, conf: BridgeConf, host: Host): Link {
+  const device = findLink(host.route(), conf.bridge);
+  if (device?.info?.kind !== "bridge") throw failed(`there is no bridge ${conf.bridge}`);
+  if (!device.up) throw failed(`bridge ${conf.bridge} is down`);
+  const told = call.prevResult?.interfaces.find(({ name, sandbox = "" }) => name === conf.bridge && sandbox === "");
+  const mac = told?.mac?.toLowerCase() ?? "";
+  if (mac !== "" && mac !== device.mac) {
+    throw failed(`bridge ${conf.bridge} has hardware address ${device.mac ?? "none"}, not ${mac}`);
+  }
+  if (conf.promiscMode && (device.flags & LinkFlag.promisc) === 0)
+    throw failed(`bridge ${conf.bridge} is not promiscuous`);
+  return device;
+}
+
+function requirePort(conf: BridgeConf, host: Host, inside: Link, device: Link): Link {
+  const port = hostEnd(host, inside);
+  if (port === undefined) throw failed(`the node's end of ${inside.name} is gone`);
+  if (port.master !== device.index) throw failed(`${port.name} is not a port of bridge ${conf.bridge}`);
+  if (!port.up) throw failed(`port ${port.name} is down`);
+  const settings = port.info?.port;
+  if (conf.hairpinMode && settings?.hairpin !== 1) throw failed(`port ${port.name} has hairpin mode off`);
+  if (conf.portIsolation && settings?.isolated !== 1) throw failed(`port ${port.name} is not isolated`);
+  for (const { name, mtu } of [inside, port]) {
+    if (conf.mtu > 0 && mtu !== conf.mtu) throw failed(`${name} has an MTU of ${mtu}, not ${conf.mtu}`);
+  }
+  return port;
+}
+
+function checkGateway(conf: BridgeConf, host: Host, addresses: readonly IpConfig[]): void {
+  const name = conf.vlan === 0 ? conf.bridge : vlanGatewayName(conf);
+  const link = findLink(host.route(), name);
+  if (link === undefined) throw failed(`there is no link ${name}`);
+  if (!link.up) throw failed(`the gateway's link ${name} is down`);
+  const present = listAddresses(host.route(), link.index).map(({ address }) => address);
+  for (const { address, gateway } of addresses) {
+    if (gateway === undefined) continue;
+    const wanted = joinIfAddr(gateway, lengthOf(address));
+    if (!present.includes(wanted)) throw failed(`${name} has no address ${wanted}`);
+    const forwarding = forwardingPath(familyOfCidr(address));
+    if (readSysctlIfThere(host.netns, forwarding) === "0") {
+      throw failed(`the node does not forward: ${forwarding.replaceAll("/", ".")} is 0`);
+    }
+  }
 }

@@ -1,11 +1,9 @@
 // The bridge plugin's configuration (CNI reference plugin "bridge").
 
-import { cniDns } from "#cni/convert.ts";
 import { bool, decode, int, list, object, optional, string, unlessEmpty, withDefault } from "#cni/decode.ts";
 import { mac } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
-import type { Dns } from "#cni/result.ts";
 import type { Mac } from "#net/mac.ts";
 import { requestedMac } from "#plugins/requested-mac.ts";
 
@@ -29,7 +27,6 @@ const bridgeConf = object({
   enabledad: flag,
   disableContainerInterface: flag,
   portIsolation: flag,
-  dns: optional(cniDns),
   args: optional(object({ cni: optional(object({ mac: unlessEmpty(mac) })) })),
   runtimeConfig: optional(object({ mac: unlessEmpty(mac) })),
 });
@@ -56,7 +53,6 @@ export type BridgeConf = {
   readonly disableContainerInterface: boolean;
   readonly portIsolation: boolean;
   readonly mac: Mac | undefined;
-  readonly dns: Dns | undefined;
 };
 
 /** @throws CniError 7 naming the field, 2 for what only iptables can do. */
@@ -78,7 +74,6 @@ export function readBridgeConf(call: Call): BridgeConf {
     isGateway: conf.isGateway || conf.isDefaultGateway,
     vlanTrunk: conf.vlanTrunk.map((range, i) => readRange(call, range, i)),
     mac: requestedMac(call, conf),
-    dns: conf.dns,
   };
 }
 

@@ -72,8 +72,12 @@ export function ensureGateway(link: Link, ips: readonly IpConfig[], conf: Bridge
 }
 
 export function enableForwarding(family: "ipv4" | "ipv6", host: Host): void {
-  const path = family === "ipv4" ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
-  writeSysctlIfThere(host.netns, path, "1");
+  writeSysctlIfThere(host.netns, forwardingPath(family), "1");
+}
+
+/** The switch that lets a node forward, below /proc/sys. */
+export function forwardingPath(family: "ipv4" | "ipv6"): string {
+  return family === "ipv4" ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
 }
 
 // IPv4: one address of ours per bridge. IPv6: disjoint subnets live side by side.

@@ -19,6 +19,7 @@ import {
   requireFreeName,
   writeSysctlIfThere,
 } from "#plugins/container.ts";
+import { chooseDns } from "#plugins/container-link.ts";
 import { waitForAddresses } from "#plugins/duplicate-address.ts";
 import type { Host } from "#plugins/host.ts";
 import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
@@ -105,7 +106,7 @@ async function add(call: Call, host: Host): Promise<Result> {
     ],
     ips: layer3.ips.map((ip) => ({ ...ip, interface: 2 })),
     routes: layer3.routes,
-    dns: conf.dns ?? addresses.dns,
+    dns: chooseDns(call, addresses.dns),
   };
 }
 

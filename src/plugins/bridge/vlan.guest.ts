@@ -115,6 +115,7 @@ describe("bridge with VLANs", () => {
   const changes: readonly (readonly [command: string, message: string])[] = [
     ["bridge vlan del dev PORT vid 100", "has no untagged VLAN 100"],
     ["bridge vlan add dev PORT vid 100", "has no untagged VLAN 100"],
+    ["bridge vlan add dev PORT vid 1", "is in VLAN 1, which it had left"],
     ["bridge vlan del dev PORT vid 11", "is not in VLAN 11"],
     ["ip link set br0 type bridge vlan_filtering 0", "does not filter VLANs"],
   ];

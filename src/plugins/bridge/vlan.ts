@@ -28,10 +28,14 @@ export function portVlans(ifindex: number, conf: BridgeConf): readonly Request[]
   for (const { first, last } of conf.vlanTrunk) {
     requests.push(addPortVlan(port, { vid: first, ...(last > first ? { rangeEnd: last } : {}) }));
   }
+  if (leavesDefaultVlan(conf)) requests.push(removePortVlan(port, { vid: defaultVid }));
+  return requests;
+}
+
+function leavesDefaultVlan(conf: BridgeConf): boolean {
   const trunked = conf.vlanTrunk.some(({ first, last }) => first <= defaultVid && defaultVid <= last);
   const native = conf.vlan === 0 || conf.vlan === defaultVid;
-  if (!conf.preserveDefaultVlan && !native && !trunked) requests.push(removePortVlan(port, { vid: defaultVid }));
-  return requests;
+  return !conf.preserveDefaultVlan && !native && !trunked;
 }
 
 // The bridge's own end must be a member for the node to take part in a trunk's VLANs.
@@ -51,6 +55,9 @@ export function checkVlans(route: Connection, device: Link, port: Link, conf: Br
   const present = listPortVlans(route, port.index);
   if (conf.vlan !== 0 && !present.some(({ vid, pvid, untagged }) => vid === conf.vlan && pvid && untagged)) {
     throw failed(`port ${port.name} has no untagged VLAN ${conf.vlan}`);
+  }
+  if (leavesDefaultVlan(conf) && present.some(({ vid }) => vid === defaultVid)) {
+    throw failed(`port ${port.name} is in VLAN ${defaultVid}, which it had left`);
   }
   for (const { first, last } of conf.vlanTrunk) {
     for (let vid = first; vid <= last; vid++) {
