@@ -163,15 +163,21 @@ export function object<const F extends Fields>(fields: F): Decoder<Shape<F>> {
     const input = rawObject(value);
     let byFoldedKey: ReadonlyMap<string, Json> | undefined;
     const output: Record<string, unknown> = {};
-    for (const { key, decoder, folded } of known) {
-      let found: Json | undefined;
-      if (Object.hasOwn(input, key)) found = input[key];
-      else {
-        byFoldedKey ??= foldKeys(input);
-        found = byFoldedKey.get(folded);
+    let at = "";
+    try {
+      for (const { key, decoder, folded } of known) {
+        at = key;
+        let found: Json | undefined;
+        if (Object.hasOwn(input, key)) found = input[key];
+        else {
+          byFoldedKey ??= foldKeys(input);
+          found = byFoldedKey.get(folded);
+        }
+        const decoded = decoder(found ?? undefined);
+        if (decoded !== undefined) output[key] = decoded;
       }
-      const decoded = within(key, () => decoder(found ?? undefined));
-      if (decoded !== undefined) output[key] = decoded;
+    } catch (error) {
+      throw located(error, at);
     }
     return output as Shape<F>;
   };
@@ -194,11 +200,16 @@ function within<T>(step: string, decodeIt: () => T): T {
   try {
     return decodeIt();
   } catch (error) {
-    if (error instanceof Mismatch) {
-      error.path = error.path === "" || error.path.startsWith("[") ? step + error.path : `${step}.${error.path}`;
-    }
-    throw error;
+    throw located(error, step);
   }
+}
+
+/** The same error, its path one step longer. */
+function located(error: unknown, step: string): unknown {
+  if (error instanceof Mismatch) {
+    error.path = error.path === "" || error.path.startsWith("[") ? step + error.path : `${step}.${error.path}`;
+  }
+  return error;
 }
 
 function foldKeys(object: JsonObject): ReadonlyMap<string, Json> {

@@ -13,7 +13,7 @@ import {
   delegateGc,
   delegateStatus,
 } from "./delegate.ts";
-import type { Call, Invocation } from "./plugin.ts";
+import type { Call } from "./plugin.ts";
 import { emptyResult } from "./result.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twill-delegate-"));
@@ -102,22 +102,40 @@ describe("a delegate that is not installed", () => {
 });
 
 describe("inProcess", () => {
-  test("answers instead of the file, with the same invocation", async () => {
-    const seen: Invocation[] = [];
-    const options: DelegateOptions = {
-      inProcess: (file, type) =>
-        file === ipam && type === "ipam"
-          ? async (invocation) => {
-              seen.push(invocation);
-              return { exitCode: 0, stdout: '{"ips":[{"address":"10.0.0.2/24"}]}', stderr: "" };
-            }
-          : undefined,
-    };
+  const ours = (seen: Call[]): DelegateOptions => ({
+    inProcess: (file, type) =>
+      file === ipam && type === "ipam"
+        ? async (handedOn) => {
+            seen.push(handedOn);
+            return four;
+          }
+        : undefined,
+  });
+
+  test("answers instead of the file, with the same call but for the verb", async () => {
+    const seen: Call[] = [];
     const given = { ...call('{"fail":1}'), command: "CHECK" as const };
-    expect(await delegateAdd(given, "ipam", options)).toEqual(four);
-    expect(
-      seen.map(({ plugin, env, stdin }) => [plugin, env.get("CNI_COMMAND"), new TextDecoder().decode(stdin)]),
-    ).toEqual([["ipam", "ADD", '{"fail":1}']]);
+    expect(await delegateAdd(given, "ipam", ours(seen))).toEqual(four);
+    expect(seen).toEqual([{ ...given, command: "ADD" }]);
+  });
+
+  test("reads a configuration of its own as the executable would", async () => {
+    const seen: Call[] = [];
+    const prevResult = { cniVersion: "1.0.0", ips: [{ address: "10.0.0.2/24" }] };
+    const config = { cniVersion: "1.0.0", name: "other", type: "ipam", prevResult };
+    await delegateDel(call("{}"), "ipam", { ...ours(seen), config });
+    expect(seen).toMatchObject([
+      {
+        command: "DEL",
+        network: "other",
+        type: "ipam",
+        cniVersion: "1.0.0",
+        config,
+        stdin: JSON.stringify(config),
+        prevResult: four,
+        containerId: "c1",
+      },
+    ]);
   });
 
   test("leaves other files to be executed", async () => {

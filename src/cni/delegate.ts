@@ -4,15 +4,20 @@ import { CniError, ErrorCode } from "./error.ts";
 import { execPlugin, resultOf, throwIfFailed } from "./exec.ts";
 import { findPlugin } from "./find-plugin.ts";
 import type { JsonObject } from "./json.ts";
-import type { Call, Invocation, Outcome, Verb } from "./plugin.ts";
-import type { Result } from "./result.ts";
+import { withConfig } from "./parse-call.ts";
+import type { Call, Verb } from "./plugin.ts";
+import { emptyResult, type Result } from "./result.ts";
 
-/** Answers an invocation without a new process, exactly as the executable would. */
-export type Runner = (invocation: Invocation) => Promise<Outcome>;
+/**
+ * A plugin of ours for a call that is parsed already: what its executable would do, without a process or text in between.
+ * Resolves with the result of ADD, for other verbs with the empty one. `runDelegated` makes one of a plugin.
+ * @throws CniError as the executable would have printed it.
+ */
+export type OwnDelegate = (call: Call) => Promise<Result>;
 
 export type DelegateOptions = {
-  /** A runner when the executable found is one of ours; undefined executes the file. */
-  readonly inProcess?: (file: string, type: string) => Runner | undefined;
+  /** The plugin itself when the executable found is one of ours; undefined executes the file. */
+  readonly inProcess?: (file: string, type: string) => OwnDelegate | undefined;
   /** Receives what the delegate printed on stderr. */
   readonly onStderr?: (text: string) => void;
   /** The delegate's configuration where it is not the caller's own, as flannel writes it. */
@@ -25,42 +30,44 @@ export type DelegateOptions = {
  * @throws CniError the delegate's own, with its code and message.
  */
 export async function delegateAdd(call: Call, type: string, options: DelegateOptions = {}): Promise<Result> {
-  return resultOf(await delegate(call, type, "ADD", options), call.cniVersion, type);
+  return await delegate(call, type, "ADD", options);
 }
 
 export async function delegateDel(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
-  throwIfFailed(await delegate(call, type, "DEL", options), type);
+  await delegate(call, type, "DEL", options);
 }
 
 export async function delegateCheck(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
-  throwIfFailed(await delegate(call, type, "CHECK", options), type);
+  await delegate(call, type, "CHECK", options);
 }
 
 export async function delegateGc(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
-  throwIfFailed(await delegate(call, type, "GC", options), type);
+  await delegate(call, type, "GC", options);
 }
 
 /** @throws CniError 50 also when the delegate is not installed: ADD could not be served. */
 export async function delegateStatus(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
-  throwIfFailed(await delegate(call, type, "STATUS", options), type);
+  await delegate(call, type, "STATUS", options);
 }
 
 /**
  * Runs the plugin `type`, found along CNI_PATH, with the call's environment (only CNI_COMMAND replaced) and its complete
  * configuration (specification, section 4 "Plugin Delegation").
- * @throws CniError when the plugin cannot be found or started; a plugin that fails is an outcome.
  */
-export async function delegate(call: Call, type: string, command: Verb, options: DelegateOptions): Promise<Outcome> {
+async function delegate(call: Call, type: string, command: Verb, options: DelegateOptions): Promise<Result> {
   const file = find(call, type, command);
+  const own = options.inProcess?.(file, type);
+  if (own !== undefined) {
+    const handedOn = { ...call, command };
+    return await own(options.config === undefined ? handedOn : withConfig(handedOn, options.config, type));
+  }
   const env = new Map(call.env).set("CNI_COMMAND", command);
   const stdin = options.config === undefined ? call.stdin : JSON.stringify(options.config);
-  const runner = options.inProcess?.(file, type);
-  const outcome =
-    runner === undefined
-      ? await execPlugin(file, env, stdin, options.signal === undefined ? {} : { signal: options.signal })
-      : await runner({ plugin: type, env, stdin: new TextEncoder().encode(stdin) });
+  const outcome = await execPlugin(file, env, stdin, options.signal === undefined ? {} : { signal: options.signal });
   if (outcome.stderr !== "") options.onStderr?.(outcome.stderr);
-  return outcome;
+  if (command === "ADD") return resultOf(outcome, call.cniVersion, type);
+  throwIfFailed(outcome, type);
+  return emptyResult;
 }
 
 function find(call: Call, type: string, command: Verb): string {

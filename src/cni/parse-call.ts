@@ -1,13 +1,13 @@
 // From a raw invocation to a checked call: configuration, versions, previous result, attachments.
 
 import { decodeResult } from "./convert.ts";
-import { type Decoder, decode, list, member, object, optional, parseJson, string, withDefault } from "./decode.ts";
+import { decode, list, member, object, optional, parseJson, string, withDefault } from "./decode.ts";
 import { checkNetworkName, type Environment } from "./environment.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { isJsonObject, type JsonObject } from "./json.ts";
 import type { Attachment, Call, Invocation, Verb } from "./plugin.ts";
 import type { Result } from "./result.ts";
-import { atLeast, impliedVersion, parseVersion, type SpecVersion } from "./version.ts";
+import { atLeast, impliedVersion, parseVersion, type SpecVersion, specVersions } from "./version.ts";
 
 /** A call, and what was wrong with it but does not stop it. */
 export type ParsedCall = { readonly call: Call; readonly warnings: readonly string[] };
@@ -24,9 +24,8 @@ const verbSince: { readonly [command in Verb]: SpecVersion } = {
   STATUS: "1.1.0",
 };
 
-const attachments: Decoder<readonly Attachment[] | undefined> = optional(
-  list(object({ containerID: string, ifname: string })),
-);
+const attachments = optional(list(object({ containerID: string, ifname: string })));
+const collected = object({ "cni.dev/valid-attachments": attachments });
 
 /**
  * Checks the configuration on standard input against the verb and the versions the plugin takes.
@@ -38,32 +37,47 @@ export function parseCall(
   environment: Environment & { readonly command: Verb },
   versions: readonly SpecVersion[],
 ): ParsedCall {
-  const { command } = environment;
+  const { command, containerId, netns, ifname, cniArgs, path } = environment;
   const stdin = readStdin(invocation.stdin);
   const config = parseConfig(stdin);
-  const subject = invocation.plugin;
-  const network = decode(object({ name: withDefault(string, "") }), config, subject).name;
+  const { warnings, ...told } = readConfig(config, command, versions, invocation.plugin);
+  return {
+    call: { command, containerId, netns, ifname, cniArgs, path, env: invocation.env, stdin, config, ...told },
+    warnings,
+  };
+}
+
+/** `call` with another configuration, for the plugin `subject`. @throws CniError as `parseCall` */
+export function withConfig(call: Call, config: JsonObject, subject: string): Call {
+  const { warnings, ...told } = readConfig(config, call.command, specVersions, subject);
+  return { ...call, stdin: JSON.stringify(config), config, ...told };
+}
+
+/** What every plugin's configuration says, whatever the plugin. */
+type Told = Pick<Call, "network" | "type" | "cniVersion" | "prevResult" | "validAttachments">;
+
+const named = object({ name: withDefault(string, "") });
+const versioned = object({ cniVersion: withDefault(string, "") });
+const typed = object({ type: withDefault(string, "") });
+
+function readConfig(
+  config: JsonObject,
+  command: Verb,
+  versions: readonly SpecVersion[],
+  subject: string,
+): Told & { readonly warnings: readonly string[] } {
+  // One after the other: which of several mistakes is told first is the reference's order.
+  const network = decode(named, config, subject).name;
   checkNetworkName(network);
-  const cniVersion = checkVersion(config, command, versions, subject);
-  const type = decode(object({ type: withDefault(string, "") }), config, subject).type;
+  const cniVersion = readVersion(config, command, versions, subject);
+  const { type } = decode(typed, config, subject);
   const { prevResult, warnings } = readPrevResult(config, command, cniVersion, subject);
   return {
-    call: {
-      command,
-      containerId: environment.containerId,
-      netns: environment.netns,
-      ifname: environment.ifname,
-      cniArgs: environment.cniArgs,
-      path: environment.path,
-      env: invocation.env,
-      stdin,
-      config,
-      network,
-      type: type === "" ? invocation.plugin : type,
-      cniVersion,
-      prevResult,
-      validAttachments: command === "GC" ? readAttachments(config, subject) : undefined,
-    },
+    network,
+    type: type === "" ? subject : type,
+    cniVersion,
+    prevResult,
+    validAttachments: command === "GC" ? readAttachments(config, subject) : undefined,
     warnings,
   };
 }
@@ -94,24 +108,36 @@ function parseConfig(stdin: string): JsonObject {
   throw new CniError(ErrorCode.decodingFailure, "the network configuration on standard input is not a JSON object");
 }
 
-function checkVersion(
+function readVersion(
   config: JsonObject,
   command: Verb,
   versions: readonly SpecVersion[],
   subject: string,
 ): SpecVersion {
-  const named = decode(object({ cniVersion: withDefault(string, "") }), config, subject).cniVersion;
-  const version = parseVersion(named);
+  const written = decode(versioned, config, subject).cniVersion;
+  const version = parseVersion(written);
   if (version !== undefined && !atLeast(version, verbSince[command])) {
     const details = `config is ${JSON.stringify(version)}, ${command} needs ${verbSince[command]} or newer`;
     throw new CniError(ErrorCode.incompatibleVersion, `config version does not allow ${command}`, { details });
   }
-  if (version === undefined || !versions.includes(version)) {
-    const supported = versions.map((each) => JSON.stringify(each)).join(" ");
-    const details = `config is ${JSON.stringify(named || impliedVersion)}, plugin supports [${supported}]`;
-    throw new CniError(ErrorCode.incompatibleVersion, "incompatible CNI versions", { details });
-  }
+  if (version === undefined) throw incompatible(written, versions);
+  requireVersion(version, versions, written);
   return version;
+}
+
+/** @throws CniError 1 when the plugin does not take this version; `written` is how the configuration has it. */
+export function requireVersion(
+  version: SpecVersion,
+  versions: readonly SpecVersion[],
+  written: string = version,
+): void {
+  if (!versions.includes(version)) throw incompatible(written, versions);
+}
+
+function incompatible(written: string, versions: readonly SpecVersion[]): CniError {
+  const supported = versions.map((each) => JSON.stringify(each)).join(" ");
+  const details = `config is ${JSON.stringify(written || impliedVersion)}, plugin supports [${supported}]`;
+  return new CniError(ErrorCode.incompatibleVersion, "incompatible CNI versions", { details });
 }
 
 function readPrevResult(
@@ -138,5 +164,5 @@ function readPrevResult(
 
 /** Specification 1.1.0, "GC": the attachments still in use. */
 function readAttachments(config: JsonObject, subject: string): readonly Attachment[] | undefined {
-  return decode(object({ "cni.dev/valid-attachments": attachments }), config, subject)["cni.dev/valid-attachments"];
+  return decode(collected, config, subject)["cni.dev/valid-attachments"];
 }

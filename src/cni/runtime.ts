@@ -4,13 +4,15 @@ import type { CniArgs } from "./cache.ts";
 import type { PluginConf } from "./conflist.ts";
 import { decodeResult, encodeResult } from "./convert.ts";
 import { member, parseJson } from "./decode.ts";
-import type { Runner } from "./delegate.ts";
 import { CniError, ErrorCode, toCniError } from "./error.ts";
 import { execPlugin, throwIfFailed } from "./exec.ts";
 import { findPlugin } from "./find-plugin.ts";
 import { isJsonObject, type JsonObject } from "./json.ts";
-import type { Outcome, Verb } from "./plugin.ts";
+import type { Invocation, Outcome, Verb } from "./plugin.ts";
 import type { SpecVersion } from "./version.ts";
+
+/** Answers an invocation without a new process, exactly as the executable would. */
+export type Runner = (invocation: Invocation) => Promise<Outcome>;
 
 /** What a container runtime is to CNI. */
 export type Runtime = {

@@ -1,11 +1,13 @@
 // One execution of a plugin from raw input to exit code: what the reference's skeleton does around its plugins.
 
-import { encodeResult } from "./convert.ts";
+import { decodeResult, encodeResult } from "./convert.ts";
+import { parseJson } from "./decode.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
-import { CniError, ErrorCode, formatError } from "./error.ts";
-import { parseCall, versionOfInput } from "./parse-call.ts";
+import { CniError, ErrorCode, formatError, toCniError } from "./error.ts";
+import { parseCall, requireVersion, versionOfInput } from "./parse-call.ts";
 import type { Call, Invocation, Outcome, Plugin, Verb } from "./plugin.ts";
-import { newestVersion, type SpecVersion } from "./version.ts";
+import { emptyResult, type Result } from "./result.ts";
+import { atLeast, newestVersion, type SpecVersion } from "./version.ts";
 
 /** What the host adds around a plugin's functions. */
 export type ServeOptions = {
@@ -47,6 +49,23 @@ export async function runPlugin<Host>(
   } catch (error) {
     version ??= versionOfInput(invocation.stdin) ?? newestVersion;
     return { exitCode: 1, stdout: formatError(error, version), stderr: lines(warnings) };
+  }
+}
+
+/**
+ * Runs `plugin` on a call that another plugin hands on inside the process: see `OwnDelegate`. The namespace is not checked
+ * again.
+ * @throws CniError as the executable would have printed it.
+ */
+export async function runDelegated<Host>(plugin: Plugin<Host>, call: Call, host: Host): Promise<Result> {
+  try {
+    requireVersion(call.cniVersion, plugin.versions);
+    if (call.command === "ADD" && atLeast(call.cniVersion, "0.3.0")) return await plugin.add(call, host);
+    const printed = await dispatch(plugin, call, host, []);
+    // Before 0.3 a result cannot say everything: what its text would lose, it loses here too.
+    return call.command === "ADD" ? decodeResult(parseJson(printed, plugin.name), call.cniVersion) : emptyResult;
+  } catch (error) {
+    throw toCniError(error);
   }
 }
 

@@ -2,8 +2,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Invocation, Plugin } from "#cni/plugin.ts";
-import { runPlugin } from "#cni/serve-plugin.ts";
+import type { Call, Plugin } from "#cni/plugin.ts";
+import { runDelegated } from "#cni/serve-plugin.ts";
 import { Netns } from "#kernel/netns.ts";
 import { bridge } from "#plugins/bridge/plugin.ts";
 import { type Host, OpenHost } from "#plugins/host.ts";
@@ -41,7 +41,7 @@ for (const [plugin, conf, index] of rows) {
     writeFileSync(join(path, "dhcp"), "");
     using leases = new LeaseKeeper({ ...clock, random, dir: join(runDir, "dhcp"), log: () => {} });
     using netns = new Netns(node.path);
-    const inProcess = () => (invocation: Invocation) => runPlugin(dhcp, invocation, host);
+    const inProcess = () => (call: Call) => runDelegated(dhcp, call, host);
     using host: OpenHost = new OpenHost({ ...clock, random, runDir, leases, netns, delegates: { inProcess } });
     const config = { cniVersion: "1.0.0", name: "lan", type: plugin.name, ...conf, ipam: { type: "dhcp" } };
     const began = performance.now();

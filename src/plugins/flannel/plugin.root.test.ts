@@ -1,7 +1,7 @@
 // flannel with the real bridge and host-local: a container gets its address out of flanneld's lease, and all of it goes again.
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { runPlugin } from "#cni/serve-plugin.ts";
+import { runDelegated, runPlugin } from "#cni/serve-plugin.ts";
 import { bridge } from "#plugins/bridge/plugin.ts";
 import type { Host } from "#plugins/host.ts";
 import { hostLocal } from "#plugins/host-local/plugin.ts";
@@ -23,9 +23,9 @@ test("a container of flannel's is reachable from the node, and leaves nothing", 
   // Only found, never executed: the calls stay in this process.
   using files = new RecordingPlugins("bridge", "host-local");
   using host: Host & Disposable = testHost(box, node, {
-    inProcess: (_file, type) => async (invocation) => {
+    inProcess: (_file, type) => async (call) => {
       const plugin = plugins.find(({ name }) => name === type) ?? flannel;
-      return await runPlugin(plugin, invocation, host);
+      return await runDelegated(plugin, call, host);
     },
   });
   const call = async (command: string, more = {}) => {
