@@ -1,50 +1,76 @@
 // What a client must know of a resource to call it, the resources that Twill uses, and their paths.
 
-/** A resource of the API; `group` is "" for the core group. */
-export type Resource = {
+import type * as apps from "kubernetes-types/apps/v1";
+import type * as batch from "kubernetes-types/batch/v1";
+import type * as coordination from "kubernetes-types/coordination/v1";
+import type * as core from "kubernetes-types/core/v1";
+import type * as discovery from "kubernetes-types/discovery/v1";
+import type * as networking from "kubernetes-types/networking/v1";
+import type * as policy from "kubernetes-types/policy/v1";
+import type { KubeObject, Typed } from "./object.ts";
+
+/** A resource of the API whose objects are `T`; `group` is "" for the core group. */
+export type Resource<T = KubeObject> = {
   readonly group: string;
   readonly version: string;
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  /** Never there: it only carries the type. */
+  readonly shape?: T;
 };
 
-function inGroup(group: string, version: string, namespaced: boolean) {
-  return (plural: string, kind: string): Resource => ({ group, version, plural, kind, namespaced });
+function inNamespace<T>(group: string, version: string, plural: string, kind: string): Resource<Typed<T>> {
+  return { group, version, plural, kind, namespaced: true };
 }
 
-const core = inGroup("", "v1", true);
-const coreOfCluster = inGroup("", "v1", false);
-const apps = inGroup("apps", "v1", true);
+function inCluster<T>(group: string, version: string, plural: string, kind: string): Resource<Typed<T>> {
+  return { group, version, plural, kind, namespaced: false };
+}
 
-export const pods = core("pods", "Pod");
-export const services = core("services", "Service");
-export const endpoints = core("endpoints", "Endpoints");
-export const configMaps = core("configmaps", "ConfigMap");
-export const secrets = core("secrets", "Secret");
-export const serviceAccounts = core("serviceaccounts", "ServiceAccount");
-export const events = core("events", "Event");
-export const namespaces = coreOfCluster("namespaces", "Namespace");
-export const nodes = coreOfCluster("nodes", "Node");
-export const deployments = apps("deployments", "Deployment");
-export const replicaSets = apps("replicasets", "ReplicaSet");
-export const statefulSets = apps("statefulsets", "StatefulSet");
-export const daemonSets = apps("daemonsets", "DaemonSet");
-export const controllerRevisions = apps("controllerrevisions", "ControllerRevision");
-export const jobs = inGroup("batch", "v1", true)("jobs", "Job");
-export const cronJobs = inGroup("batch", "v1", true)("cronjobs", "CronJob");
-export const endpointSlices = inGroup("discovery.k8s.io", "v1", true)("endpointslices", "EndpointSlice");
-export const networkPolicies = inGroup("networking.k8s.io", "v1", true)("networkpolicies", "NetworkPolicy");
-export const podDisruptionBudgets = inGroup("policy", "v1", true)("poddisruptionbudgets", "PodDisruptionBudget");
-export const leases = inGroup("coordination.k8s.io", "v1", true)("leases", "Lease");
-export const customResourceDefinitions = inGroup(
-  "apiextensions.k8s.io",
+export const pods = inNamespace<core.Pod>("", "v1", "pods", "Pod");
+export const services = inNamespace<core.Service>("", "v1", "services", "Service");
+export const endpoints = inNamespace<core.Endpoints>("", "v1", "endpoints", "Endpoints");
+export const configMaps = inNamespace<core.ConfigMap>("", "v1", "configmaps", "ConfigMap");
+export const secrets = inNamespace<core.Secret>("", "v1", "secrets", "Secret");
+export const serviceAccounts = inNamespace<core.ServiceAccount>("", "v1", "serviceaccounts", "ServiceAccount");
+export const events = inNamespace<core.Event>("", "v1", "events", "Event");
+export const deployments = inNamespace<apps.Deployment>("apps", "v1", "deployments", "Deployment");
+export const replicaSets = inNamespace<apps.ReplicaSet>("apps", "v1", "replicasets", "ReplicaSet");
+export const statefulSets = inNamespace<apps.StatefulSet>("apps", "v1", "statefulsets", "StatefulSet");
+export const daemonSets = inNamespace<apps.DaemonSet>("apps", "v1", "daemonsets", "DaemonSet");
+export const controllerRevisions = inNamespace<apps.ControllerRevision>(
+  "apps",
   "v1",
-  false,
-)("customresourcedefinitions", "CustomResourceDefinition");
+  "controllerrevisions",
+  "ControllerRevision",
+);
+export const jobs = inNamespace<batch.Job>("batch", "v1", "jobs", "Job");
+export const cronJobs = inNamespace<batch.CronJob>("batch", "v1", "cronjobs", "CronJob");
+export const endpointSlices = inNamespace<discovery.EndpointSlice>(
+  "discovery.k8s.io",
+  "v1",
+  "endpointslices",
+  "EndpointSlice",
+);
+export const networkPolicies = inNamespace<networking.NetworkPolicy>(
+  "networking.k8s.io",
+  "v1",
+  "networkpolicies",
+  "NetworkPolicy",
+);
+export const podDisruptionBudgets = inNamespace<policy.PodDisruptionBudget>(
+  "policy",
+  "v1",
+  "poddisruptionbudgets",
+  "PodDisruptionBudget",
+);
+export const leases = inNamespace<coordination.Lease>("coordination.k8s.io", "v1", "leases", "Lease");
+export const namespaces = inCluster<core.Namespace>("", "v1", "namespaces", "Namespace");
+export const nodes = inCluster<core.Node>("", "v1", "nodes", "Node");
 
 /** `v1`, or `apps/v1`: what an object of the resource carries as `apiVersion`. */
-export function apiVersionOf({ group, version }: Pick<Resource, "group" | "version">): string {
+export function apiVersionOf({ group, version }: Pick<Resource<unknown>, "group" | "version">): string {
   return group === "" ? version : `${group}/${version}`;
 }
 
@@ -56,7 +82,7 @@ export type Place = {
 };
 
 /** The path of a resource, an object or its subresource: `/apis/apps/v1/namespaces/shop/deployments/frontend/scale`. */
-export function resourcePath(resource: Resource, { namespace, name, subresource }: Place = {}): string {
+export function resourcePath(resource: Resource<unknown>, { namespace, name, subresource }: Place = {}): string {
   const parts = [resource.group === "" ? "/api" : `/apis/${resource.group}`, resource.version];
   if (resource.namespaced && namespace !== undefined) parts.push("namespaces", encodeURIComponent(namespace));
   parts.push(resource.plural);

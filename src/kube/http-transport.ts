@@ -1,0 +1,79 @@
+// Requests to an API server over HTTPS, with its authority's certificate and a token or a client certificate.
+
+import { KubeError, kubeError, type Status, type StatusReason, statusCodes } from "./kube-error.ts";
+import type { KubeRequest, Transport } from "./transport.ts";
+
+/** Where an API server is and who we are to it; certificates and keys as PEM. */
+export type Cluster = {
+  /** `https://172.30.0.2:6443` */
+  readonly server: string;
+  readonly certificateAuthority?: string | undefined;
+  readonly insecureSkipTlsVerify?: boolean;
+  readonly token?: string | undefined;
+  readonly clientCertificate?: string | undefined;
+  readonly clientKey?: string | undefined;
+};
+
+/** A transport to a cluster. Connections are kept and used again. */
+export function httpTransport(cluster: Cluster): Transport {
+  return {
+    async request(request) {
+      const response = await send(cluster, request);
+      return await response.json();
+    },
+    async *stream(request) {
+      const response = await send(cluster, request);
+      if (response.body !== null) yield* response.body;
+    },
+  };
+}
+
+async function send(cluster: Cluster, request: KubeRequest): Promise<Response> {
+  const response = await fetch(urlOf(cluster, request), {
+    method: request.method,
+    headers: {
+      accept: "application/json",
+      ...(cluster.token === undefined ? {} : { authorization: `Bearer ${cluster.token}` }),
+      ...(request.body === undefined ? {} : { "content-type": request.contentType ?? "application/json" }),
+    },
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+    // A watch may be silent for longer than the engine's own limit.
+    timeout: false,
+    tls: {
+      ...(cluster.certificateAuthority === undefined ? {} : { ca: cluster.certificateAuthority }),
+      ...(cluster.clientCertificate === undefined ? {} : { cert: cluster.clientCertificate }),
+      ...(cluster.clientKey === undefined ? {} : { key: cluster.clientKey }),
+      ...(cluster.insecureSkipTlsVerify === true ? { rejectUnauthorized: false } : {}),
+    },
+  } as BunFetchRequestInit & { timeout: false });
+  if (!response.ok) throw await errorOf(response, request);
+  return response;
+}
+
+function urlOf({ server }: Cluster, { path, query }: KubeRequest): string {
+  const parameters = new URLSearchParams(query).toString();
+  return `${server.replace(/\/$/, "")}${path}${parameters === "" ? "" : `?${parameters}`}`;
+}
+
+/** What a proxy in between, or a server that is just starting, answers with is no Status. */
+async function errorOf(response: Response, { method, path }: KubeRequest): Promise<KubeError> {
+  const text = await response.text();
+  const status = statusOf(text);
+  if (status !== undefined) return new KubeError(status);
+  const reason = (Object.keys(statusCodes) as StatusReason[]).find((name) => statusCodes[name] === response.status);
+  const message = `${method} ${path} was answered with ${response.status}: ${text.trim().slice(0, 200) || "no text"}`;
+  return reason === undefined
+    ? new KubeError({ ...kubeError("InternalError", message).status, code: response.status })
+    : kubeError(reason, message);
+}
+
+function statusOf(text: string): Status | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isStatus = typeof value === "object" && value !== null && "kind" in value && value.kind === "Status";
+    return isStatus ? (value as Status) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+// The objects of a collection as they are now, kept up to date by following it.
+
+import type { KubeClient, Selection } from "./client.ts";
+import { type Metadata, objectName } from "./object.ts";
+import { type Pace, reflect } from "./reflect.ts";
+import type { Resource } from "./resource.ts";
+
+/** An object as it was and is: without `before` it is new, without `after` it is gone. */
+export type Difference<T> = { readonly before: T | undefined; readonly after: T | undefined };
+
+export type MirrorOptions<T> = {
+  readonly client: KubeClient;
+  readonly resource: Resource<T>;
+  readonly selection?: Selection;
+  readonly pace: Pace;
+  /** Told of every difference, after `objects` has it. */
+  readonly changed?: (difference: Difference<T>) => void;
+  /** Told of every round that failed; it is tried again anyhow. */
+  readonly failed?: (error: unknown) => void;
+};
+
+/**
+ * Follows a collection from its making until it is disposed.
+ *
+ *     using mirror = new Mirror({ client, resource: pods, pace, changed: () => wake() });
+ *     await mirror.synced;
+ *     mirror.objects.get("shop/frontend-1");
+ */
+export class Mirror<T extends { readonly metadata: Metadata }> implements Disposable {
+  readonly #objects = new Map<string, T>();
+  readonly #end = new AbortController();
+  readonly #options: MirrorOptions<T>;
+  /** Resolves when the first list is in. */
+  readonly synced: Promise<void>;
+  /** Resolves when the mirror has ended, after it was disposed. */
+  readonly ended: Promise<void>;
+
+  constructor(options: MirrorOptions<T>) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.synced = promise;
+    this.ended = this.#follow(resolve);
+  }
+
+  /** By `objectName`: `shop/frontend-1`. */
+  get objects(): ReadonlyMap<string, T> {
+    return this.#objects;
+  }
+
+  [Symbol.dispose](): void {
+    this.#end.abort();
+  }
+
+  async #follow(synced: () => void): Promise<void> {
+    const { client, resource, selection = {}, pace, failed } = this.#options;
+    for await (const change of reflect(client, resource, selection, pace, this.#end.signal)) {
+      if (change.change === "replaced") {
+        this.#replace(change.objects);
+        synced();
+      } else if (change.change === "set") this.#set(change.object);
+      else if (change.change === "removed") this.#remove(objectName(change.object));
+      else failed?.(change.error);
+    }
+  }
+
+  #replace(objects: readonly T[]): void {
+    const names = new Set(objects.map(objectName));
+    for (const name of [...this.#objects.keys()]) if (!names.has(name)) this.#remove(name);
+    for (const object of objects) this.#set(object);
+  }
+
+  #set(object: T): void {
+    const name = objectName(object);
+    const before = this.#objects.get(name);
+    // A list after a lost watch brings mostly what is known.
+    if (before !== undefined && before.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    this.#objects.set(name, object);
+    this.#options.changed?.({ before, after: object });
+  }
+
+  #remove(name: string): void {
+    const before = this.#objects.get(name);
+    if (before === undefined) return;
+    this.#objects.delete(name);
+    this.#options.changed?.({ before, after: undefined });
+  }
+}

@@ -1,0 +1,69 @@
+// A collection of the API followed for good: a list, then its changes, and a list again whenever the watch is lost.
+
+import type { KubeClient, Selection } from "./client.ts";
+import { hasReason } from "./kube-error.ts";
+import type { Metadata } from "./object.ts";
+import type { Resource } from "./resource.ts";
+
+/** What happened to the collection: all of it was read anew, one object is there as given, one is gone, or a round failed. */
+export type Change<T> =
+  | { readonly change: "replaced"; readonly objects: readonly T[] }
+  | { readonly change: "set"; readonly object: T }
+  | { readonly change: "removed"; readonly object: T }
+  | { readonly change: "failed"; readonly error: unknown; readonly retryMs: number };
+
+/** Time and randomness of whoever follows. */
+export type Pace = {
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 to 1. */
+  readonly random: () => number;
+};
+
+const firstRetryMs = 200;
+const lastRetryMs = 30_000;
+/** Watches are renewed at random moments between one and two of these, so that clients do not all come back at once. */
+const watchSeconds = 300;
+
+/**
+ * Follows a collection until the signal aborts. Never throws: what fails is a change of its own, and is tried again,
+ * later and later up to 30 s. A watch that ends is taken up where it stopped; one whose revision the server no
+ * longer has (410) begins with a list again.
+ */
+export async function* reflect<T extends { readonly metadata: Metadata }>(
+  client: KubeClient,
+  resource: Resource<T>,
+  selection: Selection,
+  pace: Pace,
+  signal: AbortSignal,
+): AsyncGenerator<Change<T>> {
+  let revision: string | undefined;
+  let retryMs = firstRetryMs;
+  while (!signal.aborted) {
+    try {
+      if (revision === undefined) {
+        const { items, resourceVersion } = await client.listAll(resource, { ...selection, signal });
+        revision = resourceVersion;
+        yield { change: "replaced", objects: items };
+      }
+      const timeoutSeconds = Math.round(watchSeconds * (1 + pace.random()));
+      const options = { ...selection, resourceVersion: revision, timeoutSeconds, signal };
+      for await (const { type, object } of client.watch(resource, options)) {
+        revision = object.metadata.resourceVersion ?? revision;
+        retryMs = firstRetryMs;
+        if (type === "DELETED") yield { change: "removed", object };
+        else if (type !== "BOOKMARK") yield { change: "set", object };
+      }
+      // A server that ends every watch at once must not be asked in a tight loop.
+      await pace.sleep(firstRetryMs * pace.random(), signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (hasReason(error, "Expired", "Gone")) {
+        revision = undefined;
+        continue;
+      }
+      yield { change: "failed", error, retryMs };
+      await pace.sleep(retryMs * (0.5 + pace.random()), signal);
+      retryMs = Math.min(2 * retryMs, lastRetryMs);
+    }
+  }
+}
