@@ -27,7 +27,12 @@ export type CallChanges = {
   readonly conf?: JsonObject;
 };
 
-export type InterfaceJson = { readonly name: string; readonly mac?: string; readonly sandbox?: string };
+export type InterfaceJson = {
+  readonly name: string;
+  readonly mac?: string;
+  readonly sandbox?: string;
+  readonly pciID?: string;
+};
 /** A result as it was printed. */
 export type ResultJson = {
   readonly cniVersion: string;

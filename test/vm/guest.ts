@@ -90,6 +90,8 @@ function qemuCommand(kernel: Kernel, initrd: string, share: string, memMb: numbe
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", String(memMb)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
     ...["-device", "virtio-rng-pci"],
+    // A card without a wire, for tests that want a real device.
+    ...["-netdev", "hubport,id=card,hubid=0", "-device", "virtio-net-pci,netdev=card,romfile="],
     ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"],
     ...["-virtfs", `local,path=${share},mount_tag=share,security_model=none`],
     ...["-kernel", kernel.image, "-initrd", initrd, "-append", kernelArguments],

@@ -4,7 +4,7 @@ import type { Kernel } from "./kernel.ts";
 /** What the network plugins and their tests use; loaded unless a test names its own. */
 export const networkModules: readonly string[] = [
   ...["8021q", "bridge", "br_netfilter", "dummy", "ifb", "ipip", "ipvlan", "macvlan", "tun", "veth", "vrf", "vxlan"],
-  ...["geneve", "sctp", "wireguard"],
+  ...["geneve", "sctp", "wireguard", "virtio_net", "uio_pci_generic"],
   ...["sch_fq_codel", "sch_htb", "sch_ingress", "sch_tbf", "cls_bpf", "cls_matchall", "cls_u32", "act_mirred"],
   ...["nf_tables", "nf_conntrack", "nf_conntrack_netlink", "nfnetlink", "nft_chain_nat", "nft_compat", "nft_ct"],
   ...["nft_fib_inet", "nft_hash", "nft_limit", "nft_log", "nft_masq", "nft_meta_bridge", "nft_nat", "nft_numgen"],

@@ -2,8 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
 import { TestAttachment } from "#test/attachment.ts";
+import { testDelMatrix } from "#test/del-matrix.ts";
 import { testHost } from "#test/host.ts";
 import { HostLocal } from "#test/ipam.ts";
+import { testIpamForwarding } from "#test/ipam-forwarding.ts";
 import { linkNames, seeAddresses, seeLink } from "#test/link-witness.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
@@ -21,12 +23,21 @@ async function withDevice(use: (at: At) => Promise<void>): Promise<void> {
   using box = new Sandbox();
   const node = box.netns("node");
   const container = box.netns("container");
-  box.sh(node, ["ip", "link", "add", "dev0", "type", "veth", "peer", "name", "far0"]);
+  setUp(box, node);
   using host = testHost(box, node);
   const attach = (conf: JsonObject, netns = container.path) =>
     new TestAttachment({ plugin: hostDevice, host, conf, netns });
   await use({ box, node, container, attach });
 }
+
+/** A device of the node, whose far end stays there. */
+function setUp(box: Sandbox, node: Netns): JsonObject {
+  box.sh(node, ["ip", "link", "add", "dev0", "type", "veth", "peer", "name", "far0"]);
+  return { device: "dev0" };
+}
+
+testDelMatrix({ plugin: hostDevice, setUp });
+testIpamForwarding({ plugin: hostDevice, setUp });
 
 describe("host-device", () => {
   test("ADD moves the device under the attachment's name, CHECK agrees, DEL brings it back under its own", async () => {
@@ -80,20 +91,86 @@ describe("host-device", () => {
     });
   });
 
-  for (const [when, path] of [
-    ["CNI_NETNS is empty", () => ""],
-    ["the namespace's path is gone", (netns: string) => `${netns}-gone`],
-  ] as const) {
-    test(`DEL succeeds and releases the address when ${when}`, async () => {
-      await withDevice(async ({ box, container, attach }) => {
-        const ipam = new HostLocal(box);
-        const conf = { device: "dev0", ...ipam.conf };
-        await attach(conf).add();
-        await attach(conf, path(container.path)).del();
-        expect(ipam.held()).toEqual([]);
-      });
+  test("DEL without CNI_NETNS brings the device home from the namespace that ADD wrote down", async () => {
+    await withDevice(async ({ box, node, container, attach }) => {
+      const attachment = attach({ device: "dev0" });
+      await attachment.add();
+      await attachment.del({ netns: "" });
+      expect([linkNames(box, node), linkNames(box, container)]).toEqual([["dev0", "far0"], []]);
     });
-  }
+  });
+
+  test("the alias that a device had on the node is its alias again after DEL", async () => {
+    await withDevice(async ({ box, node, container, attach }) => {
+      box.sh(node, ["ip", "link", "set", "dev0", "alias", "uplink to rack 4"]);
+      const attachment = attach({ device: "dev0" });
+      await attachment.add();
+      // As the reference does: it finds the device's name there after a switch.
+      expect(seeLink(box, container, "eth0")?.ifalias).toBe("dev0");
+      await attachment.del();
+      expect(seeLink(box, node, "dev0")?.ifalias).toBe("uplink to rack 4");
+    });
+  });
+
+  test("a device that is on the node again under the container's name is renamed to its own", async () => {
+    await withDevice(async ({ box, node, container, attach }) => {
+      box.sh(node, ["ip", "link", "set", "dev0", "alias", "uplink to rack 4"]);
+      const attachment = attach({ device: "dev0" });
+      await attachment.add();
+      // What the kernel does with devices that are no software when their namespace ends.
+      box.sh(container, ["ip", "link", "set", "eth0", "down"]);
+      box.sh(container, ["ip", "link", "set", "eth0", "netns", node.name]);
+      await attachment.del({ netns: `${container.path}-gone` });
+      expect(linkNames(box, node)).toEqual(["dev0", "far0"]);
+      expect(seeLink(box, node, "dev0")?.ifalias).toBe("uplink to rack 4");
+    });
+  });
+
+  test("DEL takes a device that lost its alias for the one of ADD by its hardware address", async () => {
+    await withDevice(async ({ box, node, container, attach }) => {
+      const attachment = attach({ device: "dev0" });
+      await attachment.add();
+      box.sh(container, ["ip", "link", "set", "eth0", "alias", ""]);
+      expect((await cniErrorOfAsync(() => attachment.check())).message).toContain('has alias "", not "dev0"');
+      await attachment.del();
+      expect(linkNames(box, node)).toEqual(["dev0", "far0"]);
+    });
+  });
+
+  test("DEL leaves another interface alone that has the attachment's name by now", async () => {
+    await withDevice(async ({ box, container, attach }) => {
+      const attachment = attach({ device: "dev0" });
+      await attachment.add();
+      box.sh(container, ["ip", "link", "del", "eth0"]);
+      box.sh(container, ["ip", "link", "add", "eth0", "type", "bridge"]);
+      await attachment.del();
+      expect(linkNames(box, container)).toEqual(["eth0"]);
+    });
+  });
+
+  test("DEL without a record goes by the alias, as after a switch from the reference", async () => {
+    await withDevice(async ({ box, node, container, attach }) => {
+      const attachment = attach({ device: "dev0" });
+      box.sh(node, ["ip", "link", "set", "dev0", "netns", container.name]);
+      box.sh(container, ["ip", "link", "set", "dev0", "name", "eth0", "alias", "dev0"]);
+      await attachment.del();
+      expect(linkNames(box, node)).toEqual(["dev0", "far0"]);
+    });
+  });
+
+  test("GC brings home the devices of attachments that are not listed, and no other", async () => {
+    await withDevice(async ({ box, node, container, attach }) => {
+      box.sh(node, ["ip", "link", "add", "dev1", "type", "veth", "peer", "name", "far1"]);
+      const [stale, valid] = [attach({ device: "dev0" }), attach({ device: "dev1" })];
+      await stale.add();
+      await valid.add({ ifname: "eth1" });
+      await stale.gc([{ containerID: "c1", ifname: "eth1" }]);
+      expect([linkNames(box, node), linkNames(box, container)]).toEqual([["dev0", "far0", "far1"], ["eth1"]]);
+      box.sh(container, ["ip", "link", "del", "eth1"]);
+      await stale.gc([]);
+      expect(linkNames(box, node)).toEqual(["dev0", "far0"]);
+    });
+  });
 
   test("refuses a configuration without selector and a device that is not there", async () => {
     await withDevice(async ({ attach }) => {
