@@ -27,7 +27,7 @@ test: setup-test build ## Runs all tests; T=src/net runs those whose path contai
 test-long: export TWILL_LONG := 1
 test-long: test ## Runs all tests in their long form
 
-build: $(INSTALLED) ## Builds dist/twill, dist/twill-cni and dist/cni/bin/
+build: $(INSTALLED) dist/twill-pod ## Builds dist/twill, dist/twill-cni, dist/twill-pod and dist/cni/bin/
 
 check: $(NATIVE) ## Format, lint, types and the rules of the repository
 	@$(BUN) tools/check.ts
@@ -48,6 +48,10 @@ $(NATIVE): src/kernel/native/twill_native.c | setup-check
 dist/twill-cni: $(wildcard shim/*) | setup-build
 	@mkdir -p $(@D)
 	shim/build.sh $@
+
+dist/twill-pod: $(wildcard pod/*) | setup-build
+	@mkdir -p $(@D)
+	pod/build.sh $@
 
 # Built aside: an interrupted build leaves no half executable behind.
 dist/twill: $(SOURCES) $(NATIVE) package.json package-lock.json | setup-build

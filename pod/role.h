@@ -1,0 +1,7 @@
+// The roles of the executable: each takes the arguments after its name and returns the exit code.
+#pragma once
+
+int pause_role(char **args);
+int start_role(char **args);
+int enter_role(char **args);
+int exec_role(char **args);
