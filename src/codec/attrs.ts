@@ -50,15 +50,11 @@ export function attrs<T extends Readonly<Record<string, unknown>>>(
       const out: Record<string, unknown> = {};
       const unknown: RawAttr[] = [];
       while (reader.left >= headerSize) {
-        readAttr(
-          reader,
-          (type) => byType.get(type)?.name,
-          (type, body) => {
-            const known = byType.get(type);
-            if (known === undefined) unknown.push({ type, bytes: body.copy(body.left) });
-            else out[known.name] = known.codec.decode(body);
-          },
-        );
+        const { type, size } = readHeader(reader);
+        const known = byType.get(type);
+        if (known !== undefined) out[known.name] = known.codec.decode(reader.sub(size, known.name));
+        else unknown.push({ type, bytes: reader.copy(size) });
+        skipPadding(reader, size);
       }
       reader.take(reader.left);
       if (unknown.length > 0) out["unknown"] = unknown;
@@ -76,13 +72,10 @@ export function attrList<T>(type: number, codec: Codec<T>): Codec<readonly T[]> 
     decode(reader) {
       const out: T[] = [];
       while (reader.left >= headerSize) {
-        readAttr(
-          reader,
-          () => undefined,
-          (number, body) => {
-            if (number === (type & typeMask)) out.push(codec.decode(body));
-          },
-        );
+        const { type: number, size } = readHeader(reader);
+        const body = reader.sub(size, `attribute ${number}`);
+        if (number === (type & typeMask)) out.push(codec.decode(body));
+        skipPadding(reader, size);
       }
       reader.take(reader.left);
       return out;
@@ -100,18 +93,17 @@ export function writeAttr<T>(writer: Writer, type: number, codec: Codec<T>, valu
   writer.align(4);
 }
 
-/** Reads one attribute, its flags removed from `type`, and hands on its content. */
-function readAttr(
-  reader: Reader,
-  nameOf: (type: number) => string | undefined,
-  use: (type: number, body: Reader) => void,
-): void {
+/** Reads up to an attribute's content: its number without the flags, and the content's size. */
+function readHeader(reader: Reader): { readonly type: number; readonly size: number } {
   const start = reader.take(headerSize);
   const length = reader.view.getUint16(start, true);
   const type = reader.view.getUint16(start + 2, true) & typeMask;
   if (length < headerSize) reader.fail(`attribute ${type} claims ${length} bytes, less than its header`);
-  use(type, reader.sub(length - headerSize, nameOf(type) ?? `attribute ${type}`));
-  reader.take(Math.min(reader.left, (4 - (length % 4)) % 4));
+  return { type, size: length - headerSize };
+}
+
+function skipPadding(reader: Reader, size: number): void {
+  reader.take(Math.min(reader.left, (4 - (size % 4)) % 4));
 }
 
 const raw: Codec<Uint8Array> = {

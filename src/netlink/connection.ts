@@ -12,6 +12,11 @@ const maxDumpRuns = 10;
 /** Errors for so many requests fit a socket's default receive buffer, which holds 250: one that overruns loses the rest. */
 const maxBatch = 128;
 
+/** What the kernel answers where there is no such thing. */
+const absences: ReadonlySet<string> = new Set(["ENODEV", "ENOENT", "ESRCH"]);
+
+type Refusal = { readonly errno: number; readonly explanation: string };
+
 /** The request of a batch that failed, and why. */
 export type Failure = { readonly request: Request; readonly error: KernelError };
 
@@ -78,28 +83,17 @@ export class Connection implements Disposable {
 
   /** One object by name or number. @throws KernelError when it does not exist. */
   get<T>(request: Request, read: (body: Reader, type: number) => T): T {
-    const sequence = ++this.#sequence;
-    const writer = new Writer();
-    writeMessage(writer, request, sequence, 0);
-    this.#socket.send(writer.finish());
-    for (;;) {
-      for (const message of readMessages(this.#socket.receive())) {
-        if (message.sequence !== sequence) continue;
-        if (message.type !== ControlType.error) return read(message.body, message.type);
-        const { errno, explanation } = readAck(message);
-        throw new KernelError(`Cannot ${request.text}`, errno, explanation);
-      }
-    }
+    const answer = this.#ask(request, read);
+    if ("found" in answer) return answer.found;
+    throw new KernelError(`Cannot ${request.text}`, answer.errno, answer.explanation);
   }
 
   /** As `get`, and undefined when the kernel answers that there is no such thing. */
   find<T>(request: Request, read: (body: Reader, type: number) => T): T | undefined {
-    try {
-      return this.get(request, read);
-    } catch (error) {
-      if (error instanceof KernelError && ["ENODEV", "ENOENT", "ESRCH"].includes(error.errnoName)) return undefined;
-      throw error;
-    }
+    const answer = this.#ask(request, read);
+    if ("found" in answer) return answer.found;
+    if (absences.has(errnoName(answer.errno))) return undefined;
+    throw new KernelError(`Cannot ${request.text}`, answer.errno, answer.explanation);
   }
 
   /**
@@ -116,6 +110,19 @@ export class Connection implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
+  }
+
+  #ask<T>(request: Request, read: (body: Reader, type: number) => T): { readonly found: T } | Refusal {
+    const sequence = ++this.#sequence;
+    const writer = new Writer();
+    writeMessage(writer, request, sequence, 0);
+    this.#socket.send(writer.finish());
+    for (;;) {
+      for (const message of readMessages(this.#socket.receive())) {
+        if (message.sequence !== sequence) continue;
+        return message.type === ControlType.error ? readAck(message) : { found: read(message.body, message.type) };
+      }
+    }
   }
 
   #dumpOnce<T>(request: Request, read: (body: Reader, type: number) => T): { items: T[]; interrupted: boolean } {
