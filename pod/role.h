@@ -3,5 +3,8 @@
 
 int pause_role(char **args);
 int start_role(char **args);
+int run_role(char **args);
 int enter_role(char **args);
 int exec_role(char **args);
+int dial_role(char **args);
+int standin_role(char **args);

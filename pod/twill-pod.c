@@ -43,7 +43,8 @@
 static const struct {
   const char *name;
   int (*run)(char **args);
-} roles[] = {{"pause", pause_role}, {"start", start_role}, {"enter", enter_role}, {"exec", exec_role}};
+} roles[] = {{"pause", pause_role}, {"start", start_role}, {"run", run_role},        {"exec", exec_role},
+             {"enter", enter_role}, {"dial", dial_role},   {"standin", standin_role}};
 
 int main(int argc, char **argv) {
   for (size_t i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
