@@ -1,0 +1,176 @@
+// What is wanted of a lab: the content of its lab.json, read and checked in one place.
+
+import type { Family } from "#net/ip.ts";
+
+export type LabFamily = Family | "dual";
+export type Underlay = "l2" | "l3";
+
+export type NodeSpec = {
+  readonly name: string;
+  /** From 1; addresses, hardware addresses and names of ports follow from it, so a node that comes back is the same. */
+  readonly number: number;
+  /** False after `node stop` and `node crash`. */
+  readonly running: boolean;
+};
+
+/** What was done to the wire between two stations; both ways alike. */
+export type WireSpec = {
+  /** Names of nodes, or `control`; sorted. */
+  readonly between: readonly [string, string];
+  readonly cut: boolean;
+  /** For each way: a round trip takes twice as long. */
+  readonly delayMs: number;
+  readonly lossPercent: number;
+};
+
+export type LabSpec = {
+  readonly name: string;
+  readonly family: LabFamily;
+  readonly underlay: Underlay;
+  /** Where the API server listens on the host's loopback. */
+  readonly port: number;
+  /** The conflist of every node, as JSON; absent: the lab's own. */
+  readonly cni: string | undefined;
+  readonly nodes: readonly NodeSpec[];
+  readonly wires: readonly WireSpec[];
+};
+
+/** Their last byte fits one address each of the underlay, from .11 on. */
+export const maxNodes = 200;
+
+/** A lab, node or file that is not as it must be; the message is the whole sentence. */
+export class LabError extends Error {
+  readonly code = "LAB";
+}
+
+/** Names of a lab's other namespaces: no node may be called so. */
+export const reservedNames: readonly string[] = ["control", "switch", "internet", "client"];
+
+// RFC 1123 labels, as Kubernetes wants them for a Node; a lab's name is also a folder and a control group.
+const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const maxLabel = 63;
+
+/** @throws LabError */
+export function checkLabName(name: string): string {
+  if (label.test(name) && name.length <= maxLabel) return name;
+  throw new LabError(
+    `Cannot use "${name}" as the name of a lab: lower-case letters, digits and "-", at most ${maxLabel}, like "twill"`,
+  );
+}
+
+/** @throws LabError */
+export function checkNodeName(name: string): string {
+  if (reservedNames.includes(name)) {
+    throw new LabError(`Cannot call a node "${name}": the lab has a part of that name, choose another`);
+  }
+  if (label.test(name) && name.length <= maxLabel) return name;
+  throw new LabError(
+    `Cannot call a node "${name}": lower-case letters, digits and "-", at most ${maxLabel}, like "node4"`,
+  );
+}
+
+export function familiesOf(family: LabFamily): readonly Family[] {
+  return family === "dual" ? ["ipv4", "ipv6"] : [family];
+}
+
+/** The lowest number that no node has. */
+export function freeNumber(nodes: readonly NodeSpec[]): number {
+  const taken = new Set(nodes.map(({ number }) => number));
+  let number = 1;
+  while (taken.has(number)) number++;
+  return number;
+}
+
+/** `count` more nodes, named by their numbers. @throws LabError when there would be too many */
+export function withMoreNodes(nodes: readonly NodeSpec[], count: number): readonly NodeSpec[] {
+  const all = [...nodes];
+  for (let i = 0; i < count; i++) {
+    if (all.length >= maxNodes) throw new LabError(`Cannot make more than ${maxNodes} nodes in one lab`);
+    const number = freeNumber(all);
+    all.push({ name: `node${number}`, number, running: true });
+  }
+  return all;
+}
+
+/** @throws LabError when there is no such node, naming those that are. */
+export function nodeOf(spec: LabSpec, name: string): NodeSpec {
+  const node = spec.nodes.find((each) => each.name === name);
+  if (node !== undefined) return node;
+  const names = spec.nodes.map((each) => each.name).join(", ");
+  throw new LabError(`Cannot find node "${name}" in lab "${spec.name}": its nodes are ${names || "none"}`);
+}
+
+export function formatSpec(spec: LabSpec): string {
+  return `${JSON.stringify({ version, ...spec }, undefined, 2)}\n`;
+}
+
+const version = 1;
+
+/** Reads lab.json; `path` is for messages. @throws LabError */
+export function parseSpec(text: string, path: string): LabSpec {
+  try {
+    return readSpec(JSON.parse(text));
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new LabError(`Cannot read ${path}: ${problem}; remove the lab with "twill lab down"`, { cause });
+  }
+}
+
+type Fields = { readonly [name: string]: unknown };
+
+function readSpec(value: unknown): LabSpec {
+  const fields = object(value, "it");
+  if (fields["version"] !== version) throw new TypeError(`its version is ${String(fields["version"])}, not ${version}`);
+  return {
+    name: checkLabName(string(fields, "name")),
+    family: oneOf(fields, "family", ["ipv4", "ipv6", "dual"]),
+    underlay: oneOf(fields, "underlay", ["l2", "l3"]),
+    port: number(fields, "port"),
+    cni: fields["cni"] === undefined ? undefined : string(fields, "cni"),
+    nodes: array(fields, "nodes").map((each) => {
+      const node = object(each, "a node");
+      return { name: string(node, "name"), number: number(node, "number"), running: node["running"] === true };
+    }),
+    wires: array(fields, "wires").map((each) => {
+      const wire = object(each, "a wire");
+      const [a, b] = array(wire, "between").map(String);
+      if (a === undefined || b === undefined) throw new TypeError('"between" has two names');
+      return {
+        between: [a, b],
+        cut: wire["cut"] === true,
+        delayMs: number(wire, "delayMs"),
+        lossPercent: number(wire, "lossPercent"),
+      };
+    }),
+  };
+}
+
+function object(value: unknown, what: string): Fields {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  throw new TypeError(`${what} is no object`);
+}
+
+function array(fields: Fields, name: string): readonly unknown[] {
+  const value = fields[name];
+  if (Array.isArray(value)) return value;
+  throw new TypeError(`"${name}" is no list`);
+}
+
+function string(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value === "string") return value;
+  throw new TypeError(`"${name}" is no string`);
+}
+
+function number(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new TypeError(`"${name}" is no number`);
+}
+
+function oneOf<const T extends string>(fields: Fields, name: string, words: readonly T[]): T {
+  const value = fields[name];
+  const word = words.find((each) => each === value);
+  if (word !== undefined) return word;
+  throw new TypeError(`"${name}" is none of ${words.join(", ")}`);
+}
