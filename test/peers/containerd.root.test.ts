@@ -6,6 +6,7 @@ import { Sandbox } from "../sandbox.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
 import { Node } from "./node.ts";
 import { referencePlugins } from "./reference-plugins.ts";
+import { fetched } from "./twill.ts";
 
 setDefaultTimeout(30_000);
 
@@ -50,20 +51,10 @@ describe("containerd", () => {
   test("maps a port of the node to a pod", async () => {
     const pod = await containerd.runPod({ name: "web", portMappings: [{ hostPort: 8080, containerPort: 80 }] });
     await containerd.runContainer(pod, ["httpd", "-f", "-p", "80", "-h", "/etc"]);
-    expect(await fetched(["busybox", "wget", "-q", "-O", "-", "http://10.88.0.1:8080/group"])).toBe("root:x:0:\n");
+    expect(await fetched(node, "http://10.88.0.1:8080/group")).toBe("root:x:0:\n");
     await containerd.removePod(pod);
     expect(node.sh(["iptables-save", "-t", "nat"])).not.toContain("--to-destination");
   });
-
-  /** The server in the pod takes a moment to listen. */
-  async function fetched(command: readonly string[]): Promise<string> {
-    for (let round = 0; round < 100; round++) {
-      const { exitCode, stdout } = node.run(command);
-      if (exitCode === 0) return stdout;
-      await Bun.sleep(20);
-    }
-    return node.sh(command);
-  }
 
   test("hands DNS settings to the plugins", async () => {
     const dns = { servers: ["192.0.2.53"], searches: ["pods.test"], options: ["ndots:2"] };

@@ -1,11 +1,8 @@
 // Our plugins under Debian's containerd, by the service and stand-alone: pods reach each other, and leave nothing behind.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { Sandbox } from "../sandbox.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
-import { Node } from "./node.ts";
-import { builtPlugins, fetched, nothingRemains, remains, remainsAtLast, servedPlugins, startService } from "./twill.ts";
+import type { Node } from "./node.ts";
+import { fetched, nothingRemains, prepareNode, remains, remainsAtLast, ways } from "./twill.ts";
 
 setDefaultTimeout(60_000);
 
@@ -24,20 +21,15 @@ const network = {
   ],
 };
 
-describe.each(["served", "stand-alone"])("our plugins, %s, under containerd", (way) => {
+describe.each(ways)("our plugins, %s, under containerd", (way) => {
   const resources = new DisposableStack();
   let node: Node;
   let containerd: Containerd;
 
   beforeAll(async () => {
-    const box = resources.use(new Sandbox());
-    node = resources.use(new Node(box));
-    if (way === "served") await startService(node);
-    const pluginDir = way === "served" ? servedPlugins(node) : builtPlugins();
-    const configDir = join(node.folder, "net.d");
-    mkdirSync(configDir);
-    writeFileSync(join(configDir, "10-net.conflist"), JSON.stringify(network));
-    containerd = await startContainerd({ node, pluginDir, configDir });
+    const prepared = await prepareNode(resources, way, network);
+    node = prepared.node;
+    containerd = await startContainerd(prepared);
     await containerd.networkReady("net");
   });
   afterAll(() => resources.dispose());

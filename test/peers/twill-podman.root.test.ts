@@ -1,11 +1,8 @@
 // Our plugins under Debian's podman, by the service and stand-alone: containers get what was asked for, and leave nothing behind.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { Sandbox } from "../sandbox.ts";
-import { Node } from "./node.ts";
+import type { Node } from "./node.ts";
 import { Podman } from "./podman.ts";
-import { builtPlugins, fetched, nothingRemains, remains, remainsAtLast, servedPlugins, startService } from "./twill.ts";
+import { fetched, nothingRemains, prepareNode, remains, remainsAtLast, ways } from "./twill.ts";
 
 setDefaultTimeout(60_000);
 
@@ -27,20 +24,15 @@ const network = {
   ],
 };
 
-describe.each(["served", "stand-alone"])("our plugins, %s, under podman", (way) => {
+describe.each(ways)("our plugins, %s, under podman", (way) => {
   const resources = new DisposableStack();
   let node: Node;
   let podman: Podman;
 
   beforeAll(async () => {
-    const box = resources.use(new Sandbox());
-    node = resources.use(new Node(box));
-    if (way === "served") await startService(node);
-    const pluginDir = way === "served" ? servedPlugins(node) : builtPlugins();
-    const configDir = join(node.folder, "net.d");
-    mkdirSync(configDir);
-    writeFileSync(join(configDir, "net.conflist"), JSON.stringify(network));
-    podman = new Podman({ node, pluginDirs: [pluginDir], configDir, defaultNetwork: "net" });
+    const prepared = await prepareNode(resources, way, network);
+    node = prepared.node;
+    podman = new Podman({ ...prepared, pluginDirs: [prepared.pluginDir], defaultNetwork: "net" });
   });
   afterAll(() => resources.dispose());
 

@@ -1,8 +1,8 @@
 // The built executables in a runtime's hands: where they are, their service on a node, and what remains of attachments.
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Started } from "../sandbox.ts";
-import type { Node } from "./node.ts";
+import { Sandbox, type Started } from "../sandbox.ts";
+import { Node } from "./node.ts";
 
 const dist = join(import.meta.dir, "../../dist");
 const socket = "/run/twill/plugins.sock";
@@ -35,6 +35,27 @@ export async function startService(node: Node): Promise<Started> {
     await Bun.sleep(5);
   }
   return service;
+}
+
+/** The two ways in which a runtime's calls reach our plugins. */
+export const ways = ["served", "stand-alone"] as const;
+
+export type PreparedNode = { readonly node: Node; readonly pluginDir: string; readonly configDir: string };
+
+/** A node with our plugins for the runtime's plugin folder, and one network in its configuration folder. */
+export async function prepareNode(
+  resources: DisposableStack,
+  way: (typeof ways)[number],
+  network: { readonly name: string },
+): Promise<PreparedNode> {
+  const box = resources.use(new Sandbox());
+  const node = resources.use(new Node(box));
+  if (way === "served") await startService(node);
+  const pluginDir = way === "served" ? servedPlugins(node) : builtPlugins();
+  const configDir = join(node.folder, "net.d");
+  mkdirSync(configDir);
+  writeFileSync(join(configDir, `10-${network.name}.conflist`), JSON.stringify(network));
+  return { node, pluginDir, configDir };
 }
 
 export type Remains = Readonly<Record<"links" | "elements" | "addresses" | "records", readonly string[]>>;

@@ -1,39 +1,23 @@
 // The host-device plugin in real namespaces, seen by ip(8).
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
-import { TestAttachment } from "#test/attachment.ts";
+import { type Attached, withAttached } from "#test/attached.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
-import { testHost } from "#test/host.ts";
 import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
 import { linkNames, seeAddresses, seeLink } from "#test/link-witness.ts";
-import { type Netns, Sandbox } from "#test/sandbox.ts";
+import type { Netns, Sandbox } from "#test/sandbox.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { hostDevice } from "./plugin.ts";
-
-type At = {
-  readonly box: Sandbox;
-  readonly node: Netns;
-  readonly container: Netns;
-  readonly attach: (conf: JsonObject, netns?: string) => TestAttachment;
-};
-
-/** A node with the device dev0, whose far end far0 stays. */
-async function withDevice(use: (at: At) => Promise<void>): Promise<void> {
-  using box = new Sandbox();
-  const node = box.netns("node");
-  const container = box.netns("container");
-  setUp(box, node);
-  using host = testHost(box, node);
-  const attach = (conf: JsonObject, netns = container.path) =>
-    new TestAttachment({ plugin: hostDevice, host, conf, netns });
-  await use({ box, node, container, attach });
-}
 
 /** A device of the node, whose far end stays there. */
 function setUp(box: Sandbox, node: Netns): JsonObject {
   box.sh(node, ["ip", "link", "add", "dev0", "type", "veth", "peer", "name", "far0"]);
   return { device: "dev0" };
+}
+
+function withDevice(use: (at: Attached) => Promise<void>): Promise<void> {
+  return withAttached({ plugin: hostDevice, setUp }, use);
 }
 
 testDelMatrix({ plugin: hostDevice, setUp });
@@ -43,7 +27,7 @@ describe("host-device", () => {
   test("ADD moves the device under the attachment's name, CHECK agrees, DEL brings it back under its own", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
       const ipam = new HostLocal(box);
-      const attachment = attach({ device: "dev0", ...ipam.conf });
+      const attachment = attach({ conf: { device: "dev0", ...ipam.conf } });
       const result = await attachment.add();
       const link = seeLink(box, container, "eth0");
       expect(link?.flags).toContain("UP");
@@ -62,14 +46,14 @@ describe("host-device", () => {
   test("finds a device by its hardware address", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
       const hwaddr = seeLink(box, node, "dev0")?.address ?? "";
-      await attach({ hwaddr }).add();
+      await attach({ conf: { hwaddr } }).add();
       expect(seeLink(box, container, "eth0")?.address).toBe(hwaddr);
     });
   });
 
   test("DEL finds a device that was renamed in the container", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       box.sh(container, ["ip", "link", "set", "eth0", "down"]);
       box.sh(container, ["ip", "link", "set", "eth0", "name", "lost0"]);
@@ -80,7 +64,7 @@ describe("host-device", () => {
 
   test("a name that the node has again keeps the device in the container, up; a later DEL succeeds", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       box.sh(node, ["ip", "link", "add", "dev0", "type", "veth", "peer", "name", "other0"]);
       await cniErrorOfAsync(() => attachment.del());
@@ -93,7 +77,7 @@ describe("host-device", () => {
 
   test("DEL without CNI_NETNS brings the device home from the namespace that ADD wrote down", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       await attachment.del({ netns: "" });
       expect([linkNames(box, node), linkNames(box, container)]).toEqual([["dev0", "far0"], []]);
@@ -103,7 +87,7 @@ describe("host-device", () => {
   test("the alias that a device had on the node is its alias again after DEL", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
       box.sh(node, ["ip", "link", "set", "dev0", "alias", "uplink to rack 4"]);
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       // As the reference does: it finds the device's name there after a switch.
       expect(seeLink(box, container, "eth0")?.ifalias).toBe("dev0");
@@ -115,7 +99,7 @@ describe("host-device", () => {
   test("a device that is on the node again under the container's name is renamed to its own", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
       box.sh(node, ["ip", "link", "set", "dev0", "alias", "uplink to rack 4"]);
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       // What the kernel does with devices that are no software when their namespace ends.
       box.sh(container, ["ip", "link", "set", "eth0", "down"]);
@@ -128,7 +112,7 @@ describe("host-device", () => {
 
   test("DEL takes a device that lost its alias for the one of ADD by its hardware address", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       box.sh(container, ["ip", "link", "set", "eth0", "alias", ""]);
       expect((await cniErrorOfAsync(() => attachment.check())).message).toContain('has alias "", not "dev0"');
@@ -139,7 +123,7 @@ describe("host-device", () => {
 
   test("DEL leaves another interface alone that has the attachment's name by now", async () => {
     await withDevice(async ({ box, container, attach }) => {
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       await attachment.add();
       box.sh(container, ["ip", "link", "del", "eth0"]);
       box.sh(container, ["ip", "link", "add", "eth0", "type", "bridge"]);
@@ -150,7 +134,7 @@ describe("host-device", () => {
 
   test("DEL without a record goes by the alias, as after a switch from the reference", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
-      const attachment = attach({ device: "dev0" });
+      const attachment = attach();
       box.sh(node, ["ip", "link", "set", "dev0", "netns", container.name]);
       box.sh(container, ["ip", "link", "set", "dev0", "name", "eth0", "alias", "dev0"]);
       await attachment.del();
@@ -161,7 +145,7 @@ describe("host-device", () => {
   test("GC brings home the devices of attachments that are not listed, and no other", async () => {
     await withDevice(async ({ box, node, container, attach }) => {
       box.sh(node, ["ip", "link", "add", "dev1", "type", "veth", "peer", "name", "far1"]);
-      const [stale, valid] = [attach({ device: "dev0" }), attach({ device: "dev1" })];
+      const [stale, valid] = [attach(), attach({ conf: { device: "dev1" } })];
       await stale.add();
       await valid.add({ ifname: "eth1" });
       await stale.gc([{ containerID: "c1", ifname: "eth1" }]);
@@ -174,8 +158,8 @@ describe("host-device", () => {
 
   test("refuses a configuration without selector and a device that is not there", async () => {
     await withDevice(async ({ attach }) => {
-      expect((await cniErrorOfAsync(() => attach({}).add())).message).toContain('"device", "hwaddr"');
-      expect((await cniErrorOfAsync(() => attach({ device: "nope0" }).add())).message).toContain('"nope0"');
+      expect((await cniErrorOfAsync(() => attach({ conf: {} }).add())).message).toContain('"device", "hwaddr"');
+      expect((await cniErrorOfAsync(() => attach({ conf: { device: "nope0" } }).add())).message).toContain('"nope0"');
     });
   });
 });

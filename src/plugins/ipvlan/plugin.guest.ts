@@ -1,13 +1,12 @@
 // The ipvlan plugin on a kernel that has it, seen by ip(8).
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
-import { TestAttachment } from "#test/attachment.ts";
+import { type Attached, withAttached } from "#test/attached.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
-import { testHost } from "#test/host.ts";
 import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
 import { linkNames, seeAddresses, seeDefaultRoutes, seeLink } from "#test/link-witness.ts";
-import { type Netns, Sandbox } from "#test/sandbox.ts";
+import type { Netns, Sandbox } from "#test/sandbox.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { ipvlan } from "./plugin.ts";
 
@@ -39,21 +38,8 @@ testDelMatrix({
 testIpamForwarding({ plugin: ipvlan, setUp });
 
 /** Runs `use` with the configuration of `setUp`, changed by `conf`. */
-async function attached(
-  conf: (box: Sandbox) => JsonObject,
-  use: (at: { box: Sandbox; node: Netns; container: Netns; attach: () => TestAttachment }) => Promise<void>,
-): Promise<void> {
-  using box = new Sandbox();
-  const node = box.netns("node");
-  const container = box.netns("container");
-  using host = testHost(box, node);
-  const whole = { ...setUp(box, node), ...conf(box) };
-  await use({
-    box,
-    node,
-    container,
-    attach: () => new TestAttachment({ plugin: ipvlan, host, conf: whole, netns: container.path }),
-  });
+function attached(conf: (box: Sandbox) => JsonObject, use: (at: Attached) => Promise<void>): Promise<void> {
+  return withAttached({ plugin: ipvlan, setUp: (box, node) => ({ ...setUp(box, node), ...conf(box) }) }, use);
 }
 
 describe("ipvlan", () => {

@@ -1,7 +1,8 @@
 // The macvlan plugin in real namespaces, seen by ip(8).
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
-import { type AttachmentOptions, TestAttachment } from "#test/attachment.ts";
+import { type Attached, withAttached } from "#test/attached.ts";
+import { TestAttachment } from "#test/attachment.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
 import { testHost } from "#test/host.ts";
 import { HostLocal } from "#test/ipam.ts";
@@ -22,24 +23,13 @@ function setUp(box: Sandbox, node: Netns): JsonObject {
   return { master: "eth0" };
 }
 
-/** Runs `use` with a node that has the parent eth0, and an attachment. */
-async function attached(
-  conf: JsonObject,
-  use: (at: {
-    box: Sandbox;
-    node: Netns;
-    container: Netns;
-    attach: (more?: Partial<AttachmentOptions>) => TestAttachment;
-  }) => Promise<void>,
-): Promise<void> {
-  using box = new Sandbox();
-  const node = box.netns("node");
-  const container = box.netns("container");
-  addParent(box, node);
-  using host = testHost(box, node);
-  const attach = (more: Partial<AttachmentOptions> = {}) =>
-    new TestAttachment({ plugin: macvlan, host, conf, netns: container.path, ...more });
-  await use({ box, node, container, attach });
+/** Runs `use` with a node that has the parent eth0, and attachments of that configuration. */
+function attached(conf: JsonObject, use: (at: Attached) => Promise<void>): Promise<void> {
+  const prepare = (box: Sandbox, node: Netns) => {
+    addParent(box, node);
+    return conf;
+  };
+  return withAttached({ plugin: macvlan, setUp: prepare }, use);
 }
 
 testDelMatrix({

@@ -1,0 +1,37 @@
+// A node, a container and attachments of the one to the other, for tests of one main plugin.
+
+import type { JsonObject } from "#cni/json.ts";
+import type { Plugin } from "#cni/plugin.ts";
+import type { Host } from "#plugins/host.ts";
+import { type AttachmentOptions, TestAttachment } from "./attachment.ts";
+import { testHost } from "./host.ts";
+import { type Netns, Sandbox } from "./sandbox.ts";
+
+export type Attached = {
+  readonly box: Sandbox;
+  readonly node: Netns;
+  readonly container: Netns;
+  /** An attachment of the container, unless `more` says otherwise. */
+  readonly attach: (more?: Partial<AttachmentOptions>) => TestAttachment;
+};
+
+export type AttachedOptions = {
+  readonly plugin: Plugin<Host>;
+  /** Prepares the node; returns the configuration that attachments have. */
+  readonly setUp: (box: Sandbox, node: Netns) => JsonObject;
+};
+
+/** Runs `use` and takes everything away again. */
+export async function withAttached(
+  { plugin, setUp }: AttachedOptions,
+  use: (at: Attached) => Promise<void>,
+): Promise<void> {
+  using box = new Sandbox();
+  const node = box.netns("node");
+  const container = box.netns("container");
+  using host = testHost(box, node);
+  const conf = setUp(box, node);
+  const attach = (more: Partial<AttachmentOptions> = {}) =>
+    new TestAttachment({ plugin, host, conf, netns: container.path, ...more });
+  await use({ box, node, container, attach });
+}
