@@ -1,16 +1,38 @@
 // The configuration's `ipam` as the dhcp plugin reads it: which options to send, which to ask for, and where the daemon is.
 
-import { decode, int, list, object, optional, refine, string, text, unlessEmpty, withDefault } from "#cni/decode.ts";
+import { cniRoute } from "#cni/convert.ts";
+import {
+  decode,
+  int,
+  list,
+  object,
+  oneOf,
+  optional,
+  refine,
+  string,
+  text,
+  unlessEmpty,
+  withDefault,
+} from "#cni/decode.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
+import type { CniRoute } from "#cni/result.ts";
+import type { Family } from "#net/ip.ts";
+import type { Order } from "./client.ts";
 import { option } from "./option.ts";
-import { clientIdOf, defaultRequest, type LeaseId, type Terms } from "./terms.ts";
+import { clientIdOf, defaultRequest, families, type LeaseId, type Terms } from "./terms.ts";
+import { maxLabelBytes } from "./v6/client-fqdn.ts";
+import { duidOf } from "./v6/duid.ts";
 
 export const defaultSocketPath = "/run/cni/dhcp.sock";
 
 export type DhcpConf = {
   readonly socketPath: string;
-  /** Metric of all routes. */
+  /** Of which addresses are asked for. */
+  readonly families: readonly Family[];
+  /** Added to those of the server: DHCPv6 has none, and no router either. */
+  readonly routes: readonly CniRoute[];
+  /** Metric of all routes from the server. */
   readonly priority: number | undefined;
   readonly terms: Omit<Terms, "broadcast">;
 };
@@ -46,6 +68,11 @@ const value = refine(
 const conf = object({
   ipam: object({
     daemonSocketPath: unlessEmpty(string),
+    families: withDefault(
+      refine(list(oneOf("ipv4", "ipv6")), "at least one of ipv4 and ipv6", (it) => it.length > 0),
+      ["ipv4"],
+    ),
+    routes: withDefault(list(cniRoute), []),
     priority: optional(int({ min: 0, max: 0xffffffff })),
     // The reference's documents allow an entry with `skipDefault` alone, its code does not.
     request: optional(
@@ -72,10 +99,35 @@ export function readConf(call: Call): DhcpConf {
   }
   return {
     socketPath: ipam.daemonSocketPath ?? defaultSocketPath,
+    families: families.filter((family) => ipam.families.includes(family)),
+    routes: ipam.routes,
     // As in the reference, zero is the same as none.
     priority: ipam.priority === 0 ? undefined : ipam.priority,
     terms: { request: [...new Set([...defaults, ...wanted])], provide },
   };
+}
+
+/** A lease to ask for in each of the families. @throws CniError 7 when a name is none that DHCPv6 can carry. */
+export function ordersOf(call: Call, conf: DhcpConf): readonly Order[] {
+  const id = idOf(call);
+  const place = { netns: call.netns, ifname: call.ifname };
+  return conf.families.map((family) =>
+    family === "ipv4"
+      ? { family, id, place, terms: { ...conf.terms, broadcast: false } }
+      : { family, id, place, terms: { duid: duidOf(id), hostName: hostNameOf(conf.terms) } },
+  );
+}
+
+function hostNameOf({ provide }: DhcpConf["terms"]): string | undefined {
+  const bytes = provide.get(option.hostName.code);
+  if (bytes === undefined) return undefined;
+  const name = new TextDecoder().decode(bytes);
+  const labels = name.split(".").map((label) => Buffer.byteLength(label));
+  if (labels.every((length) => length > 0 && length <= maxLabelBytes)) return name;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `dhcp: the host name "${name}" in field "ipam.provide" is no domain name: DHCPv6 needs labels of 1 to ${maxLabelBytes} bytes`,
+  );
 }
 
 /** The value of one CNI_ARGS key, for `fromArg`; other keys are other plugins' business. */

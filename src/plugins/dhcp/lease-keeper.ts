@@ -1,18 +1,18 @@
 // Keeps the leases of this node's containers: acquires, renews, persists and releases them.
 //
-//   ADD ─► acquire ─► record on disk ─► wait T1 ─► renew ─► (T2) rebind ─► (end) interface down
+//   ADD ─► acquire ─► record on disk ─► wait T1 ─► renew ─► (T2) rebind ─► (end) address out of use
 //   DEL ─► release: one message, record removed            start() takes records up again
 
 import type { Attachment } from "#cni/plugin.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { NetnsError } from "#kernel/netns.ts";
-import { addressOf } from "#net/cidr.ts";
+import type { Family } from "#net/ip.ts";
 import { defaultTiming, fraction, type Timing } from "./backoff.ts";
-import { acquireLease, extendLease, NoLease, releaseLease, type Surroundings } from "./exchange.ts";
-import type { Lease } from "./lease.ts";
-import { type LeaseRecord, LeaseStore } from "./lease-store.ts";
-import { formatLeaseId, type LeaseId, type Terms } from "./terms.ts";
-import { InterfaceGone, isDown, type Place, takeDown, Wire, waitForCarrier } from "./wire.ts";
+import { acquire, addressIn, extend, type LeaseRecord, type Order, release } from "./client.ts";
+import { NoLease, type Surroundings } from "./exchange.ts";
+import { type LeaseKey, LeaseStore } from "./lease-store.ts";
+import { families, formatLeaseId, type LeaseId, protocolOf } from "./terms.ts";
+import { InterfaceGone, isDown, removeLeased, takeDown, waitForCarrier } from "./wire.ts";
 
 export type KeeperOptions = Omit<Surroundings, "signal"> & {
   /** Folder of the records, on a tmpfs: containers do not outlive a reboot either. */
@@ -27,13 +27,13 @@ export type KeeperOptions = Omit<Surroundings, "signal"> & {
 };
 
 /** A lease in work, or kept. `ended` aborts with DEL and with the keeper. */
-type Entry = { readonly id: LeaseId; readonly ended: AbortController; kept: LeaseRecord | undefined };
+type Entry = { readonly key: LeaseKey; readonly ended: AbortController; kept: LeaseRecord | undefined };
 
 /** A cable without a carrier for longer is broken; the client tries all the same. */
 const carrierWaitMs = 3_000;
 /** One sleep at most, so that an ended lease is not remembered for hours, and a changed clock is noticed. */
 const maxSleepMs = 60_000;
-/** RFC 2131, section 4.4.5 says one minute between two requests; short leases need shorter. */
+/** RFC 2131, section 4.4.5, says one minute between two requests; short leases need shorter. */
 const minRetryMs = 1_000;
 const maxRetryMs = 60_000;
 /** Clients that began together must not renew together. */
@@ -53,11 +53,11 @@ export class LeaseKeeper implements Disposable {
 
   /** Takes up the leases on disk. Those whose container is gone are forgotten. */
   start(): void {
-    for (const id of this.#store.list()) {
-      if (this.#entries.has(formatLeaseId(id))) continue;
-      const kept = this.#store.read(id);
-      if (kept === undefined) this.#store.remove(id);
-      else this.#keep(this.#enter(id), kept);
+    for (const key of this.#store.list()) {
+      if (this.#entries.has(nameOf(key))) continue;
+      const kept = this.#store.read(key);
+      if (kept === undefined) this.#store.remove(key);
+      else this.#keep(this.#enter(key), kept);
     }
   }
 
@@ -65,27 +65,23 @@ export class LeaseKeeper implements Disposable {
    * A lease for the interface, which is brought up. Kept until `release`.
    * @throws NoLease; InterfaceGone, NetnsError or KernelError when the interface cannot be used.
    */
-  async acquire(id: LeaseId, where: Omit<Place, "mac">, wanted: Omit<Terms, "broadcast">): Promise<Lease> {
-    const { netnsPrefix = "", broadcast = false } = this.#options;
-    const place = { ...where, netns: `${netnsPrefix}${where.netns}` };
-    this.#entries.get(formatLeaseId(id))?.ended.abort();
-    const entry = this.#enter(id);
+  async acquire(wanted: Order): Promise<LeaseRecord> {
+    const order = this.#adapted(wanted);
+    this.#entries.get(nameOf(order))?.ended.abort();
+    const entry = this.#enter({ id: order.id, family: order.family });
     try {
-      await waitForCarrier(place, carrierWaitMs, this.#options.sleep);
-      using wire = new Wire(place);
-      const terms = { ...wanted, broadcast: broadcast || wire.needsBroadcast };
-      const lease = await acquireLease(wire, terms, this.#timing, this.#around(entry));
-      const kept = { id, place: { ...place, mac: wire.mac }, terms, lease };
+      await waitForCarrier(order.place, carrierWaitMs, this.#options.sleep);
+      const kept = await acquire(order, this.#timing, this.#around(entry));
       try {
         if (entry.ended.signal.aborted) throw new NoLease("The request was given up");
         this.#store.write(kept);
       } catch (error) {
         // What is not recorded could not be given back later.
-        releaseLease(wire, lease, terms, this.#options);
+        release(kept, this.#options);
         throw error;
       }
       this.#keep(entry, kept);
-      return lease;
+      return kept;
     } catch (error) {
       this.#leave(entry);
       throw error;
@@ -93,22 +89,27 @@ export class LeaseKeeper implements Disposable {
   }
 
   /** The lease as it is now; undefined when there is none or it has run out. */
-  find(id: LeaseId): Lease | undefined {
-    return this.#entries.get(formatLeaseId(id))?.kept?.lease;
+  find(key: LeaseKey): LeaseRecord | undefined {
+    return this.#entries.get(nameOf(key))?.kept;
   }
 
-  /** Gives a lease back, or stops asking for one. Never fails: a server that hears nothing waits for the lease's end. */
+  /**
+   * Gives the interface's leases of both families back, or stops asking for them. Never fails: a server that hears nothing waits
+   * for the lease's end.
+   */
   release(id: LeaseId): void {
-    const entry = this.#entries.get(formatLeaseId(id));
-    entry?.ended.abort();
-    if (entry !== undefined) this.#leave(entry);
+    for (const family of families) {
+      const entry = this.#entries.get(nameOf({ id, family }));
+      entry?.ended.abort();
+      if (entry !== undefined) this.#leave(entry);
+    }
     releaseStored(this.#store, id, this.#options);
   }
 
   /** Releases the network's leases that the runtime does not count among the living. */
   releaseStale(network: string, valid: readonly Attachment[]): void {
     const alive = new Set(valid.map(({ containerID, ifname }) => `${containerID}/${network}/${ifname}`));
-    for (const id of this.#store.list(network)) {
+    for (const { id } of this.#store.list(network)) {
       if (!alive.has(formatLeaseId(id))) this.release(id);
     }
   }
@@ -119,15 +120,22 @@ export class LeaseKeeper implements Disposable {
     this.#entries.clear();
   }
 
-  #enter(id: LeaseId): Entry {
-    const entry: Entry = { id, ended: new AbortController(), kept: undefined };
-    this.#entries.set(formatLeaseId(id), entry);
+  #adapted(order: Order): Order {
+    const { netnsPrefix = "", broadcast = false } = this.#options;
+    const place = { ...order.place, netns: `${netnsPrefix}${order.place.netns}` };
+    if (order.family === "ipv6") return { ...order, place };
+    return { ...order, place, terms: { ...order.terms, broadcast: broadcast || order.terms.broadcast } };
+  }
+
+  #enter(key: LeaseKey): Entry {
+    const entry: Entry = { key, ended: new AbortController(), kept: undefined };
+    this.#entries.set(nameOf(key), entry);
     return entry;
   }
 
   #leave(entry: Entry): void {
-    const key = formatLeaseId(entry.id);
-    if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    const name = nameOf(entry.key);
+    if (this.#entries.get(name) === entry) this.#entries.delete(name);
   }
 
   #around(entry: Entry): Surroundings {
@@ -137,7 +145,7 @@ export class LeaseKeeper implements Disposable {
   #keep(entry: Entry, kept: LeaseRecord): void {
     entry.kept = kept;
     this.#renewForEver(entry, kept).catch((error: unknown) => {
-      this.#log(entry.id, `is kept no longer: ${error instanceof Error ? error.message : error}`);
+      this.#log(entry.key, `is kept no longer: ${error instanceof Error ? error.message : error}`);
       this.#leave(entry);
     });
   }
@@ -152,7 +160,7 @@ export class LeaseKeeper implements Disposable {
       const startedAt = this.#options.now();
       if (startedAt >= kept.lease.expiresAt) return this.#expire(entry, kept, "has run out");
       try {
-        kept = { ...kept, lease: await this.#extend(entry, kept) };
+        kept = await this.#extend(entry, kept);
         if (entry.ended.signal.aborted) return;
         entry.kept = kept;
         this.#store.write(kept);
@@ -161,7 +169,7 @@ export class LeaseKeeper implements Disposable {
         if (entry.ended.signal.aborted) return;
         if (isGone(error)) return this.#forget(entry);
         if (error instanceof NoLease && error.refused) return this.#expire(entry, kept, "is void");
-        this.#log(entry.id, `cannot be renewed yet: ${error instanceof Error ? error.message : error}`);
+        this.#log(entry.key, `cannot be renewed yet: ${error instanceof Error ? error.message : error}`);
         // When renewing took until T2, rebinding begins at once.
         const isDue = startedAt < kept.lease.rebindAt && this.#options.now() >= kept.lease.rebindAt;
         nextAt = isDue ? kept.lease.rebindAt : this.#retryAt(kept.lease);
@@ -169,29 +177,32 @@ export class LeaseKeeper implements Disposable {
     }
   }
 
-  async #extend(entry: Entry, { place, lease, terms }: LeaseRecord): Promise<Lease> {
+  async #extend(entry: Entry, kept: LeaseRecord): Promise<LeaseRecord> {
     const around = this.#around(entry);
-    using wire = new Wire(place);
-    const state = this.#options.now() < lease.rebindAt ? "renewing" : "rebinding";
+    const state = this.#options.now() < kept.lease.rebindAt ? "renewing" : "rebinding";
     try {
-      return await extendLease(wire, lease, state, terms, this.#timing, around);
+      return await extend(kept, state, this.#timing, around);
     } catch (error) {
       if (!(error instanceof NoLease) || !error.refused) throw error;
       // A server that lost its memory refuses, and may still give the same address anew.
-      using another = new Wire(place);
-      const totalMs = Math.min(this.#timing.totalMs, Math.max(minRetryMs, lease.expiresAt - around.now()));
-      const anew = await acquireLease(another, terms, { ...this.#timing, totalMs }, around, addressOf(lease.address));
-      if (anew.address === lease.address) return anew;
-      releaseLease(another, anew, terms, around);
-      throw new NoLease(`the server gives ${anew.address} instead of ${lease.address}`, true);
+      const totalMs = Math.min(this.#timing.totalMs, Math.max(minRetryMs, kept.lease.expiresAt - around.now()));
+      const anew = await acquire(kept, { ...this.#timing, totalMs }, around, addressIn(kept));
+      if (anew.lease.address === kept.lease.address) return anew;
+      release(anew, around);
+      throw new NoLease(`the server gives ${anew.lease.address} instead of ${kept.lease.address}`, true);
     }
   }
 
   /** RFC 2131, section 3.7: the container must stop using the address. */
   #expire(entry: Entry, { place, lease }: LeaseRecord, why: string): void {
-    this.#log(entry.id, `${why}: ${place.ifname} with ${lease.address} is taken down`);
+    const other = families.find((family) => family !== entry.key.family) ?? entry.key.family;
+    // A lease of the other family goes on.
+    const isLast = this.find({ ...entry.key, family: other }) === undefined;
+    const how = isLast ? `${place.ifname} with ${lease.address} is taken down` : `${lease.address} is removed`;
+    this.#log(entry.key, `${why}: ${how}`);
     try {
-      takeDown(place);
+      if (isLast) takeDown(place);
+      else removeLeased(place, lease.address);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
@@ -200,7 +211,7 @@ export class LeaseKeeper implements Disposable {
 
   #forget(entry: Entry): void {
     this.#leave(entry);
-    this.#store.remove(entry.id);
+    this.#store.remove(entry.key);
   }
 
   async #sleepUntil(at: number, entry: Entry): Promise<void> {
@@ -211,33 +222,38 @@ export class LeaseKeeper implements Disposable {
     }
   }
 
-  #renewAt(lease: Lease): number {
+  #renewAt(lease: LeaseRecord["lease"]): number {
     const now = this.#options.now();
     return lease.renewAt - (lease.renewAt - now) * renewSpread * fraction(this.#options.random);
   }
 
   /** Half of what is left until the next state, within bounds; neither state's beginning is slept over. */
-  #retryAt(lease: Lease): number {
+  #retryAt(lease: LeaseRecord["lease"]): number {
     const now = this.#options.now();
     const edge = now < lease.rebindAt ? lease.rebindAt : lease.expiresAt;
     return Math.min(edge, now + Math.min(maxRetryMs, Math.max(minRetryMs, (edge - now) / 2)));
   }
 
-  #log(id: LeaseId, what: string): void {
-    this.#options.log(`The DHCP lease of ${formatLeaseId(id)} ${what}`);
+  #log({ id, family }: LeaseKey, what: string): void {
+    this.#options.log(`The ${protocolOf(family)} lease of ${formatLeaseId(id)} ${what}`);
   }
 }
 
-/** Releases a lease that is only on disk, if there is one, and forgets it. */
+function nameOf({ id, family }: { readonly id: LeaseId; readonly family: Family }): string {
+  return `${family} ${formatLeaseId(id)}`;
+}
+
+/** Releases the interface's leases that are only on disk, if there are any, and forgets them. */
 export function releaseStored(store: LeaseStore, id: LeaseId, around: Omit<Surroundings, "signal">): void {
-  const kept = store.read(id);
-  store.remove(id);
-  if (kept === undefined) return;
-  try {
-    using wire = new Wire(kept.place);
-    releaseLease(wire, kept.lease, kept.terms, around);
-  } catch (error) {
-    if (!isGone(error) && !isDown(error)) throw error;
+  for (const family of families) {
+    const kept = store.read({ id, family });
+    store.remove({ id, family });
+    if (kept === undefined) continue;
+    try {
+      release(kept, around);
+    } catch (error) {
+      if (!isGone(error) && !isDown(error)) throw error;
+    }
   }
 }
 

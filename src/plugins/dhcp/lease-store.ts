@@ -5,20 +5,15 @@ import { type Decoder, type Infer, int, list, Mismatch, map, object, optional, r
 import { ifAddr, ip, mac, maskedCidr } from "#cni/decode-address.ts";
 import type { Json } from "#cni/json.ts";
 import { isErrno } from "#kernel/errno.ts";
+import type { Family } from "#net/ip.ts";
 import { Ledger, type Owner } from "#plugins/ledger.ts";
-import type { Lease } from "./lease.ts";
-import type { LeaseId, Terms } from "./terms.ts";
-import type { Place } from "./wire.ts";
+import type { LeaseRecord, LeaseRecord4, LeaseRecord6 } from "./client.ts";
+import { families, type LeaseId } from "./terms.ts";
 
-/** A lease, whose it is, and what renewing and releasing it takes. */
-export type LeaseRecord = {
-  readonly id: LeaseId;
-  readonly place: Required<Place>;
-  readonly terms: Terms;
-  readonly lease: Lease;
-};
+/** An interface has at most one lease of each family. */
+export type LeaseKey = { readonly id: LeaseId; readonly family: Family };
 
-const plugin = "dhcp";
+const pluginOf = { ipv4: "dhcp", ipv6: "dhcp6" } as const;
 
 /** One small file for each lease under one folder. */
 export class LeaseStore {
@@ -31,36 +26,35 @@ export class LeaseStore {
   }
 
   write(stored: LeaseRecord): void {
-    const { id, place, lease, terms } = stored;
-    const provide = [...terms.provide].map(([code, bytes]) => [String(code), Buffer.from(bytes).toString("hex")]);
-    this.#ledger.write(ownerOf(id), {
-      place,
-      terms: { ...terms, provide: Object.fromEntries(provide) },
-      lease,
-    });
+    this.#ledger.write(ownerOf(stored), stored.family === "ipv4" ? written4(stored) : written6(stored));
   }
 
   /** Undefined when there is none, or it is unreadable: then there is nothing that could be renewed. */
-  read(id: LeaseId): LeaseRecord | undefined {
-    const json = this.#ledger.read(ownerOf(id));
+  read({ id, family }: LeaseKey): LeaseRecord | undefined {
+    const json = this.#ledger.read(ownerOf({ id, family }));
     if (json === undefined) return undefined;
     try {
-      return { id, ...storedLease(json as Json) };
+      if (family === "ipv4") return { id, family, ...stored4(json as Json) };
+      return { id, family, ...stored6(json as Json) };
     } catch (error) {
       if (error instanceof Mismatch || error instanceof RangeError) return undefined;
       throw error;
     }
   }
 
-  remove(id: LeaseId): void {
-    this.#ledger.remove(ownerOf(id));
+  remove(key: LeaseKey): void {
+    this.#ledger.remove(ownerOf(key));
   }
 
-  /** The interfaces of one network, or of all, that have a lease. */
-  list(network?: string): readonly LeaseId[] {
+  /** The leases of one network, or of all. */
+  list(network?: string): readonly LeaseKey[] {
     const networks = network === undefined ? this.#networks() : [network];
     return networks.flatMap((name) =>
-      this.#ledger.list(name, plugin).map(({ containerId, ifname }) => ({ network: name, containerId, ifname })),
+      families.flatMap((family) =>
+        this.#ledger
+          .list(name, pluginOf[family])
+          .map(({ containerId, ifname }) => ({ id: { network: name, containerId, ifname }, family })),
+      ),
     );
   }
 
@@ -74,8 +68,25 @@ export class LeaseStore {
   }
 }
 
-function ownerOf(id: LeaseId): Owner {
-  return { ...id, plugin };
+function ownerOf({ id, family }: LeaseKey): Owner {
+  return { ...id, plugin: pluginOf[family] };
+}
+
+function written4({ place, terms, lease }: LeaseRecord4) {
+  const provide = [...terms.provide].map(([code, bytes]) => [String(code), inHex(bytes)]);
+  return { place, terms: { ...terms, provide: Object.fromEntries(provide) }, lease };
+}
+
+function written6({ place, terms, lease }: LeaseRecord6) {
+  return {
+    place,
+    terms: { ...terms, duid: inHex(terms.duid) },
+    lease: { ...lease, server: inHex(lease.server) },
+  };
+}
+
+function inHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }
 
 const bool: Decoder<boolean> = (value) => value === true;
@@ -87,8 +98,10 @@ const time: Decoder<number> = (value) => {
   return value;
 };
 
-const storedLease = object({
-  place: object({ netns: string, ifname: string, mac }),
+const place = object({ netns: string, ifname: string, mac });
+
+const stored4 = object({
+  place,
   terms: object({ request: list(int({ min: 0, max: 255 })), provide, broadcast: bool }),
   lease: object({
     address: ifAddr,
@@ -101,4 +114,17 @@ const storedLease = object({
     rebindAt: time,
     expiresAt: time,
   }),
-}) satisfies Decoder<Infer<Decoder<Omit<LeaseRecord, "id">>>>;
+}) satisfies Decoder<Infer<Decoder<Omit<LeaseRecord4, "id" | "family">>>>;
+
+const stored6 = object({
+  place,
+  terms: object({ duid: hex, hostName: optional(string) }),
+  lease: object({
+    address: ifAddr,
+    dns: object({ nameservers: optional(list(string)), search: optional(list(string)) }),
+    server: hex,
+    renewAt: time,
+    rebindAt: time,
+    expiresAt: time,
+  }),
+}) satisfies Decoder<Infer<Decoder<Omit<LeaseRecord6, "id" | "family">>>>;

@@ -5,7 +5,7 @@ import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
 import { Random } from "#test/random.ts";
 import { backoff } from "./backoff.ts";
-import { type Lease, leaseFrom, resultOfLease } from "./lease.ts";
+import { type Lease, leaseFrom } from "./lease.ts";
 import { type Message, unspecified } from "./message.ts";
 import { option, writeOption } from "./option.ts";
 import { clientIdOf } from "./terms.ts";
@@ -97,15 +97,6 @@ describe("leaseFrom()", () => {
     expect(() => read(must[1])).toThrow("no subnet mask");
     expect(() => read(must[0])).toThrow("no server identifier");
     expect(() => read(must[1], writeOption(option.subnetMask, ip("255.0.255.0")))).toThrow("not contiguous");
-  });
-});
-
-test("resultOfLease() gives every route the priority, and leaves out what the server left out", () => {
-  expect(resultOfLease(read(...must, router), 7)).toEqual({
-    interfaces: [],
-    ips: [{ address: "10.7.0.100/20" as never, gateway: ip("10.7.0.1") }],
-    routes: [{ dst: cidr("0.0.0.0/0"), gw: ip("10.7.0.1"), priority: 7 }],
-    dns: {},
   });
 });
 

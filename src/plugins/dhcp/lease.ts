@@ -1,6 +1,6 @@
 // A lease: what the server granted, until when, and what the container gets of it.
 
-import type { CniRoute, Dns, Result } from "#cni/result.ts";
+import type { CniRoute, Dns } from "#cni/result.ts";
 import { defaultCidr, type IfAddr, joinIfAddr } from "#net/cidr.ts";
 import { type Ip, ipToBigint } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
@@ -55,17 +55,6 @@ export function leaseFrom(ack: Message, serverMac: Mac, since: number): Lease {
     server,
     serverMac,
     ...timesOf(options, since),
-  };
-}
-
-/** What ADD answers. */
-export function resultOfLease(lease: Lease, priority?: number): Result {
-  const { address, gateway, routes, dns } = lease;
-  return {
-    interfaces: [],
-    ips: [{ address, ...(gateway === undefined ? {} : { gateway }) }],
-    routes: routes.map((route) => (priority === undefined ? route : { ...route, priority })),
-    dns,
   };
 }
 

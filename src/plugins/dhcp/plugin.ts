@@ -12,12 +12,14 @@ import { KernelError } from "#kernel/errno.ts";
 import { NetnsError } from "#kernel/netns.ts";
 import { failed } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
-import { idOf, readConf } from "./conf.ts";
+import type { Order } from "./client.ts";
+import { idOf, ordersOf, readConf } from "./conf.ts";
 import { askDaemon, DaemonMissing } from "./daemon-client.ts";
 import { NoLease } from "./exchange.ts";
-import { resultOfLease } from "./lease.ts";
 import { releaseStored } from "./lease-keeper.ts";
+import { resultOfLeases } from "./lease-result.ts";
 import { LeaseStore } from "./lease-store.ts";
+import { families, protocolOf } from "./terms.ts";
 import { InterfaceGone } from "./wire.ts";
 
 export const dhcp: Plugin<Host> = {
@@ -42,13 +44,21 @@ export function recordsOfService(runDir: string): string {
 }
 
 async function add(call: Call, host: Host): Promise<Result> {
-  const { socketPath, terms, priority } = readConf(call);
-  if (host.leases === undefined) return resultOf(await viaDaemon(socketPath, call), call.cniVersion, "dhcp");
+  const conf = readConf(call);
+  const { leases } = host;
+  if (leases === undefined) return resultOf(await viaDaemon(conf.socketPath, call), call.cniVersion, "dhcp");
+  // Both families at once: each has its own servers and its own waits.
+  const asked = ordersOf(call, conf).map((order) =>
+    leases.acquire(order).catch((error: unknown) => {
+      // One family alone is not what was asked for.
+      leases.release(order.id);
+      throw explained(error, order);
+    }),
+  );
   try {
-    const lease = await host.leases.acquire(idOf(call), { netns: call.netns, ifname: call.ifname }, terms);
-    return resultOfLease(lease, priority);
-  } catch (error) {
-    throw explained(error, call);
+    return resultOfLeases(await Promise.all(asked), conf);
+  } finally {
+    await Promise.allSettled(asked);
   }
 }
 
@@ -59,7 +69,7 @@ async function del(call: Call, host: Host): Promise<void> {
   host.leases?.release(id);
   const ofDaemon = new LeaseStore(recordsOfDaemon(socketPath));
   // Inside a keeper there is someone else to ask only when the lease was someone else's: the node changed sides since ADD.
-  if (host.leases === undefined || ofDaemon.read(id) !== undefined) {
+  if (host.leases === undefined || families.some((family) => ofDaemon.read({ id, family }) !== undefined)) {
     try {
       throwIfFailed(await askDaemon(socketPath, call), "dhcp");
     } catch {
@@ -70,13 +80,16 @@ async function del(call: Call, host: Host): Promise<void> {
 }
 
 async function check(call: Call, host: Host): Promise<void> {
-  const { socketPath } = readConf(call);
-  if (host.leases === undefined) return throwIfFailed(await viaDaemon(socketPath, call), "dhcp");
+  const conf = readConf(call);
+  if (host.leases === undefined) return throwIfFailed(await viaDaemon(conf.socketPath, call), "dhcp");
   const result = requirePrevResult(call);
-  const lease = host.leases.find(idOf(call));
-  if (lease === undefined) throw failed(`${call.ifname} has no DHCP lease (any more)`);
-  if (result.ips.some(({ address }) => address === lease.address)) return;
-  throw failed(`the DHCP lease is for ${lease.address}, which the result of ADD does not have`);
+  for (const family of conf.families) {
+    const lease = host.leases.find({ id: idOf(call), family })?.lease;
+    const name = protocolOf(family);
+    if (lease === undefined) throw failed(`${call.ifname} has no ${name} lease (any more)`);
+    if (result.ips.some(({ address }) => address === lease.address)) continue;
+    throw failed(`the ${name} lease is for ${lease.address}, which the result of ADD does not have`);
+  }
 }
 
 async function gc(call: Call, host: Host): Promise<void> {
@@ -106,16 +119,14 @@ async function viaDaemon(socketPath: string, call: Call) {
   }
 }
 
-function explained(error: unknown, call: Call): unknown {
-  const place = `interface "${call.ifname}" in network namespace "${call.netns}"`;
+function explained(error: unknown, { family, place: { ifname, netns } }: Order): unknown {
+  const what = `Cannot get a ${protocolOf(family)} lease for interface "${ifname}" in network namespace "${netns}"`;
   if (error instanceof NoLease) {
-    const message = `Cannot get a DHCP lease for ${place}: ${error.message}`;
-    return new CniError(ErrorCode.tryAgainLater, message, { cause: error });
+    return new CniError(ErrorCode.tryAgainLater, `${what}: ${error.message}`, { cause: error });
   }
   if (error instanceof NetnsError) return new CniError(ErrorCode.invalidNetns, error.message, { cause: error });
   if (error instanceof InterfaceGone || error instanceof KernelError) {
-    const message = `Cannot get a DHCP lease for ${place}: ${error.message}`;
-    return new CniError(ErrorCode.internal, message, { cause: error });
+    return new CniError(ErrorCode.internal, `${what}: ${error.message}`, { cause: error });
   }
   return error;
 }

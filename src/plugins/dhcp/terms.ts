@@ -1,5 +1,6 @@
 // What a client asks of the server: the options it sends and those it wants back.
 
+import type { Family } from "#net/ip.ts";
 import { option } from "./option.ts";
 import type { OptionList } from "./option-list.ts";
 
@@ -22,6 +23,14 @@ export const defaultRequest: readonly number[] = [
   option.domainName.code,
   option.searchList.code,
 ];
+
+/** Those that a lease may be of. */
+export const families: readonly Family[] = ["ipv4", "ipv6"];
+
+/** As people call the protocol of a family. */
+export function protocolOf(family: Family): string {
+  return family === "ipv6" ? "DHCPv6" : "DHCP";
+}
 
 /** One interface of one container on one network. */
 export type LeaseId = { readonly network: string; readonly containerId: string; readonly ifname: string };

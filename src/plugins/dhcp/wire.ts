@@ -1,11 +1,13 @@
 // The way from a container's interface to its DHCP server: found, brought up, and opened for one exchange.
 
-import { KernelError } from "#kernel/errno.ts";
+import { isErrno } from "#kernel/errno.ts";
 import { Netns } from "#kernel/netns.ts";
 import { EtherType, PacketSocket } from "#kernel/packet-socket.ts";
 import type { FilterStep } from "#kernel/socket-filter.ts";
+import type { IfAddr } from "#net/cidr.ts";
 import type { Mac } from "#net/mac.ts";
 import { decodeUdpFrame, encodeUdpFrame, type UdpFrame } from "#net/udp-frame.ts";
+import { removeAddress } from "#netlink/address.ts";
 import { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, LinkFlag, setLink } from "#netlink/link.ts";
 
@@ -96,14 +98,22 @@ export async function waitForCarrier(
   }
 }
 
-/** Takes the interface down, if it is still there: its address belongs to the server again. */
+/** Takes an address away whose lease has ended, while the interface lives on with another. @throws as `Wire` */
+export function removeLeased(place: Place, address: IfAddr): void {
+  using netns = new Netns(place.netns);
+  using connection = new Connection("route", netns);
+  connection.apply([removeAddress(linkAt(connection, place).index, address, { dev: place.ifname })]);
+}
+
+/** Takes the interface down: its address belongs to the server again. @throws as `Wire` */
 export function takeDown(place: Place): void {
   using netns = new Netns(place.netns);
   using connection = new Connection("route", netns);
   connection.apply([setLink(linkAt(connection, place).index, { up: false }, place.ifname)]);
 }
 
-function linkAt(connection: Connection, { netns, ifname, mac }: Place): Link {
+/** The interface. @throws InterfaceGone when there is none of the name, or another one. */
+export function linkAt(connection: Connection, { netns, ifname, mac }: Place): Link {
   const link = findLink(connection, ifname);
   if (link === undefined) {
     throw new InterfaceGone(
@@ -121,7 +131,7 @@ function hasCarrier(link: Link): boolean {
   return link.operstate === operUp || (link.flags & LinkFlag.lowerUp) !== 0;
 }
 
-/** Whether the error says that the interface went down under an exchange. */
+/** Whether the error says that the interface is down, and nothing can be sent. */
 export function isDown(error: unknown): boolean {
-  return error instanceof KernelError && error.errnoName === "ENETDOWN";
+  return isErrno(error, "ENETDOWN", "ENETUNREACH", "EADDRNOTAVAIL");
 }
