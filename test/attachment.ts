@@ -18,6 +18,8 @@ export type AttachmentOptions = {
   readonly args?: string;
   /** CNI_PATH: where IPAM plugins are; Debian's reference plugins unless given. */
   readonly path?: string;
+  /** Further variables. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 /** What changes for one call. */
@@ -87,6 +89,7 @@ export class TestAttachment {
       ifname = "eth0",
       args = "",
       path = "/usr/lib/cni",
+      env: further = {},
     } = this.#options;
     const config = { cniVersion: "1.1.0", name: "net", type: plugin.name, ...conf, ...changes.conf };
     const env = new Map([
@@ -96,6 +99,9 @@ export class TestAttachment {
       ["CNI_IFNAME", changes.ifname ?? ifname],
       ["CNI_ARGS", args],
       ["CNI_PATH", path],
+      // Not the machine's own bus: a firewalld there is none of a test's business.
+      ["DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere"],
+      ...Object.entries(further),
     ]);
     return runPlugin(
       plugin,

@@ -39,7 +39,13 @@ describe("Sandbox", () => {
       .sh(host, ["env"], { env: { CNI_COMMAND: "ADD" } })
       .trim()
       .split("\n");
-    expect(env.map((line) => line.split("=")[0]).sort()).toEqual(["CNI_COMMAND", "HOME", "LC_ALL", "PATH"]);
+    expect(env.map((line) => line.split("=")[0]).sort()).toEqual([
+      "CNI_COMMAND",
+      "DBUS_SYSTEM_BUS_ADDRESS",
+      "HOME",
+      "LC_ALL",
+      "PATH",
+    ]);
   });
 
   test("run() reports a failure, sh() throws it with the command's own words", () => {

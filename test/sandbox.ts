@@ -10,7 +10,7 @@ export type Netns = { readonly name: string; readonly path: string };
 
 export type RunOptions = {
   readonly stdin?: string | Uint8Array;
-  /** Added to a bare environment of PATH, HOME and LC_ALL: nothing of the caller's own leaks in. */
+  /** Added to a bare environment of PATH, HOME, LC_ALL and a bus that is nowhere: nothing of the caller's own leaks in. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** After this time the command is killed; 30 seconds unless given. */
@@ -153,6 +153,8 @@ function must(cmd: readonly string[], options: RunOptions): string {
 
 function surroundings({ env, cwd }: RunOptions): { env: Record<string, string>; cwd?: string } {
   const path = process.env["PATH"] ?? "/usr/bin:/bin";
-  const bare = { PATH: `${path}:/usr/sbin:/sbin`, HOME: "/root", LC_ALL: "C.UTF-8" };
+  // Not the machine's own bus: a firewalld there is none of a test's business.
+  const bus = { DBUS_SYSTEM_BUS_ADDRESS: "unix:path=/nowhere" };
+  const bare = { PATH: `${path}:/usr/sbin:/sbin`, HOME: "/root", LC_ALL: "C.UTF-8", ...bus };
   return { env: { ...bare, ...env }, ...(cwd === undefined ? {} : { cwd }) };
 }

@@ -6,6 +6,7 @@ import type { IfAddr } from "#net/cidr.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Host } from "./host.ts";
 import type { Owner } from "./ledger.ts";
+import { readRecord } from "./recorded.ts";
 
 export type VethRecord = {
   /** Name of the node's end. */
@@ -26,10 +27,5 @@ const vethRecord = object({
 
 /** The record, or undefined when there is none or it is damaged. */
 export function readVethRecord(host: Host, owner: Owner): VethRecord | undefined {
-  const json = host.ledger.read(owner);
-  try {
-    return json === undefined ? undefined : vethRecord(json as Parameters<typeof vethRecord>[0]);
-  } catch {
-    return undefined;
-  }
+  return readRecord(host, owner, vethRecord);
 }

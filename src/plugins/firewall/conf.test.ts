@@ -17,14 +17,18 @@ describe("firewall refuses", () => {
   const field = "firewall: field ";
   const rows: readonly (readonly [what: string, conf: JsonObject, code: number, message: string])[] = [
     ["iptables", { backend: "iptables" }, 2, `${field}"backend" cannot be "iptables": `],
-    ["firewalld", { backend: "firewalld" }, 2, `${field}"backend" cannot be "firewalld": `],
     [
       "a chain of iptables",
       { iptablesAdminChainName: "MINE" },
       2,
       `${field}"iptablesAdminChainName" cannot be "MINE": `,
     ],
-    ["a zone of firewalld", { firewalldZone: "home" }, 2, `${field}"firewalldZone" cannot be "home": `],
+    [
+      "a zone of firewalld for nftables",
+      { firewalldZone: "home", backend: "nftables" },
+      2,
+      `${field}"firewalldZone" cannot be "home": `,
+    ],
     [
       "an unknown policy",
       { ingressPolicy: "closed" },
@@ -35,7 +39,7 @@ describe("firewall refuses", () => {
   ];
   for (const [what, conf, code, message] of rows) {
     test(what, () => {
-      const error = cniErrorOf(() => wantedRecord(call(conf), emptyResult));
+      const error = cniErrorOf(() => wantedRecord(call(conf), emptyResult, ""));
       expect(error.message).toContain(message);
       expect(error.code).toBe(code);
     });
@@ -44,10 +48,11 @@ describe("firewall refuses", () => {
 
 test("firewall accepts the defaults written out, as podman and nerdctl do", () => {
   const conf = { backend: "", iptablesAdminChainName: "CNI-ADMIN", firewalldZone: "trusted", ingressPolicy: "" };
-  expect(wantedRecord(call(conf), emptyResult)).toEqual({
+  expect(wantedRecord(call(conf), emptyResult, "")).toEqual({
     addresses: [],
     ingressPolicy: "open",
     bridge: "",
     bridgeTable: false,
+    zone: "",
   });
 });

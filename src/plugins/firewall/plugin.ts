@@ -1,4 +1,4 @@
-// firewall: lets a container's packets through the node, and keeps bridges or their ports apart, by nftables.
+// firewall: lets a container's packets through the node, and keeps bridges or their ports apart, by nftables or firewalld.
 
 import { readFileSync } from "node:fs";
 import { CniError, ErrorCode } from "#cni/error.ts";
@@ -12,8 +12,11 @@ import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { type Claim, checkElements, claimElements, releaseElements, requireNoProblems } from "#plugins/nft-claims.ts";
 import { checkShared, shareElements, unshareElements } from "#plugins/nft-shared.ts";
 import { requireNftables } from "#plugins/nft-status.ts";
-import { type FirewallRecord, parseRecord, readConf, wantedRecord } from "./conf.ts";
-import { bridgeClaims, bridgedText, chainsOf, podClaims, routedText } from "./table.ts";
+import { makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { findBus } from "./bus-path.ts";
+import { type Backend, type FirewallRecord, firewallRecord, readConf, wantedRecord } from "./conf.ts";
+import type { Firewalld } from "./firewalld.ts";
+import { bridgeClaims, bridgedText, chainsOf, podClaims, routedText, sourcesOf } from "./table.ts";
 
 export const firewall: Plugin<Host> = {
   name: "firewall",
@@ -26,71 +29,137 @@ export const firewall: Plugin<Host> = {
   status,
 };
 
-function add(call: Call, host: Host): Result {
+async function add(call: Call, host: Host): Promise<Result> {
   const result = requirePrevResult(call);
-  const record = wantedRecord(call, result);
   const owner = ownerOf(call, firewall.name);
+  const { zone, backend } = readConf(call);
+  using firewalld = await firewalldOf(call, host, backend);
+  const record = wantedRecord(call, result, firewalld === undefined ? "" : zone);
   // What an earlier ADD of the same attachment let through, and this one may not.
-  close(host, owner, parseRecord(host.ledger.read(owner)));
+  await close(call, host, owner, readRecord(host, owner, firewallRecord));
   if (record.addresses.length === 0 && record.bridge === "") return result;
-  host.ledger.write(owner, record);
-  try {
-    claimElements(host, owner, podClaims(record), routedText);
+  const make = async () => {
+    await letThrough(host, owner, record, firewalld);
     // Last: see unshareElements.
     const { routed, bridged } = bridgeClaims(record);
     shareElements(host, owner.network, routed, routedText);
-    if (!shareBridged(host, owner.network, bridged)) {
-      requireBridgeNetfilter(call, host);
-      host.ledger.write(owner, { ...record, bridgeTable: false });
-    }
-  } catch (error) {
-    try {
-      close(host, owner, record);
-    } catch {
-      // The record stays: DEL and GC try again. What the caller must hear is why ADD failed.
-    }
-    throw error;
-  }
+    if (shareBridged(host, owner.network, bridged)) return;
+    requireBridgeNetfilter(call, host);
+    host.ledger.write(owner, { ...record, bridgeTable: false });
+  };
+  await makeRecorded(host, owner, record, make, () => close(call, host, owner, record));
   return result;
 }
 
-function del(call: Call, host: Host): void {
+async function del(call: Call, host: Host): Promise<void> {
   const owner = ownerOf(call, firewall.name);
-  close(host, owner, parseRecord(host.ledger.read(owner)) ?? recordOfCall(call));
+  const record = readRecord(host, owner, firewallRecord);
+  if (record !== undefined) return await close(call, host, owner, record);
+  // Nobody knows any more who let the container through.
+  await close(
+    call,
+    host,
+    owner,
+    recordOfCall(call, (...told) => wantedRecord(...told, "")),
+  );
+  await close(
+    call,
+    host,
+    owner,
+    recordOfCall(call, (...told) => wantedRecord(...told, zoneOf(call))),
+  );
 }
 
-function check(call: Call, host: Host): void {
+async function check(call: Call, host: Host): Promise<void> {
   const owner = ownerOf(call, firewall.name);
-  const wanted = wantedRecord(call, requirePrevResult(call));
-  const made = parseRecord(host.ledger.read(owner));
+  const made = readRecord(host, owner, firewallRecord);
+  const { zone, backend } = readConf(call);
+  using firewalld = await firewalldOf(call, host, made === undefined ? backend : made.zone === "" ? "nftables" : "any");
+  const wanted = wantedRecord(call, requirePrevResult(call), made?.zone ?? (firewalld === undefined ? "" : zone));
   const record = { ...wanted, bridgeTable: wanted.bridgeTable && (made?.bridgeTable ?? true) };
   if (wanted.bridgeTable && !record.bridgeTable) requireBridgeNetfilter(call, host);
   const { routed, bridged } = bridgeClaims(record);
   requireNoProblems([
+    ...(await problemsOfZone(record, firewalld)),
     ...checkElements(host, owner, podClaims(record), chainsOf(record)),
     ...checkShared(host, [...routed, ...bridged]),
   ]);
 }
 
-function gc(call: Call, host: Host): void {
+async function gc(call: Call, host: Host): Promise<void> {
   if (call.validAttachments === undefined) return;
   for (const owner of host.ledger.stale(call.network, firewall.name, call.validAttachments)) {
-    close(host, owner, parseRecord(host.ledger.read(owner)));
+    await close(call, host, owner, readRecord(host, owner, firewallRecord));
   }
 }
 
-function status(call: Call, host: Host): void {
-  readConf(call);
-  requireNftables(call, host);
+async function status(call: Call, host: Host): Promise<void> {
+  const { backend, ingressPolicy } = readConf(call);
+  using firewalld = await firewalldOf(call, host, backend, ErrorCode.notAvailable);
+  if (firewalld === undefined || ingressPolicy !== "open") requireNftables(call, host);
 }
 
-function close(host: Host, owner: Owner, record: FirewallRecord | undefined): void {
+/** Who is asked to let pods through; undefined for nftables. @throws CniError `code` when it must be firewalld, and none runs */
+async function firewalldOf(
+  call: Call,
+  host: Host,
+  backend: Backend,
+  code: number = ErrorCode.tryAgainLater,
+): Promise<Firewalld | undefined> {
+  if (backend === "nftables") return undefined;
+  const bus = findBus(call.env);
+  // Loaded where there is a bus: most nodes of a cluster need not read it.
+  const found = bus === undefined ? undefined : await (await import("./firewalld.ts")).findFirewalld(bus, host);
+  if (found !== undefined || backend === "any") return found;
+  const way = 'start it, or leave field "backend" out to have nftables where it does not run';
+  throw new CniError(code, `${call.type}: firewalld does not run on this node: ${way}`);
+}
+
+async function letThrough(
+  host: Host,
+  owner: Owner,
+  record: FirewallRecord,
+  firewalld: Firewalld | undefined,
+): Promise<void> {
+  claimElements(host, owner, podClaims(record), routedText);
+  if (firewalld === undefined) return;
+  for (const source of sourcesOf(record)) await firewalld.add(record.zone, source);
+}
+
+async function problemsOfZone(record: FirewallRecord, firewalld: Firewalld | undefined): Promise<readonly string[]> {
+  if (record.zone === "") return [];
+  if (firewalld === undefined) return ["firewalld does not run any more"];
+  const problems: string[] = [];
+  for (const source of sourcesOf(record)) {
+    if (!(await firewalld.has(record.zone, source)))
+      problems.push(`${source} is not in firewalld's zone ${record.zone}`);
+  }
+  return problems;
+}
+
+async function close(call: Call, host: Host, owner: Owner, record: FirewallRecord | undefined): Promise<void> {
   if (record !== undefined) {
     releaseElements(host, owner, podClaims(record));
+    if (record.zone !== "") await leaveZone(call, host, owner, record);
     const { routed, bridged } = bridgeClaims(record);
-    unshareElements(host, owner.network, [...routed, ...bridged], () => hasOthers(host, owner));
+    unshareElements(host, owner.network, [...routed, ...bridged], () => isShared(host, owner, record));
   }
   host.ledger.remove(owner);
+}
+
+/** A firewalld that does not run has forgotten its sources already. */
+async function leaveZone(call: Call, host: Host, owner: Owner, record: FirewallRecord): Promise<void> {
+  using firewalld = await firewalldOf(call, host, "any");
+  if (firewalld === undefined) return;
+  // A source has no owner in firewalld: an address given out again is told by the records.
+  const taken = new Set(othersOf(host, owner).flatMap((other) => sourcesOf(readRecord(host, other, firewallRecord))));
+  for (const source of sourcesOf(record)) if (!taken.has(source)) await firewalld.remove(record.zone, source);
+}
+
+/** The zone that a lost record may have named. */
+function zoneOf(call: Call): string {
+  const { zone, backend } = readConf(call);
+  return backend === "nftables" ? "" : zone;
 }
 
 /** False on kernels that have no nftables for bridges. */
@@ -124,19 +193,12 @@ function showsBridged(host: Host, which: string): boolean {
   }
 }
 
-function hasOthers(host: Host, { network, containerId, ifname }: Owner): boolean {
-  const all = host.ledger.list(network, firewall.name);
-  return all.some((other) => other.containerId !== containerId || other.ifname !== ifname);
+/** Whether another container of the network relies on the same bridge being kept apart. */
+function isShared(host: Host, owner: Owner, { bridge }: FirewallRecord): boolean {
+  return othersOf(host, owner).some((other) => readRecord(host, other, firewallRecord)?.bridge === bridge);
 }
 
-/** For a DEL whose record is lost: what the runtime still tells. */
-function recordOfCall(call: Call): FirewallRecord | undefined {
-  if (call.prevResult === undefined) return undefined;
-  try {
-    return wantedRecord(call, call.prevResult);
-  } catch (error) {
-    // A configuration that is wrong by now let nothing through.
-    if (error instanceof CniError && error.code !== ErrorCode.internal) return undefined;
-    throw error;
-  }
+function othersOf(host: Host, { network, containerId, ifname }: Owner): readonly Owner[] {
+  const all = host.ledger.list(network, firewall.name);
+  return all.filter((other) => other.containerId !== containerId || other.ifname !== ifname);
 }

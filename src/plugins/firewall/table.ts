@@ -13,13 +13,21 @@ import type { FirewallRecord } from "./conf.ts";
 const table = "twill_firewall";
 
 /** The elements that an attachment owns. */
-export function podClaims({ addresses }: FirewallRecord): readonly Claim[] {
+export function podClaims({ addresses, zone }: FirewallRecord): readonly Claim[] {
+  if (zone !== "") return [];
   const pods = [...new Set(addresses.map(addressOf))];
   return pods.map((pod) => ({
     table,
     set: familyOf(pod) === "ipv4" ? "pods4" : "pods6",
     key: [nftIp(pod)],
   }));
+}
+
+/** The sources that an attachment has in its zone of firewalld, which knows the same address without a length as another one. */
+export function sourcesOf(record: FirewallRecord | undefined): readonly string[] {
+  if (record === undefined || record.zone === "") return [];
+  const pods = [...new Set(record.addresses.map(addressOf))];
+  return pods.map((pod) => `${pod}/${familyOf(pod) === "ipv4" ? 32 : 128}`);
 }
 
 /** The elements that keep a bridge apart, which all attachments of the network share: none with policy "open". */
@@ -42,6 +50,7 @@ export function bridgeClaims({ ingressPolicy, bridge, bridgeTable }: FirewallRec
 
 /** All chains, with how many rules each has. */
 export function chainsOf(record: FirewallRecord): readonly ClaimChain[] {
+  if (record.zone !== "" && record.bridge === "") return [];
   return [
     { table, chain: "isolation", rules: isolationRules.length },
     { table, chain: "forward", rules: forwardRules.length },

@@ -15,12 +15,12 @@ import {
   withDefault,
 } from "#cni/decode.ts";
 import { ifAddr, ip } from "#cni/decode-address.ts";
-import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { familyOfCidr, type IfAddr } from "#net/cidr.ts";
 import type { Family } from "#net/ip.ts";
 import { nftProtocols } from "#netlink/nft-element.ts";
+import { unsupportedField } from "#plugins/recorded.ts";
 
 const port = int({ min: 1, max: 65535 });
 type Protocol = keyof typeof nftProtocols;
@@ -54,7 +54,8 @@ const portmapConf = object({
   runtimeConfig: optional(object({ portMappings: withDefault(list(mapping), []) })),
 });
 
-const portmapRecord = object({
+/** The decoder of `PortmapRecord`. */
+export const portmapRecord = object({
   /** The container's addresses that ports are mapped to, at most one of each family. */
   addresses: list(ifAddr),
   mappings: list(mapping),
@@ -72,24 +73,18 @@ export type PortmapRecord = Infer<typeof portmapRecord>;
 /** @throws CniError 2 for fields that only iptables can honour, 7 for wrong ones. */
 export function readConf(call: Call): Infer<typeof portmapConf> {
   const conf = decode(portmapConf, call.config, call.type);
-  const refuse = (field: string, value: unknown, advice: string): never => {
-    const message = `${call.type}: field "${field}" cannot be ${JSON.stringify(value)}: ${advice}`;
-    throw new CniError(ErrorCode.unsupportedField, message);
-  };
   const { backend, externalSetMarkChain, conditionsV4, conditionsV6 } = conf;
   if (backend !== undefined && backend !== "nftables") {
-    refuse("backend", backend, 'ports are mapped by nftables; leave the field out or set it to "nftables"');
+    const advice = 'ports are mapped by nftables; leave the field out or set it to "nftables"';
+    throw unsupportedField(call, "backend", backend, advice);
   }
   if (externalSetMarkChain !== undefined) {
-    refuse(
-      "externalSetMarkChain",
-      externalSetMarkChain,
-      "it names an iptables chain, and ports are mapped by nftables",
-    );
+    const advice = "it names an iptables chain, and ports are mapped by nftables; leave it out, and snat does its work";
+    throw unsupportedField(call, "externalSetMarkChain", externalSetMarkChain, advice);
   }
   const advice = "extra conditions are not supported; limit a mapping by its hostIP instead";
-  if (conditionsV4.length > 0) refuse("conditionsV4", conditionsV4, advice);
-  if (conditionsV6.length > 0) refuse("conditionsV6", conditionsV6, advice);
+  if (conditionsV4.length > 0) throw unsupportedField(call, "conditionsV4", conditionsV4, advice);
+  if (conditionsV6.length > 0) throw unsupportedField(call, "conditionsV6", conditionsV6, advice);
   return conf;
 }
 
@@ -100,15 +95,6 @@ export function wantedRecord(call: Call, prevResult: Result): PortmapRecord | un
   if (mappings.length === 0) return undefined;
   const masquerade = snat ? (masqAll ? "all" : "own") : "none";
   return { addresses: podAddresses(call, prevResult), mappings, masquerade };
-}
-
-/** Undefined when `json` is none or damaged. */
-export function parseRecord(json: unknown): PortmapRecord | undefined {
-  try {
-    return json === undefined ? undefined : portmapRecord(json as Parameters<typeof portmapRecord>[0]);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The first IPv4 and the first IPv6 address of the interface that the call names. */

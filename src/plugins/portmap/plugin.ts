@@ -2,7 +2,6 @@
 //
 // A port that two containers ask for belongs to the last one; its former owner's DEL leaves it alone, and its CHECK names the new one.
 
-import { CniError, ErrorCode } from "#cni/error.ts";
 import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
@@ -12,7 +11,8 @@ import type { Host } from "#plugins/host.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { checkElements, claimElements, releaseElements } from "#plugins/nft-claims.ts";
 import { requireNftables } from "#plugins/nft-status.ts";
-import { type PortmapRecord, parseRecord, readConf, wantedRecord } from "./conf.ts";
+import { makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { type PortmapRecord, portmapRecord, readConf, wantedRecord } from "./conf.ts";
 import { forgetNewUdp, forgetOwnUdp } from "./flows.ts";
 import { allowLocalnet, allowsLocalnet, interfaceTo } from "./localnet.ts";
 import { allChains, chainsOf, claimsOf, mappingsOf, tableText } from "./table.ts";
@@ -28,31 +28,21 @@ export const portmap: Plugin<Host> = {
   status,
 };
 
-function add(call: Call, host: Host): Result {
+async function add(call: Call, host: Host): Promise<Result> {
   const result = requirePrevResult(call);
   const record = wantedRecord(call, result);
   const owner = ownerOf(call, portmap.name);
   // What an earlier ADD of the same attachment mapped, and this one may not.
-  unmap(host, owner, parseRecord(host.ledger.read(owner)));
-  if (record === undefined) return result;
-  if (claimsOf(record).length === 0) return result;
-  host.ledger.write(owner, record);
-  try {
-    mapPorts(host, owner, record);
-  } catch (error) {
-    try {
-      unmap(host, owner, record);
-    } catch {
-      // The record stays: DEL and GC try again. What the caller must hear is why ADD failed.
-    }
-    throw error;
-  }
+  unmap(host, owner, readRecord(host, owner, portmapRecord));
+  if (record === undefined || claimsOf(record).length === 0) return result;
+  const make = () => mapPorts(host, owner, record);
+  await makeRecorded(host, owner, record, make, () => unmap(host, owner, record));
   return result;
 }
 
 function del(call: Call, host: Host): void {
   const owner = ownerOf(call, portmap.name);
-  unmap(host, owner, parseRecord(host.ledger.read(owner)) ?? recordOfCall(call));
+  unmap(host, owner, readRecord(host, owner, portmapRecord) ?? recordOfCall(call, wantedRecord));
 }
 
 function check(call: Call, host: Host): void {
@@ -69,7 +59,7 @@ function check(call: Call, host: Host): void {
 function gc(call: Call, host: Host): void {
   if (call.validAttachments === undefined) return;
   for (const owner of host.ledger.stale(call.network, portmap.name, call.validAttachments)) {
-    unmap(host, owner, parseRecord(host.ledger.read(owner)));
+    unmap(host, owner, readRecord(host, owner, portmapRecord));
   }
 }
 
@@ -90,18 +80,6 @@ function unmap(host: Host, owner: Owner, record: PortmapRecord | undefined): voi
     forgetOwnUdp(host, record);
   }
   host.ledger.remove(owner);
-}
-
-/** For a DEL whose record is lost: what the runtime still tells. */
-function recordOfCall(call: Call): PortmapRecord | undefined {
-  if (call.prevResult === undefined) return undefined;
-  try {
-    return wantedRecord(call, call.prevResult);
-  } catch (error) {
-    // A configuration that is wrong by now mapped nothing.
-    if (error instanceof CniError && error.code !== ErrorCode.internal) return undefined;
-    throw error;
-  }
 }
 
 function localnetInterfaces(host: Host, record: PortmapRecord): readonly string[] {
