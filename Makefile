@@ -5,6 +5,8 @@ BUN := node_modules/.bin/bun
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -name '*.guest.ts')
 PLUGINS := $(shell cat tools/plugins.txt)
 NATIVE := dist/native/twill_native.so
+# Files that sources import: they are there before anything is checked, tested or built.
+GENERATED := $(NATIVE) dist/kube/definitions.openapi
 INSTALLED := $(PLUGINS:%=dist/cni/bin/%) dist/cni/bin/twill-standalone
 
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ test-long: test ## Runs all tests in their long form
 
 build: $(INSTALLED) dist/twill-pod ## Builds dist/twill, dist/twill-cni, dist/twill-pod and dist/cni/bin/
 
-check: $(NATIVE) ## Format, lint, types and the rules of the repository
+check: $(GENERATED) ## Format, lint, types and the rules of the repository
 	@$(BUN) tools/check.ts
 
 bench: setup-bench build ## Measures the plugins beside the reference's
@@ -45,6 +47,10 @@ $(NATIVE): src/kernel/native/twill_native.c | setup-check
 	@mkdir -p $(@D)
 	gcc -std=gnu11 -shared -fPIC -O2 -s -Wall -Wextra -Werror -o $@ $<
 
+# Writes dist/kube/descriptions.openapi as well.
+dist/kube/definitions.openapi: tools/kube-schema.ts $(wildcard tools/kube-schema/*) src/lab/apiserver/protobuf/fields.txt package-lock.json | setup-check
+	$(BUN) $<
+
 dist/twill-cni: $(wildcard shim/*) | setup-build
 	@mkdir -p $(@D)
 	shim/build.sh $@
@@ -54,7 +60,7 @@ dist/twill-pod: $(wildcard pod/*) | setup-build
 	pod/build.sh $@
 
 # Built aside: an interrupted build leaves no half executable behind.
-dist/twill: $(SOURCES) $(NATIVE) package.json package-lock.json | setup-build
+dist/twill: $(SOURCES) $(GENERATED) package.json package-lock.json | setup-build
 	@mkdir -p dist/build
 	$(BUN) build --compile --bytecode --splitting --format=esm --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	  src/cli/main.ts --outfile dist/build/twill

@@ -34,8 +34,12 @@ const foreign: readonly { readonly module: RegExp; readonly layers: readonly str
 const spawning = /\bBun\.(spawn|spawnSync|\$)|(?<![\w.#])\$`/;
 const spawningLayers: readonly string[] = ["cni", "lab"];
 
-// The file that `make` compiles before anything runs: built things have no alias.
-const builtFiles: readonly string[] = ["../../dist/native/twill_native.so"];
+// The files that `make` compiles or generates before anything runs: built things have no alias.
+const builtFiles: readonly string[] = [
+  "../../dist/native/twill_native.so",
+  "../../../../dist/kube/definitions.openapi",
+  "../../../../dist/kube/descriptions.openapi",
+];
 
 // `import "x"`, `import a, { b } from "x"`, `export * as c from "x"`, `import("x")`
 const importing = [
