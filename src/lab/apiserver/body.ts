@@ -1,0 +1,112 @@
+// The body of a request, read once: JSON, YAML or protobuf to a plain object.
+
+import { badRequest, kubeError } from "#kube/kube-error.ts";
+import type { KubeObject } from "#kube/object.ts";
+import type { ApiRequest } from "./request.ts";
+import { isFields } from "./schema/json.ts";
+
+/** What an API server takes at most (its limit for JSON and protobuf bodies). */
+export const maxBodyBytes = 3 * 2 ** 20;
+
+const decoders: Readonly<Record<string, (body: Uint8Array) => unknown>> = {
+  "application/json": decodeJson,
+  "application/yaml": decodeYaml,
+};
+
+/** The media type of a body, without parameters; JSON unless told. */
+export function mediaTypeOf({ headers }: ApiRequest): string {
+  const type = (headers["content-type"] ?? "").split(";", 1).join().trim().toLowerCase();
+  return type === "" ? "application/json" : type;
+}
+
+/** The body as a value; undefined when there is none. Throws BadRequest, UnsupportedMediaType or RequestEntityTooLarge. */
+export function decodeBody(request: ApiRequest): unknown {
+  const { body } = request;
+  if (body === undefined || body.byteLength === 0) return undefined;
+  if (body.byteLength > maxBodyBytes) {
+    throw kubeError("RequestEntityTooLarge", `Request entity too large: limit is ${maxBodyBytes}`);
+  }
+  const type = mediaTypeOf(request);
+  const decode = decoders[type];
+  if (decode !== undefined) return decode(body);
+  const known = Object.keys(decoders).join(", ");
+  throw kubeError(
+    "UnsupportedMediaType",
+    `the body of the request was in an unknown format - accepted media types include: ${known}`,
+  );
+}
+
+/** The body as an object with a kind and metadata. Throws BadRequest when it is something else. */
+export function decodeObject(request: ApiRequest): KubeObject {
+  return checkObject(decodeBody(request));
+}
+
+/** Checks what every object has. Throws BadRequest. */
+export function checkObject(value: unknown): KubeObject {
+  if (!isFields(value)) throw badRequest("the body of the request must be an object of the API, and is not");
+  const { apiVersion, kind, metadata = {} } = value;
+  if (typeof kind !== "string" || kind === "") throw badRequest("Object 'Kind' is missing in the body of the request");
+  if (typeof apiVersion !== "string" || apiVersion === "") {
+    throw badRequest("Object 'apiVersion' is missing in the body of the request");
+  }
+  return { ...value, apiVersion, kind, metadata: checkMetadata(metadata) };
+}
+
+const textFields = ["name", "generateName", "namespace", "uid", "resourceVersion"];
+
+/** Types of the fields that the server itself works with; schemas check the rest. `null` stands for an absent field. */
+function checkMetadata(value: unknown): KubeObject["metadata"] {
+  if (value === null) return {};
+  if (!isFields(value)) throw badRequest("metadata: Invalid value: must be an object");
+  const { creationTimestamp, ...rest } = value;
+  const there = Object.entries(rest).filter(([, field]) => field !== null);
+  for (const [name, field] of there) {
+    if (textFields.includes(name) && typeof field !== "string") throw wrong(name, "a string");
+    if (name === "labels" || name === "annotations") checkTexts(name, field);
+    if (name === "finalizers" && !(Array.isArray(field) && field.every((item) => typeof item === "string"))) {
+      throw wrong(name, "a list of strings");
+    }
+    if (name === "ownerReferences" && !(Array.isArray(field) && field.every(isFields))) {
+      throw wrong(name, "a list of objects");
+    }
+  }
+  const metadata = Object.fromEntries(there);
+  return typeof creationTimestamp === "string" ? { ...metadata, creationTimestamp } : metadata;
+}
+
+function checkTexts(name: string, field: unknown): void {
+  if (!isFields(field)) throw wrong(name, "an object of strings");
+  for (const [key, value] of Object.entries(field)) {
+    if (typeof value !== "string") throw wrong(`${name}.${key}`, "a string (numbers and booleans need quotes)");
+  }
+}
+
+function wrong(field: string, what: string): Error {
+  return badRequest(`metadata.${field}: Invalid value: must be ${what}`);
+}
+
+function decodeJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(decodeText(body));
+  } catch (error) {
+    throw badRequest(`the body of the request is no JSON: ${messageOf(error)}`);
+  }
+}
+
+/** Also of JSON text: kubectl sends that under YAML's name. */
+export function decodeYaml(body: Uint8Array): unknown {
+  const text = decodeText(body);
+  try {
+    return text.trimStart().startsWith("{") ? JSON.parse(text) : Bun.YAML.parse(text);
+  } catch (error) {
+    throw badRequest(`the body of the request is no YAML: ${messageOf(error)}`);
+  }
+}
+
+export function decodeText(body: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(body);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,14 @@
+// The group apiextensions.k8s.io: definitions of further resources.
+
+import { defineGroup, statusOf } from "./define.ts";
+
+export const apiextensions = defineGroup("apiextensions.k8s.io", "v1", [
+  {
+    kind: "CustomResourceDefinition",
+    shortNames: ["crd", "crds"],
+    categories: ["api-extensions"],
+    namespaced: false,
+    generation: true,
+    subresources: [statusOf("CustomResourceDefinition")],
+  },
+]);

@@ -1,0 +1,177 @@
+// The API server on a socket: HTTP/1.1 over TLS, with client certificates and tokens.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Certificate, createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { kubeError } from "#kube/kube-error.ts";
+import { type ApiServer, answerError } from "./api-server.ts";
+import type { Authenticator, CertificateSubject } from "./authn/authenticator.ts";
+import { maxBodyBytes } from "./body.ts";
+import type { ApiRequest, ApiResponse, UserInfo } from "./request.ts";
+
+export type HttpFrontOptions = {
+  readonly api: Pick<ApiServer, "handle">;
+  readonly authenticate: Authenticator;
+  /** All PEM; `authority` signs client certificates. */
+  readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string };
+  /** Takes connections that leave HTTP: exec, attach, port-forward. */
+  readonly upgrade?: (request: ApiRequest, socket: Duplex, head: Uint8Array) => Promise<void>;
+};
+
+/**
+ * Listens for clients until disposed. The TLS server is one of its own and hands its connections to the HTTP server: Bun's HTTPS server
+ * does not tell whose certificate a client showed.
+ */
+export class HttpFront implements AsyncDisposable {
+  readonly #options: HttpFrontOptions;
+  readonly #http: Server;
+  readonly #tls: TlsServer[] = [];
+  readonly #connections = new Set<TLSSocket>();
+
+  constructor(options: HttpFrontOptions) {
+    this.#options = options;
+    this.#http = createServer((request, response) => void this.#serve(request, response));
+    this.#http.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+  }
+
+  /** Listens on one more address; gives the port, which is chosen by the kernel when 0 is asked for. */
+  async listen(host: string, port: number): Promise<number> {
+    const { certificate: cert, key, authority: ca } = this.#options.tls;
+    const server = createTlsServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false }, (socket) => {
+      this.#connections.add(socket);
+      socket.on("close", () => this.#connections.delete(socket));
+      // A client that goes away in the middle is no event for a server.
+      socket.on("error", () => socket.destroy());
+      this.#http.emit("connection", socket);
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+    await promise;
+    this.#tls.push(server);
+    return (server.address() as AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.#tls.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const socket of this.#connections) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.on("close", () => gone.abort());
+    const user = this.#userOf(message);
+    if (user === undefined) return await send(response, unauthorized(), message.method ?? "");
+    const body = await readBody(message);
+    if (body === "too large") {
+      const limit = kubeError("RequestEntityTooLarge", `Request entity too large: limit is ${maxBodyBytes}`);
+      return await send(response, answerError(limit), message.method ?? "");
+    }
+    if (gone.signal.aborted) return;
+    await send(
+      response,
+      await this.#options.api.handle(toRequest(message, user, body, gone.signal)),
+      message.method ?? "",
+    );
+  }
+
+  async #upgrade(message: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
+    const gone = new AbortController();
+    socket.on("close", () => gone.abort());
+    const user = this.#userOf(message);
+    const { upgrade } = this.#options;
+    if (user === undefined || upgrade === undefined) return refuse(socket, user === undefined ? 401 : 404);
+    await upgrade(toRequest(message, user, undefined, gone.signal), socket, head);
+  }
+
+  #userOf(message: IncomingMessage): UserInfo | undefined {
+    const socket = message.socket as TLSSocket;
+    const certificate = socket.authorized ? subjectOf(socket) : undefined;
+    return this.#options.authenticate({ certificate, authorization: message.headers.authorization });
+  }
+}
+
+function subjectOf(socket: TLSSocket): CertificateSubject | undefined {
+  // Empty for clients without a certificate.
+  const subject: Partial<Certificate> = socket.getPeerCertificate()?.subject ?? {};
+  const { CN, O = [] } = subject;
+  return CN === undefined ? undefined : { commonName: String(CN), organizations: [O].flat() };
+}
+
+function toRequest(
+  { method = "GET", url = "/", headers }: IncomingMessage,
+  user: UserInfo,
+  body: Uint8Array | undefined,
+  signal: AbortSignal,
+): ApiRequest {
+  const [path = "/", ...query] = url.split("?");
+  const texts = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
+  );
+  return {
+    method,
+    path,
+    query: new URLSearchParams(query.join("?")),
+    headers: Object.fromEntries(texts),
+    body,
+    user,
+    signal,
+  };
+}
+
+async function readBody(message: IncomingMessage): Promise<Uint8Array | undefined | "too large"> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    // What is too much is read and dropped: a client that is still sending would not see the answer.
+    if (size <= maxBodyBytes) chunks.push(chunk);
+  }
+  if (size > maxBodyBytes) return "too large";
+  return size === 0 ? undefined : Buffer.concat(chunks);
+}
+
+async function send(response: ServerResponse, answer: ApiResponse, method: string): Promise<void> {
+  if ("stream" in answer) return await stream(response, answer.status, answer.headers, answer.stream);
+  const { body } = answer;
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+  response.writeHead(answer.status, { ...answer.headers, "content-length": bytes.byteLength });
+  response.end(method === "HEAD" ? undefined : bytes);
+}
+
+async function stream(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  chunks: AsyncIterable<string | Uint8Array>,
+): Promise<void> {
+  response.writeHead(status, { ...headers, "transfer-encoding": "chunked" });
+  response.flushHeaders();
+  for await (const chunk of chunks) {
+    if (response.destroyed) break;
+    if (!response.write(chunk)) await drained(response);
+  }
+  response.end();
+}
+
+/** Until a client that reads slower than we write has caught up, or is gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once("drain", resolve);
+  response.once("close", resolve);
+  await promise;
+  response.off("drain", resolve);
+  response.off("close", resolve);
+}
+
+function unauthorized(): ApiResponse {
+  return answerError(kubeError("Unauthorized", "Unauthorized"));
+}
+
+function refuse(socket: Duplex, status: number): void {
+  socket.end(
+    `HTTP/1.1 ${status} ${status === 401 ? "Unauthorized" : "Not Found"}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+  );
+}

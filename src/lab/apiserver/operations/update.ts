@@ -1,0 +1,123 @@
+// Changes of an object: what PUT and all patches have in common once the wanted object is known.
+
+import { badRequest, conflict, invalid } from "#kube/kube-error.ts";
+import type { KubeObject } from "#kube/object.ts";
+import { type ApiContext, ruleContext } from "#lab/apiserver/context.ts";
+import { changedMetadata, finalizerAdditions, metadataFaults } from "#lab/apiserver/metadata.ts";
+import type { WriteQuery } from "#lab/apiserver/query.ts";
+import { findSubresource, type ResourceDefinition } from "#lab/apiserver/registry.ts";
+import type { Stored } from "#lab/apiserver/store/stored.ts";
+import { type Target, toStored } from "#lab/apiserver/target.ts";
+import { checkKind } from "./create.ts";
+import { isDone } from "./deletion.ts";
+
+/** Another client was faster (apiserver's words: kubectl and client libraries show them). */
+export const modifiedMeanwhile =
+  "the object has been modified; please apply your changes to the latest version and try again";
+
+/**
+ * Replaces an object by what a client wants of it, in the requested version. Gives it as stored; nothing is written when nothing changes.
+ * Throws Conflict, Invalid or BadRequest.
+ */
+export function updateObject(
+  context: ApiContext,
+  target: Target,
+  live: Stored,
+  wanted: KubeObject,
+  query: WriteQuery,
+): KubeObject {
+  checkKind(target, wanted);
+  checkPlace(target, wanted);
+  checkRevision(target, live, wanted);
+  const object = change(context, target, live.object, toStored(target, wanted));
+  return writeChange(context, target.definition, live, object, query.dryRun);
+}
+
+/** Stores a changed object, or removes it when its deletion waited for this change. */
+export function writeChange(
+  { store }: ApiContext,
+  definition: ResourceDefinition,
+  live: Stored,
+  object: KubeObject,
+  dryRun: boolean,
+): KubeObject {
+  if (sameBut(object, live.object)) return live.object;
+  if (isDone(definition, object)) {
+    if (!dryRun) store.remove(live.key, live.revision);
+    return object;
+  }
+  return dryRun ? object : store.update(live.key, object, live.revision).object;
+}
+
+function change(context: ApiContext, target: Target, live: KubeObject, wanted: KubeObject): KubeObject {
+  const { definition, subresource, request } = target;
+  const metadata = changedMetadata(definition, wanted.metadata, live.metadata);
+  const separate = findSubresource(definition, "status") !== undefined;
+  const merged = separate
+    ? withoutForeignHalf(definition, subresource, { ...wanted, metadata }, live)
+    : { ...wanted, metadata };
+  const rules = definition.rules.prepareUpdate;
+  const prepared = rules === undefined ? merged : rules(merged, live, ruleContext(context, request.user, subresource));
+  const object = countGeneration(definition, prepared, live);
+  const causes = [
+    ...metadataFaults(definition, object),
+    ...finalizerAdditions(object.metadata, live.metadata),
+    ...(definition.rules.validate?.(object, live) ?? []),
+  ];
+  if (causes.length > 0) throw invalid(definition.kind, definition.group, live.metadata.name ?? "", causes);
+  return object;
+}
+
+/** Through `/status` only the status changes, and never through the object itself (API conventions, "Spec and Status"). */
+function withoutForeignHalf(definition: ResourceDefinition, subresource: string, wanted: KubeObject, live: KubeObject) {
+  if (subresource !== "status") return withStatusOf(wanted, live);
+  const { labels, annotations, managedFields } = wanted.metadata;
+  // Labels and annotations may change along with the status of built-in kinds, but not with that of custom ones.
+  const along = definition.custom ? { managedFields } : { labels, annotations, managedFields };
+  const there = Object.entries(along).filter(([, value]) => value !== undefined);
+  const { managedFields: _managed, ...metadata } = live.metadata;
+  return withStatusOf({ ...live, metadata: { ...metadata, ...Object.fromEntries(there) } }, wanted);
+}
+
+function withStatusOf(object: KubeObject, source: KubeObject): KubeObject {
+  const { status: _status, ...rest } = object;
+  const { status } = source;
+  return { ...rest, ...(status === undefined ? {} : { status }) } as KubeObject;
+}
+
+/** `metadata.generation` counts what the user wants differently: everything but metadata and status. */
+function countGeneration(definition: ResourceDefinition, object: KubeObject, live: KubeObject): KubeObject {
+  if (!definition.generation) return object;
+  const { metadata: _new, status: _newStatus, ...wanted } = object;
+  const { metadata, status: _oldStatus, ...was } = live;
+  if (Bun.deepEquals(wanted, was, true)) return object;
+  return { ...object, metadata: { ...object.metadata, generation: (metadata.generation ?? 0) + 1 } };
+}
+
+/** The name and namespace of the body, when it has them, are those of the path. */
+function checkPlace({ name, namespace }: Target, { metadata }: KubeObject): void {
+  if (metadata.name !== undefined && metadata.name !== "" && metadata.name !== name) {
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+  }
+  if (metadata.namespace !== undefined && metadata.namespace !== "" && metadata.namespace !== (namespace ?? "")) {
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  }
+}
+
+function checkRevision({ definition, name }: Target, live: Stored, { metadata }: KubeObject): void {
+  const { resourceVersion = "" } = metadata;
+  if (resourceVersion === "" || resourceVersion === "0" || resourceVersion === String(live.revision)) return;
+  throw conflict(definition, name, modifiedMeanwhile);
+}
+
+/** Whether two states differ in nothing that counts: when managed fields were written is no difference. */
+function sameBut(object: KubeObject, live: KubeObject): boolean {
+  return Bun.deepEquals(timeless(object), timeless(live), true);
+}
+
+function timeless(object: KubeObject): KubeObject {
+  const { managedFields, ...metadata } = object.metadata;
+  if (managedFields === undefined) return object;
+  const untimed = managedFields.map((entry) => ({ ...(entry as object), time: "" }));
+  return { ...object, metadata: { ...metadata, managedFields: untimed } };
+}
