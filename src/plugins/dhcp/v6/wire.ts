@@ -2,9 +2,11 @@
 
 import { Netns } from "#kernel/netns.ts";
 import { Udp6Socket } from "#kernel/udp6-socket.ts";
+import { hostCidr } from "#net/cidr.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
 import { Connection } from "#netlink/connection.ts";
+import { listRoutes, RouteTable } from "#netlink/route.ts";
 import { InterfaceGone, linkAt, type Place } from "#plugins/dhcp/wire.ts";
 import { readyLinkLocal } from "./link-local.ts";
 
@@ -13,24 +15,40 @@ const Port = { client: 546, server: 547 } as const;
 /** RFC 8415, section 7.1: All_DHCP_Relay_Agents_and_Servers. Servers are never spoken to alone (RFC 9915 does away with that). */
 const allServers: Ip = ip("ff02::1:2");
 
+const receivePollMs = 1;
+const maxReceivePolls = 200;
+
 /** An open exchange on one interface. */
 export class Wire6 implements Disposable {
   readonly mac: Mac;
+  readonly #address: Ip;
+  readonly #ifindex: number;
+  readonly #connection: Connection;
   readonly #socket: Udp6Socket;
+  readonly #open: DisposableStack;
 
   /** @throws InterfaceGone when the interface is not there; NetnsError when the namespace is not; KernelError. */
   constructor(place: Place) {
     using netns = new Netns(place.netns);
-    using connection = new Connection("route", netns);
-    const link = linkAt(connection, place);
+    using opening = new DisposableStack();
+    this.#connection = opening.use(new Connection("route", netns));
+    const link = linkAt(this.#connection, place);
     if (link.mac === undefined) throw new InterfaceGone(`Interface "${place.ifname}" has no Ethernet address`);
     this.mac = link.mac;
-    const address = readyLinkLocal(netns, connection, link, link.mac);
-    this.#socket = new Udp6Socket(netns, { ifindex: link.index, address, port: Port.client });
+    this.#ifindex = link.index;
+    this.#address = readyLinkLocal(netns, this.#connection, link, link.mac);
+    const bound = { ifindex: link.index, address: this.#address, port: Port.client };
+    this.#socket = opening.use(new Udp6Socket(netns, bound));
+    this.#open = opening.move();
   }
 
-  listen(): Promise<void> {
-    return this.#socket.listen();
+  /** Answers reach the client from now on. @throws KernelError */
+  async listen(): Promise<void> {
+    await this.#socket.listen();
+    // The kernel lets one send from a new address a moment before it takes what is sent to it, and servers are quick.
+    for (let polls = 0; polls < maxReceivePolls && !this.#isReached(); polls++) {
+      await this.#socket.receive(receivePollMs);
+    }
   }
 
   /** To every server and relay of the link. @throws KernelError */
@@ -44,6 +62,13 @@ export class Wire6 implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.#open.dispose();
+  }
+
+  #isReached(): boolean {
+    const own = hostCidr(this.#address);
+    return listRoutes(this.#connection, "ipv6", { table: RouteTable.local }).some(
+      ({ dst, oif, table }) => dst === own && oif === this.#ifindex && table === RouteTable.local,
+    );
   }
 }
