@@ -40,7 +40,7 @@ export const NftMessage = {
   getGeneration: 0xa10,
 };
 /** NFPROTO_ */
-const families = { inet: 1, bridge: 7 } as const;
+const families = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
 /** enum nf_inet_verdicts, enum nft_verdicts */
 const verdictCodes = { drop: 0, accept: 1, goto: 0xfffffffc, return: 0xfffffffb } as const;
 

@@ -4,6 +4,7 @@ import type { Decoder } from "#cni/decode.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
+import type { IfAddr } from "#net/cidr.ts";
 import type { Host } from "./host.ts";
 import type { Owner } from "./ledger.ts";
 
@@ -48,6 +49,11 @@ export function recordOfCall<T>(call: Call, wanted: (call: Call, prevResult: Res
     if (error instanceof CniError && error.code !== ErrorCode.internal) return undefined;
     throw error;
   }
+}
+
+/** The container's addresses, as the runtime still tells them. */
+export function addressesTold(call: Call): readonly IfAddr[] {
+  return call.prevResult?.ips.map(({ address }) => address) ?? [];
 }
 
 /** The error for a field that this plugin cannot honour; `advice` says what to write instead. */

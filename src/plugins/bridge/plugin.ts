@@ -25,6 +25,7 @@ import type { Host } from "#plugins/host.ts";
 import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { addMasquerade, removeMasquerade } from "#plugins/masquerade.ts";
+import { removeReferenceGuard, removeReferenceMasquerade } from "#plugins/reference-rules.ts";
 import { makePair, removePair, type VethPair } from "#plugins/veth.ts";
 import { readVethRecord, type VethRecord } from "#plugins/veth-record.ts";
 import { checkBridgePort } from "./check.ts";
@@ -157,7 +158,10 @@ async function removeAttachment(
   const record: VethRecord | undefined = readVethRecord(host, owner);
   removePair(host, container, owner.ifname, record?.hostName);
   if (record?.guardedMac !== undefined) unguardMac(host, owner, record.hostName, record.guardedMac);
-  if (record?.masquerade === true) removeMasquerade(host, owner, record.addresses);
+  if (record === undefined) {
+    removeReferenceMasquerade(host, owner);
+    removeReferenceGuard(host, owner);
+  } else if (record.masquerade) removeMasquerade(host, owner, record.addresses);
   await leaveVlanGateways(owner, host);
   host.ledger.remove(owner);
 }

@@ -12,7 +12,8 @@ import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { type Claim, checkElements, claimElements, releaseElements, requireNoProblems } from "#plugins/nft-claims.ts";
 import { checkShared, shareElements, unshareElements } from "#plugins/nft-shared.ts";
 import { requireNftables } from "#plugins/nft-status.ts";
-import { makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { addressesTold, makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { removeReferencePass } from "#plugins/reference-rules.ts";
 import { findBus } from "./bus-path.ts";
 import { type Backend, type FirewallRecord, firewallRecord, readConf, wantedRecord } from "./conf.ts";
 import type { Firewalld } from "./firewalld.ts";
@@ -55,19 +56,12 @@ async function del(call: Call, host: Host): Promise<void> {
   const owner = ownerOf(call, firewall.name);
   const record = readRecord(host, owner, firewallRecord);
   if (record !== undefined) return await close(call, host, owner, record);
-  // Nobody knows any more who let the container through.
-  await close(
-    call,
-    host,
-    owner,
-    recordOfCall(call, (...told) => wantedRecord(...told, "")),
-  );
-  await close(
-    call,
-    host,
-    owner,
-    recordOfCall(call, (...told) => wantedRecord(...told, zoneOf(call))),
-  );
+  // Nobody knows any more who let the container through: nftables, firewalld, or the reference's plugin.
+  for (const zone of new Set(["", zoneOf(call)])) {
+    const told = recordOfCall(call, (_, prevResult) => wantedRecord(call, prevResult, zone));
+    await close(call, host, owner, told);
+  }
+  removeReferencePass(host, addressesTold(call));
 }
 
 async function check(call: Call, host: Host): Promise<void> {
@@ -156,10 +150,15 @@ async function leaveZone(call: Call, host: Host, owner: Owner, record: FirewallR
   for (const source of sourcesOf(record)) if (!taken.has(source)) await firewalld.remove(record.zone, source);
 }
 
-/** The zone that a lost record may have named. */
+/** The zone that a lost record may have named; a configuration that is wrong by now names none. */
 function zoneOf(call: Call): string {
-  const { zone, backend } = readConf(call);
-  return backend === "nftables" ? "" : zone;
+  try {
+    const { zone, backend } = readConf(call);
+    return backend === "nftables" ? "" : zone;
+  } catch (error) {
+    if (error instanceof CniError) return "";
+    throw error;
+  }
 }
 
 /** False on kernels that have no nftables for bridges. */

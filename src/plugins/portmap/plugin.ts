@@ -11,7 +11,8 @@ import type { Host } from "#plugins/host.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { checkElements, claimElements, releaseElements } from "#plugins/nft-claims.ts";
 import { requireNftables } from "#plugins/nft-status.ts";
-import { makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { addressesTold, makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { removeReferencePorts } from "#plugins/reference-rules.ts";
 import { type PortmapRecord, portmapRecord, readConf, wantedRecord } from "./conf.ts";
 import { forgetNewUdp, forgetOwnUdp } from "./flows.ts";
 import { allowLocalnet, allowsLocalnet, interfaceTo } from "./localnet.ts";
@@ -42,7 +43,9 @@ async function add(call: Call, host: Host): Promise<Result> {
 
 function del(call: Call, host: Host): void {
   const owner = ownerOf(call, portmap.name);
-  unmap(host, owner, readRecord(host, owner, portmapRecord) ?? recordOfCall(call, wantedRecord));
+  const record = readRecord(host, owner, portmapRecord);
+  unmap(host, owner, record ?? recordOfCall(call, wantedRecord));
+  if (record === undefined) removeReferencePorts(host, owner, addressesTold(call));
 }
 
 function check(call: Call, host: Host): void {

@@ -1,20 +1,16 @@
 // ptp: a routed veth pair between node and container, each side with a host route to the other.
 
 import { Rollback } from "#base/rollback.ts";
-import { cniDns } from "#cni/convert.ts";
-import { bool, decode, int, object, optional, string, unlessEmpty, withDefault } from "#cni/decode.ts";
+import { bool, decode, type Infer, int, object, string, unlessEmpty, withDefault } from "#cni/decode.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call, Plugin } from "#cni/plugin.ts";
-import type { IpConfig, Result } from "#cni/result.ts";
+import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
 import type { Netns } from "#kernel/netns.ts";
-import { addressOf, contains, familyOfCidr, hostCidr, type IfAddr, joinIfAddr, networkOf } from "#net/cidr.ts";
-import { bitsOf, familyOf, type Ip, offsetIp } from "#net/ip.ts";
-import { addAddress, listAddresses } from "#netlink/address.ts";
+import { addressOf, familyOfCidr, hostCidr, type IfAddr } from "#net/cidr.ts";
+import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
-import { setLink } from "#netlink/link.ts";
-import type { Request } from "#netlink/message.ts";
-import { addRoute, appendRoute, listRoutes, replaceRoute } from "#netlink/route.ts";
+import { listRoutes } from "#netlink/route.ts";
 import { checkAttachment } from "#plugins/attachment-check.ts";
 import { refuseIptables } from "#plugins/bridge/conf.ts";
 import { enableForwarding } from "#plugins/bridge/device.ts";
@@ -24,21 +20,22 @@ import {
   openNetnsIfThere,
   prepareIpv6,
   requireFreeName,
-  toRoute,
   writeSysctlIfThere,
 } from "#plugins/container.ts";
+import { chooseDns } from "#plugins/container-link.ts";
 import type { Host } from "#plugins/host.ts";
-import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "#plugins/ipam.ts";
+import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { addMasquerade, checkMasquerade, removeMasquerade } from "#plugins/masquerade.ts";
-import { hostEnd, makePair, removePair, type VethPair } from "#plugins/veth.ts";
-import { readVethRecord } from "#plugins/veth-record.ts";
+import { removeReferenceMasquerade } from "#plugins/reference-rules.ts";
+import { hostEnd, makePair, removePair } from "#plugins/veth.ts";
+import { readVethRecord, type VethRecord } from "#plugins/veth-record.ts";
+import { containerRequests, hostAddress, nodeRequests, routed } from "./wiring.ts";
 
 const ptpConf = object({
   ipMasq: withDefault(bool, false),
   ipMasqBackend: unlessEmpty(string),
   mtu: withDefault(int({ min: 0, max: 65535 }), 0),
-  dns: optional(cniDns),
 });
 
 export const ptp: Plugin<Host> = {
@@ -59,22 +56,27 @@ async function add(call: Call, host: Host): Promise<Result> {
   using container = host.routeIn(netns);
   requireFreeName(container, call);
   await using undo = new Rollback();
-  const pool = await addIpam(call, ipam, host);
-  undo.defer("release the addresses", () => delIpam(call, ipam, host));
-  const ips = pool.ips.map((ip) => ({ ...ip, gateway: gatewayOf(ip) }));
-  const addresses = ips.map(({ address }) => address);
+  const ask = async () => {
+    const given = await addIpam(call, ipam, host);
+    undo.defer("release the addresses", () => delIpam(call, ipam, host));
+    return given;
+  };
+  const early = needsInterface(ipam) ? undefined : await ask();
   const owner = ownerOf(call, ptp.name);
   undo.defer("remove the attachment", () => removeAttachment(host, owner, { connection: container, netns }));
   const pair = makePair({ ifname: call.ifname, netns, container, mtu: conf.mtu }, host, ({ hostName }) =>
-    host.ledger.write(owner, { hostName, addresses, masquerade: conf.ipMasq }),
+    host.ledger.write(owner, recordOf(conf, hostName, early)),
   );
-  for (const { address } of ips) enableForwarding(familyOfCidr(address), host);
-  prepareIpv6(netns, call.ifname, ips);
   // A container must not give the node addresses or routes by router advertisements.
   writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_ra`, "0");
+  const pool = early ?? (await ask());
+  if (early === undefined) host.ledger.write(owner, recordOf(conf, pair.hostName, pool));
+  const ips = pool.ips.map(routed);
+  for (const { address } of ips) enableForwarding(familyOfCidr(address), host);
+  prepareIpv6(netns, call.ifname, ips);
   host.route().apply(nodeRequests(pair, ips));
-  container.apply(containerRequests(pair, call.ifname, { ...pool, ips }));
-  if (conf.ipMasq) addMasquerade(host, owner, addresses);
+  container.apply(containerRequests(pair, call.ifname, { ips, routes: pool.routes }));
+  if (conf.ipMasq) addMasquerade(host, owner, addressesIn(pool));
   undo.keep();
   return {
     interfaces: [
@@ -83,7 +85,7 @@ async function add(call: Call, host: Host): Promise<Result> {
     ],
     ips: ips.map((ip) => ({ ...ip, interface: 1 })),
     routes: pool.routes,
-    dns: conf.dns ?? pool.dns,
+    dns: chooseDns(call, pool.dns),
   };
 }
 
@@ -119,11 +121,7 @@ async function check(call: Call, host: Host): Promise<void> {
     if (own !== undefined && !present.includes(own)) throw failed(`${port.name} has no address ${own}`);
   }
   if (!conf.ipMasq) return;
-  checkMasquerade(
-    host,
-    ownerOf(call, ptp.name),
-    addresses.map(({ address }) => address),
-  );
+  checkMasquerade(host, ownerOf(call, ptp.name), addressesIn({ ips: addresses }));
 }
 
 async function gc(call: Call, host: Host): Promise<void> {
@@ -150,6 +148,15 @@ function requireIpam(call: Call): string {
   throw new CniError(ErrorCode.invalidConfig, 'ptp: field "ipam.type" is missing: a routed container needs an address');
 }
 
+/** Without addresses while the IPAM plugin has not been asked: it needs the interface first. */
+function recordOf(conf: Infer<typeof ptpConf>, hostName: string, pool: Result | undefined): VethRecord {
+  return { hostName, addresses: pool === undefined ? [] : addressesIn(pool), masquerade: conf.ipMasq };
+}
+
+function addressesIn({ ips }: Pick<Result, "ips">): readonly IfAddr[] {
+  return ips.map(({ address }) => address);
+}
+
 function removeAttachment(
   host: Host,
   owner: Owner,
@@ -157,61 +164,7 @@ function removeAttachment(
 ): void {
   const record = readVethRecord(host, owner);
   removePair(host, container, owner.ifname, record?.hostName);
-  if (record?.masquerade === true) removeMasquerade(host, owner, record.addresses);
+  if (record === undefined) removeReferenceMasquerade(host, owner);
+  else if (record.masquerade) removeMasquerade(host, owner, record.addresses);
   host.ledger.remove(owner);
-}
-
-/** The pool's gateway, else the first address of the subnet. */
-function gatewayOf({ address, gateway }: IpConfig): Ip {
-  return gateway ?? offsetIp(addressOf(networkOf(address)), 1);
-}
-
-function hostAddress(address: Ip): IfAddr {
-  return joinIfAddr(address, bitsOf(familyOf(address)));
-}
-
-/** The node's end has the gateways as its own addresses, and a route to each address of the container. */
-function nodeRequests(
-  { hostIndex, hostName }: VethPair,
-  ips: readonly (IpConfig & { readonly gateway: Ip })[],
-): readonly Request[] {
-  return ips.flatMap(({ address, gateway }) => [
-    addAddress(hostIndex, hostAddress(gateway), {
-      dev: hostName,
-      noDad: familyOf(gateway) === "ipv6",
-      allow: ["EEXIST"],
-    }),
-    replaceRoute({ dst: hostCidr(addressOf(address)), oif: hostIndex, scope: "link" }),
-  ]);
-}
-
-/**
- * The container keeps its prefix length for show, but reaches its subnet through the gateway: nothing but the node is on
- * the wire.
- */
-function containerRequests(pair: VethPair, name: string, result: Result): readonly Request[] {
-  const index = pair.containerIndex;
-  const addresses = result.ips.map(({ address }) =>
-    addAddress(index, address, { dev: name, noDad: familyOfCidr(address) === "ipv6", noPrefixRoute: true }),
-  );
-  const links = result.ips.flatMap(({ address, gateway }) => {
-    if (gateway === undefined) return [];
-    const prefSrc = addressOf(address);
-    return [
-      addRoute({ dst: hostCidr(gateway), oif: index, scope: "link", prefSrc }, ["EEXIST"]),
-      addRoute({ dst: networkOf(address), gateway, oif: index, prefSrc }, ["EEXIST"]),
-    ];
-  });
-  const routes = result.routes.map((given) => {
-    const route = toRoute(given, result.ips, index);
-    // With the subnet behind the gateway, the kernel would not take another of its addresses for a neighbour.
-    const onLink = given.gw !== undefined && isOtherNeighbour(given.gw, result.ips);
-    return appendRoute({ ...route, onLink }, ["EEXIST"]);
-  });
-  return [...addresses, setLink(index, { up: true }, name), ...links, ...routes];
-}
-
-function isOtherNeighbour(gateway: Ip, ips: readonly IpConfig[]): boolean {
-  const own = ips.some((ip) => ip.gateway === gateway || addressOf(ip.address) === gateway);
-  return !own && ips.some(({ address }) => contains(networkOf(address), gateway));
 }
