@@ -30,6 +30,7 @@ export class Mirror<T extends { readonly metadata: Metadata }> implements Dispos
   readonly #objects = new Map<string, T>();
   readonly #end = new AbortController();
   readonly #options: MirrorOptions<T>;
+  #revision = 0;
   /** Resolves when the first list is in. */
   readonly synced: Promise<void>;
   /** Resolves when the mirror has ended, after it was disposed. */
@@ -47,6 +48,14 @@ export class Mirror<T extends { readonly metadata: Metadata }> implements Dispos
     return this.#objects;
   }
 
+  /**
+   * The highest revision seen in any object, so that a client can wait for its own writes to come back.
+   * Revisions may be compared as numbers (Kubernetes API concepts, "Resource versions").
+   */
+  get revision(): number {
+    return this.#revision;
+  }
+
   [Symbol.dispose](): void {
     this.#end.abort();
   }
@@ -58,8 +67,10 @@ export class Mirror<T extends { readonly metadata: Metadata }> implements Dispos
         this.#replace(change.objects);
         synced();
       } else if (change.change === "set") this.#set(change.object);
-      else if (change.change === "removed") this.#remove(objectName(change.object));
-      else failed?.(change.error);
+      else if (change.change === "removed") {
+        this.#see(change.object);
+        this.#remove(objectName(change.object));
+      } else failed?.(change.error);
     }
   }
 
@@ -70,12 +81,17 @@ export class Mirror<T extends { readonly metadata: Metadata }> implements Dispos
   }
 
   #set(object: T): void {
+    this.#see(object);
     const name = objectName(object);
     const before = this.#objects.get(name);
     // A list after a lost watch brings mostly what is known.
     if (before !== undefined && before.metadata.resourceVersion === object.metadata.resourceVersion) return;
     this.#objects.set(name, object);
     this.#options.changed?.({ before, after: object });
+  }
+
+  #see({ metadata }: T): void {
+    this.#revision = Math.max(this.#revision, Number(metadata.resourceVersion ?? 0));
   }
 
   #remove(name: string): void {
