@@ -1,7 +1,7 @@
 // What `start` and `run` are asked for: their options, parsed.
 #pragma once
 
-enum { MAX_MOUNTS = 128, MAX_LIST = 512 };
+enum { MAX_MOUNTS = 128, MAX_LIST = 8192 };
 
 struct mount_spec {
   const char *type; // null: a bind of `source`

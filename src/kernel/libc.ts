@@ -18,7 +18,9 @@ const { symbols } = dlopen("libc.so.6", {
   getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
   statx: { args: ["int", "ptr", "int", "u32", "ptr"], returns: "int" },
   fcntl: { args: ["int", "int", "int"], returns: "int" },
+  setns: { args: ["int", "int"], returns: "int" },
   flock: { args: ["int", "int"], returns: "int" },
+  umount2: { args: ["ptr", "int"], returns: "int" },
 });
 
 export const libc = symbols;

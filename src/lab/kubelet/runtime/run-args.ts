@@ -1,0 +1,48 @@
+// The command line that starts a container: `twill-pod run`.
+
+import { join } from "node:path";
+import type { Variable } from "#lab/kubelet/pod/environment.ts";
+import type { Program } from "#lab/kubelet/pod/program.ts";
+import type { InstanceKey } from "./instance.ts";
+import { sandboxCgroup } from "./sandbox.ts";
+
+/** A file or folder of the node that the container sees at `target`. */
+export type Mount = { readonly source: string; readonly target: string; readonly readOnly: boolean };
+
+export type RunRequest = InstanceKey & {
+  /** Process of the sandbox, whose namespaces are entered. */
+  readonly sandboxPid: number;
+  /** Where processes are: of the container alone, of the pod, of the node. */
+  readonly processes: "own" | "pod" | "node";
+  readonly program: Program;
+  readonly env: readonly Variable[];
+  readonly cwd: string | undefined;
+  /** `UID[:GID...]` */
+  readonly user: string | undefined;
+  readonly mounts: readonly Mount[];
+};
+
+export type RunPlace = { readonly cgroup: string; readonly logFile: string; readonly statusFile: string };
+
+export function runArgs(request: RunRequest, { cgroup, logFile, statusFile }: RunPlace): readonly string[] {
+  const { uid, container, program, processes } = request;
+  const pod = join(cgroup, uid);
+  return [
+    "run",
+    "--detach",
+    ...["--cgroup", join(pod, container), "--monitor-cgroup", join(pod, sandboxCgroup)],
+    ...["--log", logFile, "--status", statusFile],
+    ...["--enter", `${request.sandboxPid}:net,uts,ipc${processes === "pod" ? ",pid" : ""}`],
+    ...["--new", processes === "own" ? "mnt,pid" : "mnt"],
+    ...["--overlay", "/tmp", "--mount", "proc:/proc", "--mount", "sysfs:/sys", "--bind", "/dev:/dev"],
+    ...request.mounts.flatMap(({ source, target, readOnly }) => [
+      "--bind",
+      `${source}:${target}${readOnly ? ":ro" : ""}`,
+    ]),
+    ...(request.cwd === undefined ? [] : ["--cwd", request.cwd]),
+    ...(request.user === undefined ? [] : ["--user", request.user]),
+    "--clear-env",
+    ...request.env.flatMap(([name, value]) => ["--env", `${name}=${value}`]),
+    ...(program.kind === "standin" ? ["--self", "--", ...program.args] : ["--", ...program.argv]),
+  ];
+}

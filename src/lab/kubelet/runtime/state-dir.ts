@@ -1,0 +1,118 @@
+// The kubelet's folder: what a kubelet that comes after a crash must find again, and where containers' files lie.
+//
+//   sandboxes/UID.json             the sandbox of a pod (SandboxRecord)
+//   containers/UID.NAME.N.json     the N-th run of a container, written by its monitor
+//   logs/UID.NAME.N.log            what it wrote
+//   pods/UID/                      its volumes, hosts file and resolv.conf
+
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Ip } from "#net/ip.ts";
+import {
+  formatInstance,
+  type Instance,
+  type InstanceKey,
+  instanceName,
+  parseInstance,
+  parseInstanceName,
+} from "./instance.ts";
+import type { Attachment } from "./network.ts";
+
+/** A pod's sandbox. Written before its network is made, so that nothing made is ever unknown. */
+export type SandboxRecord = {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Process that holds the namespaces; 0 before it is started. */
+  readonly pid: number;
+  readonly hostNetwork: boolean;
+  /** Undefined with the host's network. */
+  readonly attachment: Attachment | undefined;
+  /** False from the moment the network is asked for until it has answered, and after it was taken away. */
+  readonly ready: boolean;
+  readonly ips: readonly Ip[];
+};
+
+export class StateDir {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+    for (const folder of ["sandboxes", "containers", "logs", "pods"])
+      mkdirSync(join(path, folder), { recursive: true });
+  }
+
+  /** Where monitors tell that a container has started or ended. */
+  get containersDir(): string {
+    return join(this.path, "containers");
+  }
+
+  podDir(uid: string): string {
+    return join(this.path, "pods", uid);
+  }
+
+  statusFile(key: InstanceKey): string {
+    return join(this.containersDir, `${instanceName(key)}.json`);
+  }
+
+  logFile(key: InstanceKey): string {
+    return join(this.path, "logs", `${instanceName(key)}.log`);
+  }
+
+  saveSandbox(record: SandboxRecord): void {
+    writeWhole(join(this.path, "sandboxes", `${record.uid}.json`), `${JSON.stringify(record)}\n`);
+  }
+
+  /** All sandboxes; a file that cannot be read is one of a crash in its first moment, and is dropped. */
+  sandboxes(): readonly SandboxRecord[] {
+    const folder = join(this.path, "sandboxes");
+    return readdirSync(folder).flatMap((name) => {
+      if (!name.endsWith(".json")) return [];
+      const record = readJson(join(folder, name));
+      return record === undefined ? [] : [record as SandboxRecord];
+    });
+  }
+
+  forgetSandbox(uid: string): void {
+    rmSync(join(this.path, "sandboxes", `${uid}.json`), { force: true });
+  }
+
+  saveInstance(instance: Instance): void {
+    writeWhole(this.statusFile(instance), formatInstance(instance));
+  }
+
+  /** Undefined when there is no such file, or another one. */
+  instance(fileName: string): Instance | undefined {
+    const key = fileName.endsWith(".json") ? parseInstanceName(fileName.slice(0, -".json".length)) : undefined;
+    if (key === undefined) return undefined;
+    try {
+      return parseInstance(key, readFileSync(this.statusFile(key), "utf8"));
+    } catch {
+      return undefined;
+    }
+  }
+
+  instances(): readonly Instance[] {
+    return readdirSync(this.containersDir).flatMap((name) => this.instance(name) ?? []);
+  }
+
+  forgetInstance(key: InstanceKey): void {
+    rmSync(this.statusFile(key), { force: true });
+    rmSync(this.logFile(key), { force: true });
+    rmSync(`${this.logFile(key)}.1`, { force: true });
+  }
+}
+
+/** A reader sees the old text or the new one, never half of it. */
+export function writeWhole(path: string, text: string | Uint8Array, mode = 0o644): void {
+  writeFileSync(`${path}.new`, text, { mode });
+  renameSync(`${path}.new`, path);
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
