@@ -132,7 +132,14 @@ static _Noreturn void run_standalone(char **argv) {
       fail(CODE_IO, "Cannot hand standard input to the stand-alone %s: %s", plugin, strerror(errno));
   }
   if (argv[0]) argv[0] = (char *)plugin;
-  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) execv(paths[i], argv);
+  // Compiling what runs once costs more than it brings: a plugin stays with the interpreter. A daemon (arguments) compiles.
+  size_t count = 0;
+  while (environ[count]) count++;
+  char *env[count + 2];
+  env[0] = "BUN_JSC_useBaselineJIT=0";
+  memcpy(env + 1, environ, (count + 1) * sizeof *env);
+  char **given = argv[0] && argv[1] ? environ : env;
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) execve(paths[i], argv, given);
   fail(CODE_UNAVAILABLE, "Cannot run plugin %s: no service at %s takes the call, and none of $TWILL_STANDALONE, %s, %s and "
        "%s can be executed: start `twill plugins` or install twill", plugin, socket_path, paths[1], paths[2], paths[3]);
 }

@@ -1,11 +1,10 @@
 // The one executable: a standard CNI plugin when called by a plugin's name, else the command that its first words name.
 
-import { basename } from "node:path";
 import { isStandardPlugin } from "#plugins/registry.ts";
 
 async function main(): Promise<number> {
   const env = environment();
-  const name = basename(process.argv0);
+  const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
   const words = process.argv.slice(2);
   if (name === "dhcp" && words[0] === "daemon") {
     const log = (line: string) => console.error(line);
@@ -17,9 +16,15 @@ async function main(): Promise<number> {
   return await (await import("./run-command.ts")).runCommand(words, io);
 }
 
+/** The shim sets it for this process (docs/shim-protocol.md), not for the plugins that this process executes. */
+const engineSetting = "BUN_JSC_useBaselineJIT";
+
 function environment(): ReadonlyMap<string, string> {
-  const given = Object.entries(process.env);
-  return new Map(given.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])));
+  const env = new Map<string, string>();
+  for (const [key, value] of Object.entries(process.env)) {
+    if (value !== undefined && key !== engineSetting) env.set(key, value);
+  }
+  return env;
 }
 
 function print(stream: NodeJS.WriteStream): (text: string) => void {

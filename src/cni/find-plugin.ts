@@ -1,7 +1,6 @@
 // Where the executable of a plugin type lies: the first regular file of that name along CNI_PATH.
 
 import { statSync } from "node:fs";
-import { join } from "node:path";
 import { CniError, ErrorCode } from "./error.ts";
 
 /**
@@ -14,7 +13,7 @@ export function findPlugin(type: string, path: readonly string[]): string {
     const details = "the field type is the name of an executable in CNI_PATH, without a folder";
     throw new CniError(ErrorCode.invalidConfig, `invalid plugin name: ${JSON.stringify(type)}`, { details });
   }
-  const found = path.map((folder) => join(folder, type)).find(isRegularFile);
+  const found = path.map((folder) => `${folder.replace(/\/+$/, "")}/${type}`).find(isRegularFile);
   if (found !== undefined) return found;
   throw new CniError(
     ErrorCode.invalidConfig,

@@ -4,7 +4,6 @@
 // last one to claim it; the former owner's release leaves it alone. What is decided by reading is sent under the condition that nobody
 // changed nftables since, so several processes may do this at once.
 
-import { createHash } from "node:crypto";
 import { isErrno, KernelError } from "#kernel/errno.ts";
 import {
   createElement,
@@ -34,7 +33,7 @@ const maxSetUps = 5;
 export function ownerComment(owner: Owner): string {
   const text = formatOwner(owner);
   if (Buffer.byteLength(text) <= maxCommentBytes) return text;
-  const digest = createHash("sha256").update(text).digest("hex").slice(0, 24);
+  const digest = Bun.CryptoHasher.hash("sha256", text, "hex").slice(0, 24);
   // A letter that the cut goes through becomes another one, of at most three bytes.
   return `${digest}…${Buffer.from(text).subarray(-90).toString()}`;
 }

@@ -1,6 +1,5 @@
 // Names of the links that shape what containers send.
 
-import { createHash } from "node:crypto";
 import type { Owner } from "#plugins/ledger.ts";
 
 type Attachment = Pick<Owner, "network" | "containerId" | "ifname">;
@@ -17,5 +16,5 @@ export function referenceIfbName({ network, containerId }: Attachment): string {
 }
 
 function hashed(text: string): string {
-  return `bwp${createHash("sha512").update(text).digest("hex").slice(0, 12)}`;
+  return `bwp${Bun.CryptoHasher.hash("sha512", text, "hex").slice(0, 12)}`;
 }

@@ -1,7 +1,6 @@
 // host-local: addresses out of configured ranges, recorded in files on this machine.
 
 import { accessSync, constants, statSync } from "node:fs";
-import { dirname } from "node:path";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Attachment, Call, Plugin } from "#cni/plugin.ts";
 import { emptyResult, type Result } from "#cni/result.ts";
@@ -87,13 +86,13 @@ function addressesOf(pool: Pool, attachment: Attachment): readonly Ip[] {
 
 /** @throws CniError 50 unless ADD could make the folder. */
 function requireMakeable(folder: string): void {
-  for (let path = folder; ; path = dirname(path)) {
+  for (let path = folder; ; path = parentOf(path)) {
     try {
       if (!statSync(path).isDirectory()) throw notAvailable(`${path} is a file: set ipam.dataDir to a folder`);
       accessSync(path, constants.W_OK);
       return;
     } catch (cause) {
-      if (isErrno(cause, "ENOENT") && path !== dirname(path)) continue;
+      if (isErrno(cause, "ENOENT") && path !== parentOf(path)) continue;
       if (isErrno(cause, "ENOTDIR")) continue;
       if (cause instanceof CniError) throw cause;
       throw notAvailable(
@@ -101,6 +100,12 @@ function requireMakeable(folder: string): void {
       );
     }
   }
+}
+
+function parentOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  if (end < 0) return ".";
+  return path.slice(0, end) || "/";
 }
 
 function attachmentOf({ containerId, ifname }: Call): Attachment {

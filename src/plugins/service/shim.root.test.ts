@@ -122,6 +122,14 @@ describe("a call that runs stand-alone", () => {
     expect(version.stdout).toBe("stand-alone bridge CNI_COMMAND=VERSION stdin={}");
   });
 
+  test("is interpreted, but for a daemon", async () => {
+    const script = join(box.dir(), "script");
+    writeFileSync(script, '#!/bin/sh\necho "$CNI_COMMAND $BUN_JSC_useBaselineJIT"\n', { mode: 0o755 });
+    const env = { TWILL_PLUGINS_SOCKET: join(box.dir(), "none"), TWILL_STANDALONE: script, CNI_COMMAND: "ADD" };
+    expect((await shim.run({ env, stdin: "{}" })).stdout).toBe("ADD 0\n");
+    expect((await shim.run({ plugin: "dhcp", args: ["daemon"], env, stdin: "" })).stdout).toBe("ADD \n");
+  });
+
   test("is one from another network or mount namespace, or from a user namespace that may not connect", async () => {
     const path = join(box.dir(), "s");
     await using _service = await serve(path, async () => ({ ...silent, stdout: "served" }));
