@@ -5,11 +5,16 @@ import { Netns } from "#kernel/netns.ts";
 import { OpenHost } from "#plugins/host.ts";
 import type { Netns as BoxNetns, Sandbox } from "./sandbox.ts";
 
-/** Close it with `using`. `delegates` defaults to running what CNI_PATH holds. */
-export function testHost(box: Sandbox, node: BoxNetns, delegates: DelegateOptions = {}): OpenHost {
+/** Close it with `using`. `delegates` defaults to running what CNI_PATH holds, `runDir` to a new folder. */
+export function testHost(
+  box: Sandbox,
+  node: BoxNetns,
+  delegates: DelegateOptions = {},
+  runDir: string = box.dir(),
+): OpenHost {
   return new OpenHost({
     netns: new Netns(node.path),
-    runDir: box.dir(),
+    runDir,
     delegates,
     random: (bytes) => crypto.getRandomValues(bytes),
     now: () => Date.now(),

@@ -1,8 +1,10 @@
 // What each attachment owns in the kernel, on disk: so that DEL and GC find it when the runtime tells them nothing.
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import type { CniError } from "#cni/error.ts";
 import type { Attachment, Call } from "#cni/plugin.ts";
 import { isErrno } from "#kernel/errno.ts";
+import { ioFailure } from "./io-failure.ts";
 
 /** One plugin's part of one attachment. */
 export type Owner = {
@@ -32,8 +34,19 @@ export class Ledger {
     this.#dir = dir;
   }
 
-  /** Replaces the record at once: a reader, or a kill at any instant, sees the old one or the new. */
+  /**
+   * Replaces the record at once: a reader, or a kill at any instant, sees the old one or the new.
+   * @throws CniError 5 when the folder cannot be written
+   */
   write(owner: Owner, record: unknown): void {
+    try {
+      this.#replace(owner, record);
+    } catch (cause) {
+      throw this.#failure(`Cannot write down attachment ${formatOwner(owner)}`, cause);
+    }
+  }
+
+  #replace(owner: Owner, record: unknown): void {
     const path = this.#path(owner);
     // Hidden from `list`: the names of containers start with a letter or a digit.
     const draft = `${this.#dir}/${owner.network}/.${owner.containerId}:${owner.ifname}:${owner.plugin}`;
@@ -46,6 +59,10 @@ export class Ledger {
       writeFileSync(draft, text, { mode: 0o600 });
     }
     renameSync(draft, path);
+  }
+
+  #failure(what: string, cause: unknown): CniError {
+    return ioFailure(`${what} in ${this.#dir}`, "that folder must take files", cause);
   }
 
   /** The record as JSON; undefined when there is none or it is unreadable (check its shape before use). */
@@ -64,8 +81,14 @@ export class Ledger {
     }
   }
 
+  /** @throws CniError 5 when the folder cannot be written */
   remove(owner: Owner): void {
-    rmSync(this.#path(owner), { force: true });
+    try {
+      rmSync(this.#path(owner), { force: true });
+    } catch (cause) {
+      if (isErrno(cause, "ENOTDIR")) return;
+      throw this.#failure(`Cannot strike out attachment ${formatOwner(owner)}`, cause);
+    }
   }
 
   /** The attachments of a network for which `plugin` has a record. */

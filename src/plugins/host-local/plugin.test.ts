@@ -208,7 +208,7 @@ describe("a failing ADD leaves nothing and says why", () => {
     writeFileSync(`${node.dataDir}/net`, "");
     const call = callOf(node);
     expect((await call("ADD")).msg).toBe(
-      `host-local: Cannot use ${node.dataDir}/net: ENOTDIR (a part of the path is a file: set ipam.dataDir to a folder)`,
+      `host-local: Cannot use ${node.dataDir}/net: ENOTDIR (a part of the path is a file: set ipam.dataDir to another folder)`,
     );
     expect(await call("DEL")).toMatchObject({ exitCode: 0 });
     expect(await call("STATUS", "", { cniVersion: "1.1.0" })).toMatchObject({ code: 50 });

@@ -20,11 +20,12 @@ import {
 } from "node:fs";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Attachment } from "#cni/plugin.ts";
-import { errnoName, errnoOf, isErrno, KernelError } from "#kernel/errno.ts";
+import { isErrno, KernelError } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
 import { lockFile } from "#kernel/file.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Host } from "#plugins/host.ts";
+import { ioFailure } from "#plugins/io-failure.ts";
 import { Taken } from "./taken.ts";
 
 /** What the file of an address says of its owner. */
@@ -76,7 +77,7 @@ export async function openPool(folder: string, host: Opened, { make } = { make: 
     if (cause instanceof KernelError && cause.errnoName === "EAGAIN") {
       throw new CniError(ErrorCode.tryAgainLater, `host-local: ${cause.message}`, { cause });
     }
-    throw cause instanceof CniError ? cause : ioFailure(`use ${folder}`, cause);
+    throw cause instanceof CniError ? cause : failure(`use ${folder}`, cause);
   }
 }
 
@@ -140,7 +141,7 @@ export class Pool implements Disposable {
       // The file must not exist: whoever makes it owns the address.
       fd = openSync(path, "wx", 0o600);
     } catch (cause) {
-      if (!isErrno(cause, "EEXIST")) throw ioFailure(`reserve ${address} in ${this.folder}`, cause);
+      if (!isErrno(cause, "EEXIST")) throw failure(`reserve ${address} in ${this.folder}`, cause);
       this.#taken = this.#scan();
       return false;
     }
@@ -152,7 +153,7 @@ export class Pool implements Disposable {
     } catch (cause) {
       this.#doubtful = true;
       rmSync(path, { force: true });
-      throw ioFailure(`reserve ${address} in ${this.folder}`, cause);
+      throw failure(`reserve ${address} in ${this.folder}`, cause);
     }
     this.#taken.add(address, owner);
     return true;
@@ -164,7 +165,7 @@ export class Pool implements Disposable {
     try {
       rmSync(`${this.folder}/${address}`, { force: true });
     } catch (cause) {
-      throw ioFailure(`release ${address} in ${this.folder}`, cause);
+      throw failure(`release ${address} in ${this.folder}`, cause);
     }
     this.#taken.remove(address);
   }
@@ -230,18 +231,6 @@ export class Pool implements Disposable {
 /** No container has this ID: names hold no slash. */
 const nobody = "/";
 
-const advice: { readonly [errno: string]: string } = {
-  ENOSPC: "the disk is full: free some space",
-  EDQUOT: "the disk quota is used up: free some space",
-  EROFS: "the file system is read-only: set ipam.dataDir to another folder",
-  EACCES: "there is no permission to write: set ipam.dataDir to another folder",
-  EPERM: "there is no permission to write: set ipam.dataDir to another folder",
-  ENOTDIR: "a part of the path is a file: set ipam.dataDir to a folder",
-  EEXIST: "a part of the path is a file: set ipam.dataDir to a folder",
-};
-
-function ioFailure(action: string, cause: unknown): CniError {
-  const name = errnoName(errnoOf(cause));
-  const way = advice[name] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new CniError(ErrorCode.ioFailure, `host-local: Cannot ${action}: ${name} (${way})`, { cause });
+function failure(action: string, cause: unknown): CniError {
+  return ioFailure(`host-local: Cannot ${action}`, "set ipam.dataDir to another folder", cause);
 }

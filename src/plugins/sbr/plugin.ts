@@ -1,6 +1,5 @@
 // sbr: source based routing. Packets from an interface's addresses follow that interface's routes, in tables of their own.
 
-import { mkdirSync } from "node:fs";
 import { Rollback } from "#base/rollback.ts";
 import { bool, decode, type Infer, int, list, object, optional } from "#cni/decode.ts";
 import { cidr, ip } from "#cni/decode-address.ts";
@@ -9,7 +8,6 @@ import { isJsonObject } from "#cni/json.ts";
 import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
 import type { Interface, IpConfig, Result } from "#cni/result.ts";
 import { atLeast, specVersions } from "#cni/version.ts";
-import { lockFile } from "#kernel/file.ts";
 import { addressOf, familyOfCidr, hostCidr, isDefault } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -18,6 +16,7 @@ import { RouteTable } from "#netlink/route.ts";
 import { addressesOf, failed, openNetns, openNetnsIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { lockRun } from "#plugins/run-lock.ts";
 import { readConf, type SbrConf } from "./conf.ts";
 import { planSbr } from "./plan.ts";
 import { applyPlan, freeTables, removeSources, revert, routesOf, rulesFrom, type Source, takeBack } from "./tables.ts";
@@ -52,8 +51,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   using container = host.routeIn(netns);
   const link = requireLink(container, call);
   // Two calls must not take one table: the service lets in one at a time, but other processes may run beside it.
-  mkdirSync(host.runDir, { recursive: true, mode: 0o700 });
-  using _lock = await lockFile(`${host.runDir}/sbr.lock`, { sleep: host.sleep });
+  using _lock = await lockRun(host, "sbr");
   const owner = ownerOf(call, name);
   const older = readRecord(host, owner);
   if (older?.moved === true) takeBack(container, toSources(older), link.index);

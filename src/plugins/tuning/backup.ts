@@ -6,6 +6,7 @@ import { mac } from "#cni/decode-address.ts";
 import { CniError } from "#cni/error.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { type Link, LinkFlag, type LinkSettings } from "#netlink/link.ts";
+import { ioFailure } from "#plugins/io-failure.ts";
 import type { Attributes } from "./conf.ts";
 
 const backup = object({
@@ -40,13 +41,18 @@ export function isEmpty(attributes: Attributes): boolean {
   return Object.values(attributes).every((value) => value === undefined);
 }
 
-/** Replaces the file at once. */
+/** Replaces the file at once. @throws CniError 5 when its folder cannot be written */
 export function writeBackup(path: string, { mac, promisc, mtu, allmulti, txQLen }: Attributes): void {
   const text = JSON.stringify({ mac, promisc, mtu, allmulti, txQLen }, undefined, 1);
   const draft = `${path}.draft`;
-  mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-  writeFileSync(draft, text, { mode: 0o600 });
-  renameSync(draft, path);
+  try {
+    mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, text, { mode: 0o600 });
+    renameSync(draft, path);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw ioFailure(`tuning: Cannot write ${path}`, 'set field "dataDir" to another folder', cause);
+  }
 }
 
 /** Undefined when there is none, or when it is unreadable and nothing can be restored from it. */
