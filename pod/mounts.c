@@ -77,7 +77,7 @@ static void change_root(const char *root) {
 }
 
 void make_mounts(void) {
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("Cannot make mounts private: %s", strerror(errno));
+  if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) fail("Cannot make mounts private: %s", strerror(errno));
   for (struct mount_spec *each = spec.mounts; each < spec.mounts + spec.mount_count; each++) {
     if (each->type) continue;
     each->tree = (int)syscall(SYS_open_tree, AT_FDCWD, each->source, TREE_CLONE | TREE_RECURSIVE | O_CLOEXEC);

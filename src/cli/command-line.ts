@@ -9,6 +9,7 @@ import {
   type Group,
   isGroup,
   type Leaf,
+  shownCommands,
   UsageError,
 } from "./command.ts";
 
@@ -30,7 +31,7 @@ export function findCommand(root: Group, words: readonly string[]): Found & { re
 
 /** The error for a group whose next word is none of its commands. */
 export function unknownCommand(group: Group, word: string | undefined): UsageError {
-  const names = Object.keys(group.commands);
+  const names = shownCommands(group).map(([name]) => name);
   if (word === undefined) return new UsageError(`a command is missing: ${names.join(", ")}`);
   return new UsageError(`there is no command "${word}"${suggestion(nearest(word, names), '"')}`);
 }

@@ -49,6 +49,8 @@ export type Leaf = {
   readonly flags: Flags;
   /** Variables that it reads beside those of its flags. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Started by Twill itself: help and completion leave it out. */
+  readonly hidden?: true;
   readonly load: () => Promise<(given: GivenWords, io: CommandIo) => Promise<number>>;
 };
 
@@ -98,6 +100,7 @@ type LeafSpec<A, F> = {
   readonly args?: A;
   readonly flags?: F;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly hidden?: true;
   /** Imports the module that does the work. What it takes is checked against `args` and `flags`; it returns the exit code. */
   readonly load: () => Promise<(given: Given<A, F>, io: CommandIo) => Promise<number>>;
 };
@@ -109,6 +112,11 @@ export function leaf<const A extends Arguments = Record<never, never>, const F e
   const { args, flags, environment = {}, load, ...rest } = spec;
   // `parseGiven` makes exactly what `Given` says of these declarations.
   return { ...rest, args: args ?? {}, flags: flags ?? {}, environment, load: load as unknown as Leaf["load"] };
+}
+
+/** The commands of a group that people are told about. */
+export function shownCommands({ commands }: Group): readonly (readonly [name: string, command: Command])[] {
+  return Object.entries(commands).filter(([, command]) => isGroup(command) || command.hidden !== true);
 }
 
 export function isGroup(command: Command): command is Group {

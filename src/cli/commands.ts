@@ -4,6 +4,7 @@ import { pluginNames } from "#plugins/registry.ts";
 import { defaultRunDir } from "#plugins/run-dir.ts";
 import { cniCommand } from "./cni-command.ts";
 import { type Group, leaf, outputFlag } from "./command.ts";
+import { labCommand } from "./lab-command.ts";
 
 /** `twill` itself. */
 export const twill: Group = {
@@ -12,6 +13,7 @@ export const twill: Group = {
     "Networks for containers. Called by the name of a standard CNI plugin, it is that plugin: see 'twill help plugins'.",
   commands: {
     cni: cniCommand,
+    lab: labCommand,
     plugins: leaf({
       summary: "serves the standard CNI plugins to their shims",
       about: `Serves the standard CNI plugins to their shims on a unix socket, until it is told to stop:\n${pluginNames.join(" ")}`,

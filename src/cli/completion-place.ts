@@ -1,6 +1,14 @@
 // What a shell can offer at each place of the command line: the same for every shell.
 
-import { type Argument, type Command, type Completion, type Flag, type Group, isGroup } from "./command.ts";
+import {
+  type Argument,
+  type Command,
+  type Completion,
+  type Flag,
+  type Group,
+  isGroup,
+  shownCommands,
+} from "./command.ts";
 
 /** A word and what it means. */
 export type Offer = { readonly word: string; readonly about: string };
@@ -37,7 +45,7 @@ export function placesOf(root: Group): readonly Place[] {
 function placesBelow(path: readonly string[], command: Command, root: Group): readonly Place[] {
   const place = { path: path.join(" "), isGroup: isGroup(command), flags: [help] };
   if (isGroup(command)) {
-    const below = Object.entries(command.commands).flatMap(([name, each]) => placesBelow([...path, name], each, root));
+    const below = shownCommands(command).flatMap(([name, each]) => placesBelow([...path, name], each, root));
     return [{ ...place, commands: offersOf(command), values: valuesOf([]) }, ...below];
   }
   const args = Object.values(command.args);
@@ -49,7 +57,7 @@ function placesBelow(path: readonly string[], command: Command, root: Group): re
 
 /** The places after `help`, which go as deep as the commands. */
 function namesBelow(path: readonly string[], group: Group): readonly Place[] {
-  return Object.entries(group.commands).flatMap(([name, command]) => {
+  return shownCommands(group).flatMap(([name, command]) => {
     if (!isGroup(command)) return [];
     const below = [...path, name];
     const place = {
@@ -63,8 +71,8 @@ function namesBelow(path: readonly string[], group: Group): readonly Place[] {
   });
 }
 
-function offersOf({ commands }: Group): readonly Offer[] {
-  return Object.entries(commands).map(([word, { summary }]) => ({ word, about: summary }));
+function offersOf(group: Group): readonly Offer[] {
+  return shownCommands(group).map(([word, { summary }]) => ({ word, about: summary }));
 }
 
 function flagPlace([name, flag]: readonly [string, Flag]): FlagPlace {

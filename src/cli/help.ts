@@ -1,6 +1,6 @@
 // The help text of a command, from its declaration.
 
-import { type Argument, type Command, type Flag, isGroup, type Leaf } from "./command.ts";
+import { type Argument, type Command, type Flag, isGroup, type Leaf, shownCommands } from "./command.ts";
 import { argumentName } from "./command-line.ts";
 
 /** Where the explanation starts; longer names get a line of their own. */
@@ -11,7 +11,7 @@ export function formatHelp(path: readonly string[], command: Command): string {
   const name = ["twill", ...path].join(" ");
   const about = command.about ?? `${capital(command.summary)}.`;
   if (isGroup(command)) {
-    const commands = Object.entries(command.commands).map(([word, { summary }]) => [word, summary] as const);
+    const commands = shownCommands(command).map(([word, { summary }]) => [word, summary] as const);
     return `Usage: ${name} COMMAND\n\n${about}\n${section("Commands", commands)}\n'twill help${["", ...path].join(" ")} COMMAND' tells more.\n`;
   }
   const words = [name, ...Object.entries(command.args).map(argumentUsage)];

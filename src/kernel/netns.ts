@@ -4,7 +4,7 @@ import type { Pointer } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
 import { errnoOf, isErrno, KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { errno, libc } from "./libc.ts";
+import { checked, errno, libc } from "./libc.ts";
 import { native } from "./native.ts";
 
 /** ioctl_ns(2): NS_GET_NSTYPE answers the CLONE_ flag of the namespace's kind. */
@@ -70,6 +70,16 @@ let home: Netns | undefined;
 function homeFd(): number {
   home ??= openOwnNetns();
   return home.fd;
+}
+
+/**
+ * Moves the process into `netns` and leaves it there. Sockets that are open stay where they are; so do threads that the engine has
+ * started already: call it before anything is fetched. @throws KernelError
+ */
+export function enterForGood(netns: Netns): void {
+  checked(libc.setns(netns.fd, cloneNewnet), () => `Cannot enter network namespace "${netns.path}"`);
+  home?.[Symbol.dispose]();
+  home = undefined;
 }
 
 /** A socket that lives in `netns`, or in the process's own namespace. @throws KernelError */

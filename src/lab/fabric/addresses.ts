@@ -1,6 +1,6 @@
 // The lab's addresses. All are inside its own namespaces, so that several labs have the same ones.
 
-import type { LabSpec, NodeSpec, Underlay } from "#lab/spec.ts";
+import { familiesOf, type LabSpec, type NodeSpec, type Underlay } from "#lab/spec.ts";
 import { addressOf, type Cidr, cidr, type IfAddr, joinIfAddr, lengthOf } from "#net/cidr.ts";
 import { type Family, type Ip, ip, offsetIp } from "#net/ip.ts";
 
@@ -62,10 +62,6 @@ export function nodePlace(kind: Underlay, node: Pick<NodeSpec, "number">, family
 }
 
 /** A node's own addresses, the lab's first family first. */
-export function nodeAddresses(
-  spec: Pick<LabSpec, "underlay" | "family">,
-  node: Pick<NodeSpec, "number">,
-): readonly Ip[] {
-  const families: readonly Family[] = spec.family === "dual" ? ["ipv4", "ipv6"] : [spec.family];
-  return families.map((family) => addressOf(nodePlace(spec.underlay, node, family).address));
+export function nodeAddresses({ underlay: kind, family }: LabSpec, node: Pick<NodeSpec, "number">): readonly Ip[] {
+  return familiesOf(family).map((each) => addressOf(nodePlace(kind, node, each).address));
 }

@@ -1,3 +1,4 @@
+// A lab's network in real namespaces: everything reaches everything, and what breaks is mended.
 import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
 import { type LabFamily, type LabSpec, type Underlay, withMoreNodes } from "#lab/spec.ts";

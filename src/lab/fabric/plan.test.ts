@@ -1,3 +1,4 @@
+// The plan of a lab's network as text.
 import { describe, expect, test } from "bun:test";
 import type { LabSpec } from "#lab/spec.ts";
 import { withMoreNodes } from "#lab/spec.ts";

@@ -40,14 +40,23 @@ const bridgeIndex = 2;
 const controlPort = 3;
 const internetPort = 4;
 const clientPort = 5;
+/** The switch's link to the internet. */
+export const internetLink = "internet";
 /** A node's port at the switch, less its number. */
 const firstNodePort = 100;
 /** A router's link to its node. */
 const downlinkIndex = 3;
 
 /** The switch's port towards a node, or towards its router. */
-export function portOf(node: Pick<NodeSpec, "number">): Port {
+function nodePort(node: Pick<NodeSpec, "number">): Port {
   return port(`node${node.number}`, firstNodePort + node.number);
+}
+
+/** The switch's port towards a node or `control`; undefined for others, which are not on the lab's own link. */
+export function portOf(spec: LabSpec, name: string): Port | undefined {
+  if (name === "control") return port("control", controlPort);
+  const node = spec.nodes.find((each) => each.name === name);
+  return node === undefined ? undefined : nodePort(node);
 }
 
 /** In the order in which they can be made: a wire's near end comes before the station of its far end. */
@@ -67,11 +76,11 @@ export function wantFabric(spec: LabSpec): readonly Station[] {
 function switchStation(spec: LabSpec, nodes: readonly NodeSpec[], families: readonly Family[]): Station {
   const below = nodes.map((node) => {
     const station = spec.underlay === "l2" ? nodeStation(node.name) : routerStation(node.name);
-    return wire(portOf(node), station, bridgeIndex);
+    return wire(nodePort(node), station, bridgeIndex);
   });
   const wires = [
     wire(port("control", controlPort), "control", bridgeIndex),
-    wire(port("internet", internetPort), "internet"),
+    wire(port(internetLink, internetPort), "internet"),
     wire(port("client", clientPort), "client"),
     ...below,
   ];

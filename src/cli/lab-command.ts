@@ -1,0 +1,200 @@
+// The declaration of `twill lab`: whole clusters on one machine.
+
+import { type Flags, type Group, leaf, outputFlag, UsageError } from "./command.ts";
+
+const name = { optional: true, about: "name of the lab; twill unless given" } as const;
+const node = { about: "name of the node" } as const;
+const end = { about: "name of a node, or control" } as const;
+
+const labFlag = {
+  lab: { short: "l", value: "NAME", env: "TWILL_LAB", default: "twill", about: "name of the lab" },
+} as const satisfies Flags;
+
+const environment = { TWILL_LAB_DIR: "folder for the state of labs (/run/twill/lab)" };
+
+const nodeGroup: Group = {
+  summary: "adds, removes, stops and starts nodes",
+  commands: {
+    add: leaf({
+      summary: "adds a node",
+      args: { node: { optional: true, about: "its name; node and its number unless given" } },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/node.ts")).nodeAdd,
+    }),
+    remove: leaf({
+      summary: "removes a node for good",
+      args: { node },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/node.ts")).nodeRemove,
+    }),
+    stop: leaf({
+      summary: "stops a node's processes in order, as a machine that is shut down",
+      args: { node },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/node.ts")).nodeStop,
+    }),
+    crash: leaf({
+      summary: "ends all of a node at once, as a machine without power",
+      args: { node },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/node.ts")).nodeCrash,
+    }),
+    start: leaf({
+      summary: "starts a stopped or crashed node, with the addresses it had",
+      args: { node },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/node.ts")).nodeStart,
+    }),
+  },
+};
+
+const wireGroup: Group = {
+  summary: "cuts, heals and worsens the wire between two nodes",
+  about:
+    "Does something to all that goes between two nodes, pods' packets included, in both directions.\nIn the place of a node, control is the control plane.",
+  commands: {
+    cut: leaf({
+      summary: "lets nothing through",
+      args: { from: end, to: end },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/wire.ts")).wireCut,
+    }),
+    heal: leaf({
+      summary: "makes a wire as it was, also without loss and delay",
+      args: { from: end, to: end },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/wire.ts")).wireHeal,
+    }),
+    delay: leaf({
+      summary: "keeps every frame back for a time, each way",
+      args: { from: end, to: end, time: { about: "like 20ms or 1s; 0 for none", parse: parseTimeMs } },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/wire.ts")).wireDelay,
+    }),
+    loss: leaf({
+      summary: "loses a share of the frames, each way",
+      args: { from: end, to: end, share: { about: "like 5%; 0 for none", parse: parsePercent } },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/wire.ts")).wireLoss,
+    }),
+  },
+};
+
+export const labCommand: Group = {
+  summary: "runs a Kubernetes cluster on this machine, in namespaces",
+  about: "Runs whole Kubernetes clusters on this machine, for real kubectl: nodes are namespaces, pods need no images.",
+  commands: {
+    up: leaf({
+      summary: "starts a lab, or mends what is missing of one",
+      args: { name },
+      flags: {
+        nodes: { short: "n", value: "N", parse: parseCount, about: "number of nodes (3)" },
+        family: {
+          value: "FAMILY",
+          words: ["ipv4", "ipv6", "dual"],
+          about: "families of addresses: ipv4 (as by default), ipv6 or dual",
+        },
+        underlay: {
+          value: "KIND",
+          words: ["l2", "l3"],
+          about: "l2 (as by default): all nodes on one link; l3: each behind a router",
+        },
+        cni: {
+          value: "CONFLIST",
+          complete: "file",
+          about: "network configuration of the nodes, instead of the lab's own",
+        },
+        port: {
+          value: "PORT",
+          parse: parsePort,
+          about: "port of the API server on 127.0.0.1; a free one unless given",
+        },
+      },
+      environment,
+      load: async () => (await import("#cli/lab/up.ts")).labUp,
+    }),
+    down: leaf({
+      summary: "removes a lab with everything in it",
+      args: { name },
+      environment,
+      load: async () => (await import("#cli/lab/down.ts")).labDown,
+    }),
+    status: leaf({
+      summary: "shows nodes, processes, memory and addresses",
+      args: { name: { optional: true, about: "name of the lab; all labs unless given" } },
+      flags: outputFlag,
+      environment,
+      load: async () => (await import("#cli/lab/status.ts")).labStatus,
+    }),
+    node: nodeGroup,
+    wire: wireGroup,
+    kubeconfig: leaf({
+      summary: "prints the configuration for kubectl",
+      args: { name },
+      flags: { write: { short: "w", value: "FILE", complete: "file", about: "write it to a file instead" } },
+      environment,
+      load: async () => (await import("#cli/lab/kubeconfig.ts")).labKubeconfig,
+    }),
+    shell: leaf({
+      summary: "opens a shell in a node or a pod",
+      args: {
+        place: { about: "a node, switch, control, internet, client, or a pod as [NAMESPACE/]POD" },
+        command: { optional: true, repeated: true, about: "what to run instead of a shell, after --" },
+      },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/shell.ts")).labShell,
+    }),
+    internet: leaf({
+      hidden: true,
+      summary: "plays the internet",
+      load: async () => (await import("#cli/lab/internet.ts")).labInternet,
+    }),
+    control: leaf({
+      hidden: true,
+      summary: "runs the control plane",
+      args: { folder: { about: "state folder of the lab" } },
+      load: async () => (await import("#cli/lab/control.ts")).labControl,
+    }),
+    wires: leaf({
+      hidden: true,
+      summary: "keeps frames of delayed wires back",
+      args: { file: { about: "lab.json of the lab" } },
+      load: async () => (await import("#cli/lab/wires.ts")).labWires,
+    }),
+  },
+};
+
+function parseCount(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new UsageError("must be a number");
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536) return Number(text);
+  throw new UsageError("must be a port, 1 to 65535");
+}
+
+const maxDelayMs = 60_000;
+
+function parseTimeMs(text: string): number {
+  const [, digits, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text) ?? [];
+  const ms = Number(digits) * (unit === "s" ? 1000 : 1);
+  if (ms >= 0 && ms <= maxDelayMs) return ms;
+  throw new UsageError(`must be a time up to ${maxDelayMs / 1000}s, like 20ms`);
+}
+
+function parsePercent(text: string): number {
+  const percent = Number(/^(\d+(?:\.\d+)?)%?$/.exec(text)?.[1]);
+  if (percent >= 0 && percent <= 100) return percent;
+  throw new UsageError("must be a share of 0% to 100%, like 5%");
+}

@@ -1,0 +1,76 @@
+// `twill lab shell`: a shell, or one command, inside a node, another station, or a pod.
+
+import { join } from "node:path";
+import type { CommandIo } from "#cli/command.ts";
+import { hasReason } from "#kube/kube-error.ts";
+import { pods } from "#kube/resource.ts";
+import { processesIn } from "#lab/cgroup.ts";
+import { nodeStation } from "#lab/fabric/station.ts";
+import { checkLabName, LabError, type LabSpec, reservedNames } from "#lab/spec.ts";
+import { enter } from "#lab/world/enter.ts";
+import { holderOf } from "#lab/world/holders.ts";
+import { requireUp } from "#lab/world/lab.ts";
+import { nodePlaces, type Places, placesOf } from "#lab/world/places.ts";
+import { adminClient } from "#lab/world/ready.ts";
+import { readState } from "#lab/world/state.ts";
+import { openHost } from "./lab-host.ts";
+
+type ShellCall = {
+  readonly args: { readonly place: string; readonly command: readonly string[] };
+  readonly flags: { readonly lab: string };
+};
+
+/** Returns the exit code of what ran. */
+export async function labShell(
+  { args: { place, command }, flags: { lab } }: ShellCall,
+  io: CommandIo,
+): Promise<number> {
+  const host = openHost(io);
+  const places = placesOf(checkLabName(lab), host.stateRoot);
+  const spec = requireUp(places, readState(places));
+  const pid = stationProcess(places, spec, place) ?? (await podProcess(places, spec, place));
+  return await enter(host.installation.pod, pid, command);
+}
+
+/** The process that holds a node's or another station's namespaces; undefined when there is no such station. */
+function stationProcess(places: Places, spec: LabSpec, name: string): number | undefined {
+  const node = spec.nodes.find((each) => each.name === name);
+  const station = node === undefined ? name : nodeStation(name);
+  if (node === undefined && !reservedNames.includes(name) && !/^router-/.test(name)) return undefined;
+  const pid = holderOf(places, station);
+  if (pid === undefined && node !== undefined) {
+    throw new LabError(`Cannot enter node "${name}": it does not run, start it with twill lab node start ${name}`);
+  }
+  return pid;
+}
+
+/** A process of a pod's first container that runs; the pod is told as `[NAMESPACE/]POD`. */
+async function podProcess(places: Places, spec: LabSpec, text: string): Promise<number> {
+  const [namespace, name] = text.includes("/") ? text.split("/", 2) : ["default", text];
+  const pod = await findPod(places, namespace ?? "default", name ?? "");
+  if (pod === undefined) {
+    const nodes = spec.nodes.map((each) => each.name).join(", ");
+    throw new LabError(
+      `Cannot find "${text}" in lab "${spec.name}": it is no pod of namespace ${namespace}, and no part of the lab (${nodes}, ${reservedNames.join(", ")})`,
+    );
+  }
+  const { nodeName } = pod.spec ?? {};
+  const ids = (pod.status?.containerStatuses ?? []).flatMap(
+    ({ containerID }) => containerID?.replace(/^.*:\/\//, "") ?? [],
+  );
+  for (const id of nodeName === undefined ? [] : ids) {
+    const group = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", pod.metadata.uid ?? "", id);
+    const [pid] = processesIn(group);
+    if (pid !== undefined) return pid;
+  }
+  throw new LabError(`Cannot enter pod "${text}": none of its containers runs, see kubectl describe pod ${name}`);
+}
+
+async function findPod(places: Places, namespace: string, name: string) {
+  try {
+    return await adminClient(places).get(pods, { namespace, name });
+  } catch (error) {
+    if (hasReason(error, "NotFound", "BadRequest", "Invalid")) return undefined;
+    throw error;
+  }
+}

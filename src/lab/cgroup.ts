@@ -1,0 +1,106 @@
+// Control groups (cgroup v2): whose processes are whose. What of a lab runs is found here, never by process ids on disk.
+
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { isErrno } from "#kernel/errno.ts";
+import { LabError } from "./spec.ts";
+
+/** Where cgroup v2 is mounted: /sys/fs/cgroup, or beside the older ones. @throws LabError when it is nowhere. */
+export function cgroupMount(): string {
+  const [mount] = mountsOf("cgroup2");
+  if (mount !== undefined) return mount;
+  throw new LabError(
+    "Cannot find cgroup v2: mount it with mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified",
+  );
+}
+
+/** Where hierarchies of cgroup v1 are mounted; none on most machines. */
+export function oldCgroupMounts(): readonly string[] {
+  return mountsOf("cgroup");
+}
+
+/** proc_pid_mounts(5): device, mount point, type; blanks in a path are written as \040. */
+function mountsOf(type: string): readonly string[] {
+  const rows = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  return rows
+    .map((row) => row.split(" "))
+    .filter((fields) => fields[2] === type)
+    .map((fields) => (fields[1] ?? "").replaceAll("\\040", " "));
+}
+
+/** Process ids directly in the group; none when there is no such group. */
+export function processesIn(path: string): readonly number[] {
+  try {
+    return readFileSync(`${path}/cgroup.procs`, "utf8").split("\n").filter(Boolean).map(Number);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENODEV")) return [];
+    throw error;
+  }
+}
+
+/** Process ids in the group and all groups below it. */
+export function processesBelow(path: string): readonly number[] {
+  return treeOf(path).flatMap(processesIn);
+}
+
+/** Kills every process of the group and of those below, at once. It takes them a moment to be gone. */
+export function killGroup(path: string): void {
+  try {
+    writeFileSync(`${path}/cgroup.kill`, "1");
+  } catch (error) {
+    if (!isErrno(error, "ENOENT", "ENODEV")) throw error;
+    // Before Linux 5.14 there is no such file: whoever is born between two rounds is found by the next.
+    if (existsSync(`${path}/cgroup.procs`)) for (const pid of processesBelow(path)) killProcess(pid);
+  }
+}
+
+const maxWaitMs = 10_000;
+const stepMs = 2;
+
+/**
+ * Kills what is in the group and removes it with all below; none is no error.
+ * @throws LabError when processes outlast the kill, stuck in the kernel.
+ */
+export async function removeGroup(path: string, sleep: (ms: number) => Promise<void>): Promise<void> {
+  for (let waitedMs = 0; existsSync(path); waitedMs += stepMs) {
+    killGroup(path);
+    if (processesBelow(path).length === 0 && removeTree(path)) return;
+    if (waitedMs >= maxWaitMs) {
+      const pids = processesBelow(path).join(", ");
+      throw new LabError(`Cannot end the processes of ${path}: ${pids || "their groups"} do not go; try again`);
+    }
+    await sleep(stepMs);
+  }
+}
+
+/** Innermost first; false when one is still in use. */
+export function removeTree(path: string): boolean {
+  for (const each of treeOf(path).toReversed()) {
+    try {
+      rmdirSync(each);
+    } catch (error) {
+      if (isErrno(error, "EBUSY")) return false;
+      if (!isErrno(error, "ENOENT", "ENODEV")) throw error;
+    }
+  }
+  return true;
+}
+
+/** The group and all below, outermost first. */
+function treeOf(path: string): readonly string[] {
+  try {
+    const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [path, ...below.flatMap(({ name }) => treeOf(`${path}/${name}`))];
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENODEV")) return [];
+    throw error;
+  }
+}
+
+/** SIGTERM or SIGKILL; that the process is gone is no error. */
+export function killProcess(pid: number, signal: "SIGTERM" | "SIGKILL" = "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+}

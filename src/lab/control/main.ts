@@ -1,0 +1,96 @@
+// The control plane of a lab, in one process.
+//
+//   host's loopback ──┐
+//                     ├─► HTTP ─► API server ─► store (SQLite)
+//   172.30.0.2:6443 ──┘              ▲
+//                                    └── controllers, routes at the switch (no sockets)
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { enterForGood, Netns } from "#kernel/netns.ts";
+import { KubeClient } from "#kube/client.ts";
+import { Mirror } from "#kube/mirror.ts";
+import type { Pace } from "#kube/reflect.ts";
+import { nodes } from "#kube/resource.ts";
+import { ApiServer } from "#lab/apiserver/api-server.ts";
+import { authenticator, staticTokens } from "#lab/apiserver/authn/authenticator.ts";
+import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
+import { HttpFront } from "#lab/apiserver/http.ts";
+import { Registry } from "#lab/apiserver/registry.ts";
+import { Store } from "#lab/apiserver/store/store.ts";
+import { LabError } from "#lab/spec.ts";
+import { apiPort, readServerCredentials } from "#lab/world/credentials.ts";
+import { holderOf } from "#lab/world/holders.ts";
+import type { Places } from "#lab/world/places.ts";
+import { readState } from "#lab/world/state.ts";
+import { localTransport } from "./local-transport.ts";
+import { applyNodeRoutes, showRouteOperation, wantNodeRoutes } from "./node-routes.ts";
+
+export type ControlHost = {
+  readonly now: () => number;
+  readonly random: (bytes: Uint8Array) => Uint8Array;
+  readonly pace: Pace;
+  readonly log: (line: string) => void;
+  /** Resolves when the process is told to stop. */
+  readonly stopped: Promise<void>;
+};
+
+const loopback = "127.0.0.1";
+/** Every address of the control plane's namespace, for both families. */
+const anywhere = "::";
+/** Routes of nodes that stop and come back are looked at this often, beside every change of a node. */
+const routePeriodMs = 1000;
+
+/** Runs until it is told to stop. @throws LabError when the lab is gone or a port is taken */
+export async function runControl(host: ControlHost, places: Places): Promise<void> {
+  const spec = readState(places);
+  const holder = holderOf(places, "control");
+  if (spec === undefined || holder === undefined) {
+    throw new LabError(`Cannot run the control plane of lab "${places.name}": it is not up`);
+  }
+  mkdirSync(places.control, { recursive: true });
+  using store = new Store({ path: join(places.control, "store.db") });
+  const { now, random, log, pace } = host;
+  const api = new ApiServer({
+    ...{ store, registry: new Registry(builtinResources), now, random },
+    report: (error, { method, path }) => log(`${method} ${path}: ${error instanceof Error ? error.stack : error}`),
+  });
+  const authenticate = authenticator(staticTokens(new Map()));
+  await using front = new HttpFront({ api, authenticate, tls: readServerCredentials(places.control) });
+  await front.listen(loopback, spec.port);
+  // A socket stays where it was made; all later ones are made in the lab.
+  using netns = new Netns(`/proc/${holder}/ns/net`);
+  enterForGood(netns);
+  await front.listen(anywhere, apiPort);
+  log(`serving the API on ${loopback}:${spec.port} and in the lab`);
+  const client = (name: string) =>
+    new KubeClient(localTransport(api, { username: `system:${name}`, groups: ["system:masters"] }), name);
+  using _ = followNodeRoutes(client("route-controller"), places, { log, pace });
+  await host.stopped;
+}
+
+function followNodeRoutes(
+  client: KubeClient,
+  places: Places,
+  { log, pace }: Pick<ControlHost, "log" | "pace">,
+): Disposable {
+  const failed = (error: unknown) => log(`routes: ${error instanceof Error ? error.message : String(error)}`);
+  const mirror = new Mirror({ client, resource: nodes, pace, changed: () => reconcile(), failed });
+  function reconcile(): void {
+    try {
+      const spec = readState(places);
+      if (spec === undefined) return;
+      const done = applyNodeRoutes(places, wantNodeRoutes(spec, mirror.objects.values()));
+      for (const operation of done) log(showRouteOperation(operation));
+    } catch (error) {
+      failed(error);
+    }
+  }
+  const timer = setInterval(reconcile, routePeriodMs);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      mirror[Symbol.dispose]();
+    },
+  };
+}

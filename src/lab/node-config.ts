@@ -1,0 +1,36 @@
+// What a node's kubelet is told when it starts: a file that `up` writes and the kubelet reads.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LabFamily } from "./spec.ts";
+
+export type NodeConfig = {
+  readonly lab: string;
+  readonly node: string;
+  readonly family: LabFamily;
+  /** The node's own, the lab's first family first. */
+  readonly addresses: readonly string[];
+  /** The cluster DNS's; each node answers there itself. */
+  readonly dns: readonly string[];
+  /** State of the node, where the host and the node both find it. */
+  readonly folder: string;
+  /** The node's control group; pods are below `pods`. */
+  readonly cgroup: string;
+  readonly kubeconfig: string;
+  /** The conflist that the lab was given; absent: the lab's own. */
+  readonly cni?: string | undefined;
+};
+
+/** In the node's folder. */
+export function nodeConfigPath(folder: string): string {
+  return join(folder, "kubelet", "config.json");
+}
+
+export function formatNodeConfig(config: NodeConfig): string {
+  return `${JSON.stringify(config, undefined, 2)}\n`;
+}
+
+/** Reads what `formatNodeConfig` wrote. @throws what node:fs and JSON.parse throw */
+export function readNodeConfig(path: string): NodeConfig {
+  return JSON.parse(readFileSync(path, "utf8")) as NodeConfig;
+}

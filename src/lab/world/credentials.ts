@@ -1,0 +1,117 @@
+// A lab's own authority, and who it vouches for: the API server, the administrator, the nodes.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno } from "#kernel/errno.ts";
+import { formatKubeconfig } from "#kube/kubeconfig.ts";
+import { type KeyPair, makeCertificate, type Subject } from "#lab/apiserver/pki/certificate.ts";
+import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
+import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { type Ip, ip, ipBytes } from "#net/ip.ts";
+import { nodePlaces, type Places } from "./places.ts";
+import { writeWhole } from "./state.ts";
+
+/** Where the API server listens in the lab. */
+export const apiPort = 6443;
+
+const authority: Subject = { commonName: "twill-lab" };
+const administrator: Subject = { commonName: "kubernetes-admin", organizations: ["system:masters"] };
+const dayMs = 86_400_000;
+const validDays = 3650;
+const secret = 0o600;
+
+const serverNames = [
+  "localhost",
+  "kubernetes",
+  "kubernetes.default",
+  "kubernetes.default.svc",
+  "kubernetes.default.svc.cluster.local",
+];
+
+export type CredentialsHost = {
+  readonly now: () => number;
+  readonly random: (bytes: Uint8Array) => Uint8Array;
+};
+
+/** All PEM. */
+export type ServerCredentials = { readonly certificate: string; readonly key: string; readonly authority: string };
+
+/** Makes what is missing; what is there stays, so that clients of a mended lab go on. */
+export function ensureCredentials(host: CredentialsHost, places: Places, spec: LabSpec): void {
+  const root = ensurePair(host, places, "ca", { subject: authority, use: "authority" });
+  const issuer = { subject: authority, key: root.key };
+  const families = familiesOf(spec.family);
+  const addresses: readonly Ip[] = [
+    ip("127.0.0.1"),
+    ...families.flatMap((family) => [controlAddress[family], gatewayOf(serviceBlock[family])]),
+  ];
+  ensurePair(host, places, "server", {
+    ...{ subject: { commonName: "kube-apiserver" }, use: "server", issuer, dnsNames: serverNames },
+    addresses: addresses.map(ipBytes),
+  });
+  const admin = ensurePair(host, places, "admin", { subject: administrator, use: "client", issuer });
+  writeKubeconfig(places.kubeconfig, places.name, `https://127.0.0.1:${spec.port}`, root, admin);
+  const [family = "ipv4"] = families;
+  const server = `https://${bracketed(controlAddress[family])}:${apiPort}`;
+  for (const { name } of spec.nodes) {
+    const subject = { commonName: `system:node:${name}`, organizations: ["system:nodes"] };
+    const pair = ensurePair(host, places, `node-${name}`, { subject, use: "client", issuer });
+    writeKubeconfig(join(nodePlaces(places, name).kubelet, "kubeconfig"), places.name, server, root, pair);
+  }
+}
+
+/** What `ensureCredentials` made for the API server. */
+export function readServerCredentials(control: string): ServerCredentials {
+  const pair = readPair(control, "server");
+  const root = readPair(control, "ca");
+  if (pair === undefined || root === undefined) throw new Error(`Cannot find the certificates in ${control}/pki`);
+  return { ...pair, authority: root.certificate };
+}
+
+type Wish = Pick<Parameters<typeof makeCertificate>[0], "subject" | "use" | "issuer" | "dnsNames" | "addresses">;
+
+function ensurePair({ now, random }: CredentialsHost, { control }: Places, name: string, wish: Wish): KeyPair {
+  const found = readPair(control, name);
+  if (found !== undefined) return found;
+  const nowMs = now();
+  // A clock that is set back a little does no harm.
+  const pair = makeCertificate({ ...wish, random, notBeforeMs: nowMs - dayMs, notAfterMs: nowMs + validDays * dayMs });
+  // The key first: a certificate that is there has its key.
+  writeWhole(keyPath(control, name), pair.key, secret);
+  writeWhole(certificatePath(control, name), pair.certificate);
+  return pair;
+}
+
+function readPair(control: string, name: string): KeyPair | undefined {
+  try {
+    return {
+      certificate: readFileSync(certificatePath(control, name), "utf8"),
+      key: readFileSync(keyPath(control, name), "utf8"),
+    };
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+function writeKubeconfig(path: string, lab: string, server: string, root: KeyPair, pair: KeyPair): void {
+  const cluster = {
+    server,
+    certificateAuthority: root.certificate,
+    clientCertificate: pair.certificate,
+    clientKey: pair.key,
+  };
+  writeWhole(path, formatKubeconfig(`twill-lab-${lab}`, cluster), secret);
+}
+
+function certificatePath(control: string, name: string): string {
+  return join(control, "pki", `${name}.crt`);
+}
+
+function keyPath(control: string, name: string): string {
+  return join(control, "pki", `${name}.key`);
+}
+
+function bracketed(address: Ip): string {
+  return address.includes(":") ? `[${address}]` : address;
+}

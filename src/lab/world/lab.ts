@@ -1,0 +1,127 @@
+// A whole lab: made and mended by `up`, taken away by `down`.
+
+import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { isErrno } from "#kernel/errno.ts";
+import { Nftables } from "#kernel/nftables.ts";
+import { oldCgroupMounts, removeGroup, removeTree } from "#lab/cgroup.ts";
+import { applyFabric } from "#lab/fabric/apply.ts";
+import { masqueradeText, noDelaysText, wiresText } from "#lab/fabric/rules.ts";
+import { wantFabric } from "#lab/fabric/want.ts";
+import { LabError, type LabSpec } from "#lab/spec.ts";
+import { ensureCredentials } from "./credentials.ts";
+import { holderOf, openStations, startHolders } from "./holders.ts";
+import { prepareNodes } from "./nodes.ts";
+import { cgroupName, type Installation, type Places } from "./places.ts";
+import { startServices } from "./processes.ts";
+import { type Service, wantServices } from "./services.ts";
+import { writeState } from "./state.ts";
+
+/** What the lab's commands use of the process that they run in. */
+export type LabHost = {
+  readonly stateRoot: string;
+  readonly installation: Installation;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Milliseconds of a clock that never jumps, for how long steps take. */
+  readonly nowMs: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly random: (bytes: Uint8Array) => Uint8Array;
+  /** Told of every step that is done, and of how long it took. */
+  readonly progress: (step: string, tookMs: number) => void;
+};
+
+/**
+ * Makes everything that the lab lacks, and nothing twice. The state folder is locked by the caller.
+ * Returns the services that it started.
+ * @throws LabError, KernelError
+ */
+export async function mend(host: LabHost, places: Places, spec: LabSpec): Promise<readonly Service[]> {
+  const { installation, sleep } = host;
+  writeState(places, spec);
+  const want = wantFabric(spec);
+  const paths = want.map(({ path }) => path);
+  const services = wantServices(spec, places, installation);
+  prepareNodes(places, spec);
+  ensureCredentials(host, places, spec);
+  await timed(host, "namespaces", () => startHolders(places, installation, paths, sleep));
+  // The control plane needs the longest, and nothing but its namespace.
+  const early = services.filter(({ station }) => station === "control");
+  const control = await startServices(places, installation, early);
+  await timed(host, "network", async () => {
+    using stations = openStations(places, paths);
+    applyFabric(want, stations);
+    using nft = new Nftables(stations.of("switch").netns);
+    nft.runText(masqueradeText(spec) + wiresText(spec));
+  });
+  const rest = await startServices(
+    places,
+    installation,
+    services.filter(({ station }) => station !== "control"),
+  );
+  return [...control, ...rest];
+}
+
+/** Runs one step and tells how long it took. */
+export async function timed<T>(
+  { nowMs, progress }: Pick<LabHost, "nowMs" | "progress">,
+  step: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  const startMs = nowMs();
+  const result = await run();
+  progress(step, nowMs() - startMs);
+  return result;
+}
+
+/** Makes the wires as `spec` has them. @throws LabError, KernelError */
+export async function applyWires(host: LabHost, places: Places, spec: LabSpec): Promise<void> {
+  const wires = join(places.cgroup, "switch", "wires");
+  writeState(places, spec);
+  // It keeps back what it was told when it started.
+  await removeGroup(wires, host.sleep);
+  {
+    using stations = openStations(places, ["switch"]);
+    using nft = new Nftables(stations.of("switch").netns);
+    nft.runText(wiresText(spec) + noDelaysText);
+  }
+  await startServices(
+    places,
+    host.installation,
+    wantServices(spec, places, host.installation).filter(({ cgroup }) => cgroup === wires),
+  );
+}
+
+/** Whether anything is left of a lab: its folder, or processes. */
+export function exists({ folder, cgroup }: Places): boolean {
+  return existsSync(folder) || existsSync(cgroup);
+}
+
+/** Ends and removes everything of a lab, whatever is left of it. @throws LabError when processes do not go */
+export async function remove({ folder, cgroup, name }: Places, sleep: LabHost["sleep"]): Promise<void> {
+  await removeGroup(cgroup, sleep);
+  for (const mount of oldCgroupMounts()) removeTree(join(mount, cgroupName, name));
+  rmSync(folder, { recursive: true, force: true });
+  removeEmpty(dirname(cgroup));
+  removeEmpty(dirname(folder));
+}
+
+/** Removes what no other lab is in. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY", "EBUSY", "EEXIST", "ENOENT")) throw error;
+  }
+}
+
+/** @throws LabError unless the lab is up. */
+export function requireUp(places: Places, spec: LabSpec | undefined): LabSpec {
+  if (spec === undefined) {
+    throw new LabError(`Cannot find lab "${places.name}": start it with twill lab up ${places.name}`);
+  }
+  if (holderOf(places, "switch") === undefined) {
+    throw new LabError(`Cannot use lab "${places.name}": it does not run, mend it with twill lab up ${places.name}`);
+  }
+  return spec;
+}

@@ -1,0 +1,55 @@
+// Nodes of a lab: what they need on disk before they start, and how they end.
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { killProcess, oldCgroupMounts, processesIn, removeGroup, removeTree } from "#lab/cgroup.ts";
+import { dnsAddress, nodeAddresses } from "#lab/fabric/addresses.ts";
+import { nodeStation, routerStation } from "#lab/fabric/station.ts";
+import { formatNodeConfig, nodeConfigPath } from "#lab/node-config.ts";
+import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { cgroupName, nodePlaces, type Places } from "./places.ts";
+import { writeWhole } from "./state.ts";
+
+type Sleep = (ms: number) => Promise<void>;
+
+/** Writes what the kubelets of the running nodes read when they start. */
+export function prepareNodes(places: Places, spec: LabSpec): void {
+  const families = familiesOf(spec.family);
+  for (const node of spec.nodes.filter(({ running }) => running)) {
+    const { folder, cgroup, kubelet } = nodePlaces(places, node.name);
+    const config = {
+      ...{ lab: spec.name, node: node.name, family: spec.family, folder, cgroup, cni: spec.cni },
+      addresses: nodeAddresses(spec, node),
+      dns: families.map((family) => dnsAddress[family]),
+      kubeconfig: join(kubelet, "kubeconfig"),
+    };
+    writeWhole(nodeConfigPath(folder), formatNodeConfig(config));
+  }
+}
+
+/** Time for a kubelet to end after SIGTERM. */
+const graceMs = 10_000;
+const stepMs = 10;
+
+/** Ends a node's kubelet in order, then all the rest of the node. */
+export async function stopNode(places: Places, node: string, sleep: Sleep): Promise<void> {
+  const kubelet = join(nodePlaces(places, node).cgroup, "kubelet");
+  for (const pid of processesIn(kubelet)) killProcess(pid, "SIGTERM");
+  for (let waitedMs = 0; waitedMs < graceMs && processesIn(kubelet).length > 0; waitedMs += stepMs) await sleep(stepMs);
+  await crashNode(places, node, sleep);
+}
+
+/** Ends everything of a node at once, and forgets what a machine without power forgets. */
+export async function crashNode(places: Places, node: string, sleep: Sleep): Promise<void> {
+  const { cgroup, folder } = nodePlaces(places, node);
+  await removeGroup(cgroup, sleep);
+  await removeGroup(join(places.cgroup, routerStation(node)), sleep);
+  for (const mount of oldCgroupMounts()) removeTree(join(mount, cgroupName, places.name, nodeStation(node)));
+  for (const lost of ["run", "layers"]) rmSync(join(folder, lost), { recursive: true, force: true });
+}
+
+/** Crashes a node and takes its disk away, too. */
+export async function removeNode(places: Places, node: string, sleep: Sleep): Promise<void> {
+  await crashNode(places, node, sleep);
+  rmSync(nodePlaces(places, node).folder, { recursive: true, force: true });
+}

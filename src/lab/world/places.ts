@@ -1,0 +1,93 @@
+// Where a lab's things are: its state folder, its control groups, and the executables it is made of.
+
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { cgroupMount } from "#lab/cgroup.ts";
+import type { StationPath } from "#lab/fabric/station.ts";
+import { nodeStation } from "#lab/fabric/station.ts";
+import { LabError } from "#lab/spec.ts";
+
+/** Holds one folder a lab. */
+export const defaultStateRoot = "/run/twill/lab";
+/** Below the mount of cgroup v2, and of each hierarchy of v1 that pods' limits are in. */
+export const cgroupName = "twill-lab";
+
+/** The files that a lab's processes are. */
+export type Installation = {
+  readonly twill: string;
+  readonly pod: string;
+  /** Folder of the standard CNI plugins. */
+  readonly plugins: string;
+};
+
+export type Places = {
+  readonly name: string;
+  /** The state folder. */
+  readonly folder: string;
+  readonly spec: string;
+  readonly control: string;
+  readonly kubeconfig: string;
+  /** The control group that everything of the lab is in. */
+  readonly cgroup: string;
+};
+
+/** @throws LabError without cgroup v2. */
+export function placesOf(name: string, stateRoot: string): Places {
+  const folder = join(stateRoot, name);
+  return {
+    name,
+    folder,
+    spec: join(folder, "lab.json"),
+    control: join(folder, "control"),
+    kubeconfig: join(folder, "control", "admin.kubeconfig"),
+    cgroup: join(cgroupMount(), cgroupName, name),
+  };
+}
+
+export type NodePlaces = {
+  readonly folder: string;
+  /** Folders of the host that the node has as its own, by where it sees them. */
+  readonly own: readonly (readonly [inside: string, folder: string])[];
+  readonly kubelet: string;
+  readonly pods: string;
+  readonly layers: string;
+  readonly confDir: string;
+  readonly cgroup: string;
+};
+
+export function nodePlaces(places: Pick<Places, "folder" | "cgroup">, node: string): NodePlaces {
+  const folder = join(places.folder, "nodes", node);
+  return {
+    folder,
+    own: [
+      ["/etc/cni/net.d", join(folder, "etc-cni")],
+      ["/var/lib/cni", join(folder, "var-lib-cni")],
+      ["/run", join(folder, "run")],
+    ],
+    kubelet: join(folder, "kubelet"),
+    pods: join(folder, "pods"),
+    layers: join(folder, "layers"),
+    confDir: join(folder, "etc-cni"),
+    cgroup: join(places.cgroup, nodeStation(node)),
+  };
+}
+
+/** The group of the process that holds a station's namespaces. */
+export function holderGroup(places: Pick<Places, "cgroup">, station: StationPath): string {
+  return join(places.cgroup, station, "init");
+}
+
+/** The executables beside the one that runs. @throws LabError naming what is missing. */
+export function findInstallation(execPath: string): Installation {
+  const folder = dirname(execPath);
+  const found = { twill: execPath, pod: join(folder, "twill-pod"), plugins: join(folder, "cni", "bin") };
+  if (/^bun(-debug)?$/.test(basename(execPath))) {
+    throw new LabError(
+      "Cannot start a lab from the sources: its processes are the built executable, make it with make build",
+    );
+  }
+  for (const path of [found.pod, join(found.plugins, "bridge")]) {
+    if (!existsSync(path)) throw new LabError(`Cannot start a lab: ${path} is missing, make it with make build`);
+  }
+  return found;
+}

@@ -1,0 +1,54 @@
+// From what `up` is asked for, and what there is already, to what is wanted of the lab.
+
+import { LabError, type LabFamily, type LabSpec, maxNodes, type Underlay, withMoreNodes } from "#lab/spec.ts";
+
+export type UpRequest = {
+  readonly name: string;
+  readonly nodes: number | undefined;
+  readonly family: LabFamily | undefined;
+  readonly underlay: Underlay | undefined;
+  /** The text of a conflist. */
+  readonly cni: string | undefined;
+  readonly port: number | undefined;
+};
+
+const defaultNodes = 3;
+
+/** A new lab. `freePort` is asked for when none is given. @throws LabError */
+export function newSpec(request: UpRequest, port: number): LabSpec {
+  const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", cni } = request;
+  if (nodes > maxNodes) throw new LabError(`Cannot make ${nodes} nodes in one lab: ${maxNodes} are the most`);
+  return { name, family, underlay, port, cni, nodes: withMoreNodes([], nodes), wires: [] };
+}
+
+/** A lab that is there, as it was wanted before: more nodes may be asked for, nothing else can change. @throws LabError */
+export function nextSpec(spec: LabSpec, request: UpRequest): LabSpec {
+  for (const field of ["family", "underlay", "port", "cni"] as const) {
+    const [asked, now] = [request[field], spec[field]];
+    if (asked === undefined || asked === now) continue;
+    const difference = field === "cni" ? "another network configuration" : `${field} ${now}, not ${asked}`;
+    throw new LabError(`Cannot change lab "${spec.name}": it has ${difference}; take it down first, or name another`);
+  }
+  const { nodes = spec.nodes.length } = request;
+  if (nodes < spec.nodes.length) {
+    throw new LabError(
+      `Cannot make lab "${spec.name}" smaller: it has ${spec.nodes.length} nodes; remove some with twill lab node remove`,
+    );
+  }
+  return { ...spec, nodes: withMoreNodes(spec.nodes, nodes - spec.nodes.length) };
+}
+
+const firstPort = 20_000;
+const ports = 10_000;
+const maxTries = 100;
+
+/** A port that follows from the lab's name, so that it stays the same from one `up` to the next; the next one when it is taken. */
+export function choosePort(name: string, isFree: (port: number) => boolean): number {
+  let hash = 0;
+  for (const byte of new TextEncoder().encode(name)) hash = (hash * 31 + byte) % ports;
+  for (let i = 0; i < maxTries; i++) {
+    const port = firstPort + ((hash + i) % ports);
+    if (isFree(port)) return port;
+  }
+  throw new LabError(`Cannot find a free port on 127.0.0.1 near ${firstPort + hash}: name one with --port`);
+}
