@@ -1,7 +1,7 @@
 // Addresses of links (rtnetlink(7), RTM_NEWADDR; linux/if_addr.h).
 
 import { attr, attrs } from "#codec/attrs.ts";
-import type { Codec, Infer } from "#codec/codec.ts";
+import type { Infer } from "#codec/codec.ts";
 import { cstring, u8, u32 } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import { addressOf, familyOfCidr, type IfAddr, joinIfAddr, lengthOf } from "#net/cidr.ts";
@@ -31,14 +31,8 @@ const addressAttrs = attrs({
   priority: attr(9, u32),
 });
 
-type AddressMessage = { readonly header: Infer<typeof header>; readonly attrs: Infer<typeof addressAttrs> };
-export const addressMessage: Codec<AddressMessage> = {
-  encode(writer, value) {
-    header.encode(writer, value.header);
-    addressAttrs.encode(writer, value.attrs);
-  },
-  decode: (reader) => ({ header: header.decode(reader), attrs: addressAttrs.decode(reader) }),
-};
+export const addressMessage = struct({ header, attrs: addressAttrs });
+type AddressMessage = Infer<typeof addressMessage>;
 
 export type LinkAddress = {
   readonly index: number;

@@ -88,14 +88,8 @@ const routeAttrs = attrs({
   encap: nest(22, rest),
 });
 
-type RouteMessage = { readonly header: Infer<typeof header>; readonly attrs: Infer<typeof routeAttrs> };
-export const routeMessage: Codec<RouteMessage> = {
-  encode(writer, value) {
-    header.encode(writer, value.header);
-    routeAttrs.encode(writer, value.attrs);
-  },
-  decode: (reader) => ({ header: header.decode(reader), attrs: routeAttrs.decode(reader) }),
-};
+export const routeMessage = struct({ header, attrs: routeAttrs });
+type RouteMessage = Infer<typeof routeMessage>;
 
 export type Route = {
   /** A default route is `0.0.0.0/0` or `::/0`. */

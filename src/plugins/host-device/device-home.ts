@@ -1,15 +1,15 @@
 // Where a device belongs: written down when it leaves the node, and how it comes back.
 
-import { bool, decode, object, optional, string, withDefault } from "#cni/decode.ts";
+import { bool, object, optional, string, withDefault } from "#cni/decode.ts";
 import { mac } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
-import type { JsonObject } from "#cni/json.ts";
 import { Netns, NetnsError, openOwnNetns } from "#kernel/netns.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, listLinks, setLink } from "#netlink/link.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Owner } from "#plugins/ledger.ts";
+import { readRecord } from "#plugins/recorded.ts";
 
 export type DeviceRecord = {
   /** On the node; in the container it is the device's alias, as the reference does. */
@@ -37,16 +37,9 @@ export function recordOf(device: Link, netns: Netns): DeviceRecord {
 }
 
 /** Undefined when there is none or it is damaged. */
-export function readRecord(host: Host, owner: Owner): DeviceRecord | undefined {
-  const json = host.ledger.read(owner);
-  if (json === undefined) return undefined;
-  try {
-    const record = decode(deviceRecord, json as JsonObject, `record of ${owner.containerId}`);
-    return record.name === "" ? undefined : record;
-  } catch (error) {
-    if (error instanceof CniError) return undefined;
-    throw error;
-  }
+export function readDeviceRecord(host: Host, owner: Owner): DeviceRecord | undefined {
+  const record = readRecord(host, owner, deviceRecord);
+  return record === undefined || record.name === "" ? undefined : record;
 }
 
 /**
@@ -55,7 +48,7 @@ export function readRecord(host: Host, owner: Owner): DeviceRecord | undefined {
  * @throws CniError 11 when the node has another device of that name; the device stays where it is then, up if it is in the container.
  */
 export async function bringHome(host: Host, owner: Owner, container: Connection | undefined): Promise<void> {
-  const record = readRecord(host, owner);
+  const record = readDeviceRecord(host, owner);
   using recorded = container === undefined ? openRecorded(record) : undefined;
   using opened = recorded === undefined ? undefined : host.routeIn(recorded);
   const inside = container ?? opened;

@@ -19,7 +19,7 @@ import { chooseDns } from "#plugins/container-link.ts";
 import type { Host } from "#plugins/host.ts";
 import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "#plugins/ipam.ts";
 import { ownerOf } from "#plugins/ledger.ts";
-import { bringHome, readRecord, recordOf } from "./device-home.ts";
+import { bringHome, readDeviceRecord, recordOf } from "./device-home.ts";
 import { findDevice, isUserSpaceDevice, readSelector } from "./select.ts";
 
 export const hostDevice: Plugin<Host> = {
@@ -95,7 +95,7 @@ async function check(call: Call, host: Host): Promise<void> {
   using netns = openNetns(call);
   using container = host.routeIn(netns);
   const { inside } = checkAttachment(call, container, undefined);
-  const name = readRecord(host, ownerOf(call, hostDevice.name))?.name;
+  const name = readDeviceRecord(host, ownerOf(call, hostDevice.name))?.name;
   if (name !== undefined && inside.alias !== name) {
     throw failed(`interface ${call.ifname} has alias "${inside.alias}", not "${name}", the device's name on the node`);
   }
