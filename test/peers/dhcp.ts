@@ -25,6 +25,11 @@ export type DhcpPool4 = DhcpPool & {
   readonly classlessRoutes?: readonly (readonly [destination: string, gateway: string])[];
 };
 
+export type DhcpPool6 = DhcpPool & {
+  /** dnsmasq also tells the link that it is a router. */
+  readonly advertise?: boolean;
+};
+
 export type DhcpOptions = {
   readonly box: Sandbox;
   /** Where the server runs. */
@@ -33,7 +38,7 @@ export type DhcpOptions = {
   readonly link: string;
   readonly server: "dnsmasq" | "dhcpd";
   readonly v4?: DhcpPool4;
-  readonly v6?: DhcpPool;
+  readonly v6?: DhcpPool6;
 };
 
 export type DhcpLease = {

@@ -1,7 +1,7 @@
 // dnsmasq as a DHCP server: its command line and its file of leases.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DhcpLease, DhcpOptions, DhcpPool, DhcpPool4, DhcpServerPlan } from "./dhcp.ts";
+import type { DhcpLease, DhcpOptions, DhcpPool, DhcpPool4, DhcpPool6, DhcpServerPlan } from "./dhcp.ts";
 
 const minLeaseSeconds = 120;
 
@@ -40,10 +40,11 @@ function options4(pool: DhcpPool4): string[] {
   ];
 }
 
-function options6(pool: DhcpPool): string[] {
+function options6(pool: DhcpPool6): string[] {
   const dns = pool.dns?.map((address) => `[${address}]`).join(",");
   return [
     `--dhcp-range=${pool.from},${pool.to},${pool.subnet.split("/")[1]},${leaseSeconds(pool)}`,
+    ...(pool.advertise === true ? ["--enable-ra"] : []),
     ...(dns === undefined ? [] : [`--dhcp-option=option6:dns-server,${dns}`]),
     ...(pool.search === undefined ? [] : [`--dhcp-option=option6:domain-search,${pool.search.join(",")}`]),
   ];

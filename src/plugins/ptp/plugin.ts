@@ -69,6 +69,8 @@ async function add(call: Call, host: Host): Promise<Result> {
   );
   // A container must not give the node addresses or routes by router advertisements.
   writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_ra`, "0");
+  // The node asks for the container by its link-local address, and would first watch that for a second or two.
+  writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_dad`, "0");
   const pool = early ?? (await ask());
   if (early === undefined) host.ledger.write(owner, recordOf(conf, pair.hostName, pool));
   const ips = pool.ips.map(routed);
@@ -77,8 +79,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   host.route().apply(nodeRequests(pair, ips));
   container.apply(containerRequests(pair, call.ifname, { ips, routes: pool.routes }));
   if (conf.ipMasq) addMasquerade(host, owner, addressesIn(pool));
-  undo.keep();
-  return {
+  const result: Result = {
     interfaces: [
       { name: pair.hostName, mac: pair.hostMac },
       { name: call.ifname, mac: pair.containerMac, sandbox: call.netns },
@@ -87,6 +88,8 @@ async function add(call: Call, host: Host): Promise<Result> {
     routes: pool.routes,
     dns: chooseDns(call, pool.dns),
   };
+  undo.keep();
+  return result;
 }
 
 async function del(call: Call, host: Host): Promise<void> {
