@@ -1,21 +1,16 @@
 // The API server as a library: requests in, answers out; HTTP is elsewhere.
 
 import { forbidden, KubeError, kubeError } from "#kube/kube-error.ts";
+import { type Authenticator, authenticator, type TokenChecker } from "./authn/authenticator.ts";
+import { effectiveUser } from "./authn/impersonation.ts";
+import { serviceAccountTokens, TokenIssuer } from "./authn/service-account-token.ts";
 import { type Attributes, type Authorizer, allowEverything } from "./authorizer.ts";
-import { decodeBody, decodeObject } from "./body.ts";
 import type { ApiContext } from "./context.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
-import { createObject } from "./operations/create.ts";
-import { deleteCollection, deleteObject } from "./operations/delete.ts";
-import { parseDeleteOptions } from "./operations/deletion.ts";
-import { patchObject } from "./operations/patch.ts";
-import { getObject, listObjects, readObject } from "./operations/read.ts";
-import { updateObject } from "./operations/update.ts";
-import { watchObjects } from "./operations/watch.ts";
-import { answerObject } from "./present.ts";
-import { parseListQuery, parseWriteQuery, type WriteQuery } from "./query.ts";
-import { findSubresource, type Registry, type Verb } from "./registry.ts";
-import { type ApiRequest, type ApiResponse, jsonResponse } from "./request.ts";
+import { keyOf } from "./keys.ts";
+import { operate, verbOf } from "./operate.ts";
+import { findSubresource, type Registry } from "./registry.ts";
+import { type ApiRequest, type ApiResponse, jsonResponse, type UserInfo } from "./request.ts";
 import { parseResourcePath, type ResourcePath } from "./request-info.ts";
 import type { Store } from "./store/store.ts";
 import { plainPrinter, type TablePrinter } from "./table-printer.ts";
@@ -28,8 +23,12 @@ export type ApiServerOptions = {
   readonly now: () => number;
   /** Fills bytes with randomness. */
   readonly random: (bytes: Uint8Array) => Uint8Array;
+  /** Signs tokens of service accounts: PEM, of the curve P-256. Without one tokens end with this server. */
+  readonly signingKey?: string;
+  /** Users by tokens that are known beforehand. */
+  readonly users?: ReadonlyMap<string, UserInfo>;
   /** Without one everybody may do everything. */
-  readonly authorize?: Authorizer;
+  readonly authorizer?: Authorizer;
   readonly printer?: TablePrinter;
   /** Told of errors that are the server's own fault. */
   readonly report?: (error: unknown, request: ApiRequest) => void;
@@ -38,23 +37,31 @@ export type ApiServerOptions = {
 /**
  * Serves the Kubernetes API from a store.
  *
- *     const server = new ApiServer({ store, registry: new Registry(builtinResources), now: Date.now, random: crypto.getRandomValues });
+ *     const server = new ApiServer({ store, registry: new Registry(builtinResources), now: Date.now, random, signingKey });
  *     const response = await server.handle(request);
  */
 export class ApiServer {
+  /** Who a caller is, for whoever takes requests from sockets. */
+  readonly authenticate: Authenticator;
   readonly #context: ApiContext;
   readonly #report: NonNullable<ApiServerOptions["report"]>;
 
   constructor(options: ApiServerOptions) {
-    const { store, registry, now, random, authorize = allowEverything, printer = plainPrinter } = options;
-    this.#context = { store, registry, now, random, authorize, printer };
+    const { store, registry, now, random, authorizer = allowEverything, printer = plainPrinter, users } = options;
+    const tokens = new TokenIssuer(options.signingKey, now);
+    const ofServiceAccounts = serviceAccountTokens(tokens, (plural, namespace, { name, uid }) => {
+      return store.get(keyOf({ group: "", plural }, namespace, name))?.object.metadata.uid === uid;
+    });
+    const checkToken: TokenChecker = (token) => users?.get(token) ?? ofServiceAccounts(token);
+    this.authenticate = authenticator(checkToken);
+    this.#context = { store, registry, now, random, authorizer, printer, tokens, checkToken };
     this.#report = options.report ?? (() => {});
   }
 
   /** Never throws: whatever goes wrong is a Status. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
     try {
-      return this.#answer(request);
+      return this.#answer({ ...request, user: effectiveUser(request, this.#context.authorizer) });
     } catch (error) {
       if (!(error instanceof KubeError)) this.#report(error, request);
       return answerError(error);
@@ -79,7 +86,6 @@ export class ApiServer {
       namespace: target.namespace ?? "",
       name: target.name,
     });
-    checkVerb(target, verb);
     return operate(this.#context, target, verb);
   }
 
@@ -96,80 +102,27 @@ export class ApiServer {
   }
 
   #checkAllowed(attributes: Attributes): void {
-    const { allowed, reason } = this.#context.authorize(attributes);
-    if (allowed) return;
-    const { username } = attributes.user;
-    if ("path" in attributes) {
-      throw forbidden({ group: "", plural: attributes.path }, "", `User "${username}" cannot ${attributes.verb} it`);
-    }
-    const { verb, group, resource, subresource, namespace, name } = attributes;
-    const plural = subresource === "" ? resource : `${resource}/${subresource}`;
-    const where = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
-    const why = `User "${username}" cannot ${verb} resource "${plural}" in API group "${group}" ${where}`;
-    throw forbidden({ group, plural: resource }, name, reason === "" ? why : `${why}: ${reason}`);
+    const { allowed, reason } = this.#context.authorizer.decide(attributes);
+    if (!allowed) throw refused(attributes, reason);
   }
 }
 
-/** What a request wants to do; watches and collections are verbs of their own. */
-function verbOf({ request, name }: Target): Verb {
-  switch (request.method) {
-    case "GET":
-    case "HEAD":
-      if (parseListQuery(request.query).watch) return "watch";
-      return name === "" ? "list" : "get";
-    case "POST":
-      return "create";
-    case "PUT":
-      return "update";
-    case "PATCH":
-      return "patch";
-    case "DELETE":
-      return name === "" ? "deletecollection" : "delete";
-    default:
-      throw notAllowed();
+function refused(attributes: Attributes, reason: string): KubeError {
+  const { username } = attributes.user;
+  const because = reason === "" ? "" : `: ${reason}`;
+  if ("path" in attributes) {
+    const message = `forbidden: User "${username}" cannot ${attributes.verb} path "${attributes.path}"${because}`;
+    return kubeError("Forbidden", message, {});
   }
-}
-
-function checkVerb({ definition, subresource, name }: Target, verb: Verb): void {
-  const { verbs } = subresource === "" ? definition : (findSubresource(definition, subresource) ?? definition);
-  const onCollection: readonly Verb[] = ["create", "list", "watch", "deletecollection"];
-  const fits = subresource !== "" || verb === "watch" || onCollection.includes(verb) === (name === "");
-  if (!verbs.includes(verb) || !fits) throw notAllowed();
-}
-
-function operate(context: ApiContext, target: Target, verb: Verb): ApiResponse {
-  const { query, headers } = target.request;
-  const write = (): WriteQuery => parseWriteQuery(query, headers["user-agent"] ?? "");
-  switch (verb) {
-    case "get":
-      return getObject(context, target);
-    case "list":
-      return listObjects(context, target, parseListQuery(query));
-    case "watch":
-      return watchObjects(context, target, parseListQuery(query));
-    case "create":
-      return answerObject(context, target, createObject(context, target, decodeObject(target.request), write()), 201);
-    case "update": {
-      const wanted = decodeObject(target.request);
-      return answerObject(context, target, updateObject(context, target, readObject(context, target), wanted, write()));
-    }
-    case "patch":
-      return answerObject(context, target, patchObject(context, target, write()));
-    case "delete":
-      return deleteObject(context, target, parseDeleteOptions(decodeBody(target.request), query));
-    case "deletecollection": {
-      const options = parseDeleteOptions(decodeBody(target.request), query);
-      return deleteCollection(context, target, parseListQuery(query), options);
-    }
-  }
+  const { verb, group, resource, subresource, namespace, name } = attributes;
+  const plural = subresource === "" ? resource : `${resource}/${subresource}`;
+  const where = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
+  const why = `User "${username}" cannot ${verb} resource "${plural}" in API group "${group}" ${where}${because}`;
+  return forbidden({ group, plural: resource }, name, why);
 }
 
 function unknownPath(): KubeError {
   return kubeError("NotFound", "the server could not find the requested resource", {});
-}
-
-function notAllowed(): KubeError {
-  return kubeError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 }
 
 /** An error as an answer. */

@@ -1,6 +1,8 @@
 // What every part of the server works with: the store, the resources, time, randomness, and who may do what.
 
 import type { KubeObject } from "#kube/object.ts";
+import type { TokenChecker } from "./authn/authenticator.ts";
+import type { TokenIssuer } from "./authn/service-account-token.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { prefixOf } from "./keys.ts";
 import type { Registry, RuleContext } from "./registry.ts";
@@ -15,7 +17,11 @@ export type ApiContext = {
   readonly now: () => number;
   /** Fills bytes with randomness. */
   readonly random: (bytes: Uint8Array) => Uint8Array;
-  readonly authorize: Authorizer;
+  readonly authorizer: Authorizer;
+  /** Issues tokens of service accounts. */
+  readonly tokens: TokenIssuer;
+  /** Whose a token is, for TokenReview. */
+  readonly checkToken: TokenChecker;
   readonly printer: TablePrinter;
 };
 

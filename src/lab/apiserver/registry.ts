@@ -2,6 +2,7 @@
 
 import type { Cause } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import type { ScalePaths } from "./operations/scale.ts";
 import type { UserInfo } from "./request.ts";
 import type { Schema } from "./schema/schema.ts";
 
@@ -49,6 +50,8 @@ export type Subresource = {
   readonly kind: string;
   readonly group?: string;
   readonly version?: string;
+  /** Of `scale`, when the numbers are elsewhere than in built-in kinds. */
+  readonly scale?: ScalePaths;
   readonly verbs: readonly Verb[];
 };
 

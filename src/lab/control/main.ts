@@ -13,7 +13,6 @@ import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { nodes } from "#kube/resource.ts";
 import { ApiServer } from "#lab/apiserver/api-server.ts";
-import { authenticator, staticTokens } from "#lab/apiserver/authn/authenticator.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { HttpFront } from "#lab/apiserver/http.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
@@ -51,12 +50,12 @@ export async function runControl(host: ControlHost, places: Places): Promise<voi
   mkdirSync(places.control, { recursive: true });
   using store = new Store({ path: join(places.control, "store.db") });
   const { now, random, log, pace } = host;
+  const { signingKey, ...credentials } = readServerCredentials(places.control);
   const api = new ApiServer({
-    ...{ store, registry: new Registry(builtinResources), now, random },
+    ...{ store, registry: new Registry(builtinResources), now, random, signingKey },
     report: (error, { method, path }) => log(`${method} ${path}: ${error instanceof Error ? error.stack : error}`),
   });
-  const authenticate = authenticator(staticTokens(new Map()));
-  await using front = new HttpFront({ api, authenticate, tls: readServerCredentials(places.control) });
+  await using front = new HttpFront({ api, authenticate: api.authenticate, tls: credentials });
   await front.listen(loopback, spec.port);
   // A socket stays where it was made; all later ones are made in the lab.
   using netns = new Netns(`/proc/${holder}/ns/net`);

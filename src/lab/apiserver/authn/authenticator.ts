@@ -36,8 +36,3 @@ export function authenticator(checkToken: TokenChecker): Authenticator {
     return { ...user, groups: [...user.groups, authenticated] };
   };
 }
-
-/** Tokens that are known beforehand, such as the administrator's. */
-export function staticTokens(users: ReadonlyMap<string, UserInfo>): TokenChecker {
-  return (token) => users.get(token);
-}

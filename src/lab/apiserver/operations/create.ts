@@ -7,7 +7,8 @@ import { keyOf } from "#lab/apiserver/keys.ts";
 import { metadataFaults, newMetadata } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import { isStoreError } from "#lab/apiserver/store/store-error.ts";
-import { apiVersionOfTarget, type Target, toStored } from "#lab/apiserver/target.ts";
+import { type Target, toStored } from "#lab/apiserver/target.ts";
+import { checkKind } from "./facet.ts";
 
 /** Creates an object and gives it as stored. Throws AlreadyExists, Invalid, BadRequest, NotFound or Forbidden. */
 export function createObject(context: ApiContext, target: Target, draft: KubeObject, query: WriteQuery): KubeObject {
@@ -37,19 +38,6 @@ export function createObject(context: ApiContext, target: Target, draft: KubeObj
     // A generated name that is taken is the server's bad luck: the client shall try again.
     if ((draft.metadata.name ?? "") !== "") throw alreadyExists(definition, name);
     throw kubeError("AlreadyExists", `the server was not able to generate a unique name for the object "${name}"`);
-  }
-}
-
-/** Throws BadRequest when the body is of another kind or version than the path. */
-export function checkKind(target: Pick<Target, "definition" | "version">, { apiVersion, kind }: KubeObject): void {
-  const expected = apiVersionOfTarget(target);
-  if (apiVersion !== expected) {
-    throw badRequest(
-      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
-    );
-  }
-  if (kind !== target.definition.kind) {
-    throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${target.definition.kind})`);
   }
 }
 

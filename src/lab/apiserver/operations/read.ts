@@ -4,7 +4,7 @@ import { badRequest, expired, kubeError } from "#kube/kube-error.ts";
 import type { ApiContext } from "#lab/apiserver/context.ts";
 import { checkFields, selects } from "#lab/apiserver/field-selector.ts";
 import { prefixOf } from "#lab/apiserver/keys.ts";
-import { answerList, answerObject } from "#lab/apiserver/present.ts";
+import { answerList } from "#lab/apiserver/present.ts";
 import type { ListQuery } from "#lab/apiserver/query.ts";
 import type { ApiResponse } from "#lab/apiserver/request.ts";
 import type { Listing } from "#lab/apiserver/store/store.ts";
@@ -17,10 +17,6 @@ export function readObject(context: ApiContext, target: Target): Stored {
   const stored = context.store.get(keyOfTarget(target));
   if (stored === undefined) throw notFoundAt(target);
   return stored;
-}
-
-export function getObject(context: ApiContext, target: Target): ApiResponse {
-  return answerObject(context, target, readObject(context, target).object);
 }
 
 /** Pages of selected objects are filled by reading on; so many keys at a time. */

@@ -3,25 +3,26 @@
 import { badRequest, conflict, invalid } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { type ApiContext, ruleContext } from "#lab/apiserver/context.ts";
-import { changedMetadata, finalizerAdditions, metadataFaults } from "#lab/apiserver/metadata.ts";
+import { finalizerAdditions, metadataFaults } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
-import { findSubresource, type ResourceDefinition } from "#lab/apiserver/registry.ts";
+import type { ResourceDefinition } from "#lab/apiserver/registry.ts";
 import type { Stored } from "#lab/apiserver/store/stored.ts";
-import { type Target, toStored } from "#lab/apiserver/target.ts";
-import { checkKind } from "./create.ts";
+import type { Target } from "#lab/apiserver/target.ts";
 import { isDone } from "./deletion.ts";
+import { checkKind, type Facet } from "./facet.ts";
 
 /** Another client was faster (apiserver's words: kubectl and client libraries show them). */
 export const modifiedMeanwhile =
   "the object has been modified; please apply your changes to the latest version and try again";
 
 /**
- * Replaces an object by what a client wants of it, in the requested version. Gives it as stored; nothing is written when nothing changes.
+ * Replaces a face of an object by what a client wants of it, in the requested version. Gives it as stored; nothing is written when nothing changes.
  * Throws Conflict, Invalid or BadRequest.
  */
 export function updateObject(
   context: ApiContext,
   target: Target,
+  facet: Facet,
   live: Stored,
   wanted: KubeObject,
   query: WriteQuery,
@@ -29,7 +30,7 @@ export function updateObject(
   checkKind(target, wanted);
   checkPlace(target, wanted);
   checkRevision(target, live, wanted);
-  const object = change(context, target, live.object, toStored(target, wanted));
+  const object = change(context, target, live.object, facet.merge(target, live.object, wanted));
   return writeChange(context, target.definition, live, object, query.dryRun);
 }
 
@@ -49,13 +50,8 @@ export function writeChange(
   return dryRun ? object : store.update(live.key, object, live.revision).object;
 }
 
-function change(context: ApiContext, target: Target, live: KubeObject, wanted: KubeObject): KubeObject {
+function change(context: ApiContext, target: Target, live: KubeObject, merged: KubeObject): KubeObject {
   const { definition, subresource, request } = target;
-  const metadata = changedMetadata(definition, wanted.metadata, live.metadata);
-  const separate = findSubresource(definition, "status") !== undefined;
-  const merged = separate
-    ? withoutForeignHalf(definition, subresource, { ...wanted, metadata }, live)
-    : { ...wanted, metadata };
   const rules = definition.rules.prepareUpdate;
   const prepared = rules === undefined ? merged : rules(merged, live, ruleContext(context, request.user, subresource));
   const object = countGeneration(definition, prepared, live);
@@ -66,23 +62,6 @@ function change(context: ApiContext, target: Target, live: KubeObject, wanted: K
   ];
   if (causes.length > 0) throw invalid(definition.kind, definition.group, live.metadata.name ?? "", causes);
   return object;
-}
-
-/** Through `/status` only the status changes, and never through the object itself (API conventions, "Spec and Status"). */
-function withoutForeignHalf(definition: ResourceDefinition, subresource: string, wanted: KubeObject, live: KubeObject) {
-  if (subresource !== "status") return withStatusOf(wanted, live);
-  const { labels, annotations, managedFields } = wanted.metadata;
-  // Labels and annotations may change along with the status of built-in kinds, but not with that of custom ones.
-  const along = definition.custom ? { managedFields } : { labels, annotations, managedFields };
-  const there = Object.entries(along).filter(([, value]) => value !== undefined);
-  const { managedFields: _managed, ...metadata } = live.metadata;
-  return withStatusOf({ ...live, metadata: { ...metadata, ...Object.fromEntries(there) } }, wanted);
-}
-
-function withStatusOf(object: KubeObject, source: KubeObject): KubeObject {
-  const { status: _status, ...rest } = object;
-  const { status } = source;
-  return { ...rest, ...(status === undefined ? {} : { status }) } as KubeObject;
 }
 
 /** `metadata.generation` counts what the user wants differently: everything but metadata and status. */

@@ -30,6 +30,7 @@ export type StoreOptions = {
   readonly window?: WindowLimits;
 };
 
+type Value = { readonly value: number };
 type Row = { readonly key: string; readonly revision: number; readonly value: string };
 
 /**
@@ -123,7 +124,9 @@ export class Store implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#db.close();
+    this.#statements.finalize();
+    // With a statement left over the file would stay locked: that is an error.
+    this.#db.close(true);
   }
 
   #checkReach(revision: number): void {
@@ -159,9 +162,10 @@ export class Store implements Disposable {
 type Statements = {
   readonly get: Statement<Row, [string]>;
   readonly list: Statement<Row, [from: string, end: string, limit: number]>;
-  readonly count: Statement<{ value: number }, [after: string, end: string]>;
-  readonly revision: Statement<{ value: number }, []>;
+  readonly count: Statement<Value, [after: string, end: string]>;
+  readonly revision: Statement<Value, []>;
   readonly write: (type: StoreEvent["type"], stored: Stored) => void;
+  readonly finalize: () => void;
 };
 
 function prepare(db: Database): Statements {
@@ -170,17 +174,21 @@ function prepare(db: Database): Statements {
   );
   const remove = db.prepare<unknown, [string]>("DELETE FROM object WHERE key = ?");
   const advance = db.prepare<unknown, [number]>("UPDATE counter SET value = ? WHERE name = 'revision'");
-  return {
-    get: db.prepare("SELECT key, revision, value FROM object WHERE key = ?"),
-    list: db.prepare("SELECT key, revision, value FROM object WHERE key > ? AND key < ? ORDER BY key LIMIT ?"),
-    count: db.prepare("SELECT count(*) AS value FROM object WHERE key > ? AND key < ?"),
-    revision: db.prepare("SELECT value FROM counter WHERE name = 'revision'"),
-    write: db.transaction((type: StoreEvent["type"], { key, revision, json }: Stored) => {
-      if (type === "DELETED") remove.run(key);
-      else put.run(key, revision, json);
-      advance.run(revision);
-    }),
+  const get = db.prepare<Row, [string]>("SELECT key, revision, value FROM object WHERE key = ?");
+  const list = db.prepare<Row, [string, string, number]>(
+    "SELECT key, revision, value FROM object WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
+  );
+  const count = db.prepare<Value, [string, string]>("SELECT count(*) AS value FROM object WHERE key > ? AND key < ?");
+  const revision = db.prepare<Value, []>("SELECT value FROM counter WHERE name = 'revision'");
+  const write = db.transaction((type: StoreEvent["type"], { key, revision, json }: Stored) => {
+    if (type === "DELETED") remove.run(key);
+    else put.run(key, revision, json);
+    advance.run(revision);
+  });
+  const finalize = () => {
+    for (const statement of [put, remove, advance, get, list, count, revision]) statement.finalize();
   };
+  return { get, list, count, revision, write, finalize };
 }
 
 function fromRow({ key, revision, value }: Row): Stored {

@@ -1,0 +1,117 @@
+// From a verb to what does it: objects, their faces, and actions.
+
+import { kubeError } from "#kube/kube-error.ts";
+import { actionOf } from "./actions/actions.ts";
+import { decodeBody, decodeObject } from "./body.ts";
+import type { ApiContext } from "./context.ts";
+import { createObject } from "./operations/create.ts";
+import { deleteCollection, deleteObject } from "./operations/delete.ts";
+import { parseDeleteOptions } from "./operations/deletion.ts";
+import { checkKind, type Facet, facetOf } from "./operations/facet.ts";
+import { patchObject } from "./operations/patch.ts";
+import { listObjects, readObject } from "./operations/read.ts";
+import { updateObject } from "./operations/update.ts";
+import { watchObjects } from "./operations/watch.ts";
+import { answerObject } from "./present.ts";
+import { parseListQuery, parseWriteQuery, type WriteQuery } from "./query.ts";
+import { findSubresource, type Verb } from "./registry.ts";
+import { type ApiResponse, jsonResponse } from "./request.ts";
+import type { Target } from "./target.ts";
+
+/** Does what a request wants. Throws KubeError. */
+export function operate(context: ApiContext, target: Target, verb: Verb): ApiResponse {
+  checkVerb(target, verb);
+  const { request } = target;
+  const { query } = request;
+  switch (verb) {
+    case "list":
+      return listObjects(context, target, parseListQuery(query));
+    case "watch":
+      return watchObjects(context, target, parseListQuery(query));
+    case "create":
+      return create(context, target);
+    case "delete":
+      return deleteObject(context, target, parseDeleteOptions(decodeBody(request), query));
+    case "deletecollection":
+      return deleteCollection(context, target, parseListQuery(query), parseDeleteOptions(decodeBody(request), query));
+    case "get": {
+      const facet = faceOf(target);
+      return answerFace(context, target, facet, readObject(context, target).object);
+    }
+    case "update": {
+      const facet = faceOf(target);
+      const wanted = decodeObject(request);
+      const live = readObject(context, target);
+      return answerFace(context, target, facet, updateObject(context, target, facet, live, wanted, writeQuery(target)));
+    }
+    case "patch": {
+      const facet = faceOf(target);
+      return answerFace(context, target, facet, patchObject(context, target, facet, writeQuery(target)));
+    }
+  }
+}
+
+function create(context: ApiContext, target: Target): ApiResponse {
+  const action = actionOf(target);
+  const body = decodeObject(target.request);
+  const query = writeQuery(target);
+  if (action !== undefined) {
+    checkKind(target, body);
+    return jsonResponse(action({ context, target, body, query }), 201);
+  }
+  if (target.subresource !== "") throw notAllowed();
+  return answerObject(context, target, createObject(context, target, body, query), 201);
+}
+
+function writeQuery({ request: { query, headers } }: Target): WriteQuery {
+  return parseWriteQuery(query, headers["user-agent"] ?? "");
+}
+
+function faceOf(target: Target): Facet {
+  const facet = facetOf(target);
+  if (facet === undefined) throw notAllowed();
+  return facet;
+}
+
+/** A face that is a kind of its own, such as a scale, has neither tables nor versions. */
+function answerFace(
+  context: ApiContext,
+  target: Target,
+  facet: Facet,
+  stored: Parameters<Facet["show"]>[1],
+): ApiResponse {
+  const ofOtherKind = findSubresource(target.definition, target.subresource)?.group !== undefined;
+  return ofOtherKind ? jsonResponse(facet.show(target, stored)) : answerObject(context, target, stored);
+}
+
+const onCollection: readonly Verb[] = ["create", "list", "watch", "deletecollection"];
+
+function checkVerb({ definition, subresource, name }: Target, verb: Verb): void {
+  const { verbs } = findSubresource(definition, subresource) ?? definition;
+  const fits = subresource !== "" || verb === "watch" || onCollection.includes(verb) === (name === "");
+  if (!verbs.includes(verb) || !fits) throw notAllowed();
+}
+
+/** What a request wants to do; watches and collections are verbs of their own. */
+export function verbOf({ request, name }: Target): Verb {
+  switch (request.method) {
+    case "GET":
+    case "HEAD":
+      if (parseListQuery(request.query).watch) return "watch";
+      return name === "" ? "list" : "get";
+    case "POST":
+      return "create";
+    case "PUT":
+      return "update";
+    case "PATCH":
+      return "patch";
+    case "DELETE":
+      return name === "" ? "deletecollection" : "delete";
+    default:
+      throw notAllowed();
+  }
+}
+
+function notAllowed(): Error {
+  return kubeError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
+}
