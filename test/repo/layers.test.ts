@@ -27,6 +27,7 @@ const foreign: readonly { readonly module: RegExp; readonly layers: readonly str
   { module: /^bun:ffi$/, layers: ["kernel"], why: "foreign calls live in src/kernel/, pointers never leave it" },
   { module: /^(node:)?child_process$/, layers: ["cni", "lab"], why: "only src/cni/ and src/lab/ start processes" },
   { module: /^kubernetes-types\//, layers: undefined, why: "" },
+  { module: /^dns-packet$/, layers: ["lab"], why: "only the lab answers DNS" },
   { module: /^(node:|bun$|bun:)/, layers: undefined, why: "" },
 ];
 
