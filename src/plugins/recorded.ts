@@ -39,6 +39,12 @@ export async function makeRecorded<T>(
   }
 }
 
+/** Attachments with a record of `plugin` that the runtime does not count among the living; none when it sent no list. */
+export function staleOwners(call: Call, host: Host, plugin: string): readonly Owner[] {
+  if (call.validAttachments === undefined) return [];
+  return host.ledger.stale(call.network, plugin, call.validAttachments);
+}
+
 /** For a DEL whose record is lost: what the runtime still tells, as `wanted` reads it. */
 export function recordOfCall<T>(call: Call, wanted: (call: Call, prevResult: Result) => T | undefined): T | undefined {
   if (call.prevResult === undefined) return undefined;

@@ -158,7 +158,7 @@ describe("ADD", () => {
 
   const failures: readonly (readonly [string, (t: ReturnType<typeof setUp>) => object, string])[] = [
     ["there is no previous result", () => ({ prevResult: false }), "chained plugin"],
-    ["the interface does not exist", () => ({ ifname: "eth7" }), "does not exist"],
+    ["the interface does not exist", () => ({ ifname: "eth7" }), 'there is no interface "eth7"'],
     ["the interface is no veth", () => ({ ifname: "lo" }), "is no veth"],
     [
       "the host's end is not in the previous result",

@@ -6,12 +6,14 @@ import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
 import type { Interface, Result } from "#cni/result.ts";
 import { versionsFrom } from "#cni/version.ts";
 import { findLink, type Link } from "#netlink/link.ts";
+import { isNodes, requireLink } from "#plugins/chained.ts";
 import { failed, openNetns } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { readRecord, staleOwners } from "#plugins/recorded.ts";
 import { readConf } from "./conf.ts";
 import { ifbName, referenceIfbName } from "./ifb-name.ts";
-import { findFault, isFed, planShaper, removeIfb, shape, stopFeeding, toShaper, unshape } from "./shaper.ts";
+import { findFault, isFed, planShaper, removeIfb, shape, shaperRecord, stopFeeding, unshape } from "./shaper.ts";
 
 const name = "bandwidth";
 
@@ -26,8 +28,7 @@ export const bandwidth: Plugin<Host> = {
   },
   check,
   gc(call, host) {
-    if (call.validAttachments === undefined) return;
-    for (const owner of host.ledger.stale(call.network, name, call.validAttachments)) clear(host, owner);
+    for (const owner of staleOwners(call, host, name)) clear(host, owner);
   },
   status(call) {
     readConf(call);
@@ -66,20 +67,15 @@ function check(call: Call, host: Host): void {
 function findHostEnd(call: Call, host: Host, { interfaces }: Result): Link {
   using netns = openNetns(call);
   using container = host.routeIn(netns);
-  const link = findLink(container, call.ifname);
+  const link = requireLink(container, call);
   const place = `interface "${call.ifname}" of network namespace "${call.netns}"`;
-  if (link === undefined) throw unusable(`${place} does not exist: put bandwidth after the plugin that makes it`);
   if (link.info?.kind !== "veth") throw unusable(`${place} is no veth: bandwidth shapes the host's end of a veth pair`);
   const peer = findLink(host.route(), link.parent);
   const isPeer = peer?.info?.kind === "veth" && peer.parent === link.index;
-  if (isPeer && interfaces.some((each) => each.name === peer.name && isOnHost(each))) return peer;
-  const names = interfaces.filter(isOnHost).map((each) => each.name);
+  if (isPeer && interfaces.some((each) => each.name === peer.name && isNodes(each))) return peer;
+  const names = interfaces.filter(isNodes).map((each) => each.name);
   const found = isPeer ? `it is ${peer.name}` : "it is in another namespace";
   throw unusable(`the other end of ${place} is not one of [${names.join(" ")}] in prevResult: ${found}`);
-}
-
-function isOnHost({ sandbox }: Interface): boolean {
-  return sandbox === undefined || sandbox === "";
 }
 
 function unusable(problem: string): CniError {
@@ -92,7 +88,7 @@ function toInterface({ name, mac, mtu }: Link): Interface {
 
 /** Also when the record is lost: the ifb's name tells whose it is. */
 function clear(host: Host, owner: Owner): void {
-  const shaper = toShaper(host.ledger.read(owner));
+  const shaper = readRecord(host, owner, shaperRecord);
   if (shaper !== undefined) unshape(host, shaper);
   const ifb = shaper?.ifb === ifbName(owner) ? undefined : findLink(host.route(), ifbName(owner));
   if (ifb !== undefined) removeIfb(host, ifb);

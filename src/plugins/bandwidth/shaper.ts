@@ -4,9 +4,7 @@
 //                          │
 //                          └ ingress: redirect -> ifb <- root: tbf            egress
 
-import { bool, decode, type Infer, int, object, oneOf, optional, string } from "#cni/decode.ts";
-import { CniError } from "#cni/error.ts";
-import { isJsonObject } from "#cni/json.ts";
+import { bool, type Infer, int, object, oneOf, optional, string } from "#cni/decode.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addRedirect, type FilterPlace, listFilters, removeFilters } from "#netlink/filter.ts";
 import { addLink, findLink, type Link } from "#netlink/link.ts";
@@ -24,7 +22,8 @@ import { handle, Parent } from "#netlink/tc.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Shaping } from "./conf.ts";
 
-const record = object({
+/** The decoder of `Shaper`. */
+export const shaperRecord = object({
   /** The host end of the pair. */
   index: int(),
   name: string,
@@ -34,18 +33,7 @@ const record = object({
   shapesIngress: optional(bool),
 });
 /** What shaping owns, for removal. */
-export type Shaper = Infer<typeof record>;
-
-/** Undefined when there is none, or none that makes sense. */
-export function toShaper(json: unknown): Shaper | undefined {
-  if (!isJsonObject(json)) return undefined;
-  try {
-    return decode(record, json, "record");
-  } catch (error) {
-    if (error instanceof CniError) return undefined;
-    throw error;
-  }
-}
+export type Shaper = Infer<typeof shaperRecord>;
 
 /** What `shape` is going to make on `veth`; changes nothing. */
 export function planShaper(route: Connection, veth: Link, { ingress, egress }: Shaping, ifb: string): Shaper {

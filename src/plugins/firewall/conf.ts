@@ -5,6 +5,7 @@ import { ifAddr } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
+import { isNodes } from "#plugins/chained.ts";
 import { unsupportedField } from "#plugins/recorded.ts";
 
 const ingressPolicy = map(unlessEmpty(oneOf("open", "same-bridge", "isolated")), (word) => word ?? "open");
@@ -62,7 +63,7 @@ export function wantedRecord(call: Call, { interfaces, ips }: Result, zone: stri
   const addresses = ips.map(({ address }) => address);
   if (ingressPolicy === "open") return { addresses, ingressPolicy, bridge: "", bridgeTable: false, zone };
   const [first] = interfaces;
-  if (first !== undefined && (first.sandbox ?? "") === "") {
+  if (first !== undefined && isNodes(first)) {
     return { addresses, ingressPolicy, bridge: first.name, bridgeTable: ingressPolicy === "isolated", zone };
   }
   throw new CniError(

@@ -12,7 +12,7 @@ import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { type Claim, checkElements, claimElements, releaseElements, requireNoProblems } from "#plugins/nft-claims.ts";
 import { checkShared, shareElements, unshareElements } from "#plugins/nft-shared.ts";
 import { requireNftables } from "#plugins/nft-status.ts";
-import { addressesTold, makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { addressesTold, makeRecorded, readRecord, recordOfCall, staleOwners } from "#plugins/recorded.ts";
 import { removeReferencePass } from "#plugins/reference-rules.ts";
 import { findBus } from "./bus-path.ts";
 import { type Backend, type FirewallRecord, firewallRecord, readConf, wantedRecord } from "./conf.ts";
@@ -81,8 +81,7 @@ async function check(call: Call, host: Host): Promise<void> {
 }
 
 async function gc(call: Call, host: Host): Promise<void> {
-  if (call.validAttachments === undefined) return;
-  for (const owner of host.ledger.stale(call.network, firewall.name, call.validAttachments)) {
+  for (const owner of staleOwners(call, host, firewall.name)) {
     await close(call, host, owner, readRecord(host, owner, firewallRecord));
   }
 }

@@ -20,6 +20,7 @@ import type { Result } from "#cni/result.ts";
 import { familyOfCidr, type IfAddr } from "#net/cidr.ts";
 import type { Family } from "#net/ip.ts";
 import { nftProtocols } from "#netlink/nft-element.ts";
+import { isContainers } from "#plugins/chained.ts";
 import { unsupportedField } from "#plugins/recorded.ts";
 
 const port = int({ min: 1, max: 65535 });
@@ -101,7 +102,7 @@ export function wantedRecord(call: Call, prevResult: Result): PortmapRecord | un
 function podAddresses(call: Call, { interfaces, ips }: Result): readonly IfAddr[] {
   const own = ips.filter(({ interface: index }) => {
     const at = index === undefined ? undefined : interfaces[index];
-    return index === undefined || (at?.name === call.ifname && (at.sandbox ?? "") !== "");
+    return index === undefined || (at !== undefined && isContainers(at, call));
   });
   const firstOf = (family: Family) => own.find(({ address }) => familyOfCidr(address) === family)?.address;
   return [firstOf("ipv4"), firstOf("ipv6")].filter((address) => address !== undefined);

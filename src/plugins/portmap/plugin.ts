@@ -11,7 +11,7 @@ import type { Host } from "#plugins/host.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
 import { checkElements, claimElements, releaseElements } from "#plugins/nft-claims.ts";
 import { requireNftables } from "#plugins/nft-status.ts";
-import { addressesTold, makeRecorded, readRecord, recordOfCall } from "#plugins/recorded.ts";
+import { addressesTold, makeRecorded, readRecord, recordOfCall, staleOwners } from "#plugins/recorded.ts";
 import { removeReferencePorts } from "#plugins/reference-rules.ts";
 import { type PortmapRecord, portmapRecord, readConf, wantedRecord } from "./conf.ts";
 import { forgetNewUdp, forgetOwnUdp } from "./flows.ts";
@@ -60,8 +60,7 @@ function check(call: Call, host: Host): void {
 }
 
 function gc(call: Call, host: Host): void {
-  if (call.validAttachments === undefined) return;
-  for (const owner of host.ledger.stale(call.network, portmap.name, call.validAttachments)) {
+  for (const owner of staleOwners(call, host, portmap.name)) {
     unmap(host, owner, readRecord(host, owner, portmapRecord));
   }
 }

@@ -1,21 +1,22 @@
 // sbr: source based routing. Packets from an interface's addresses follow that interface's routes, in tables of their own.
 
 import { Rollback } from "#base/rollback.ts";
-import { bool, decode, type Infer, int, list, object, optional } from "#cni/decode.ts";
+import { bool, type Infer, int, list, object, optional } from "#cni/decode.ts";
 import { cidr, ip } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
-import { isJsonObject } from "#cni/json.ts";
 import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
-import type { Interface, IpConfig, Result } from "#cni/result.ts";
+import type { IpConfig, Result } from "#cni/result.ts";
 import { atLeast, specVersions } from "#cni/version.ts";
 import { addressOf, familyOfCidr, hostCidr, isDefault } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link } from "#netlink/link.ts";
 import { RouteTable } from "#netlink/route.ts";
-import { addressesOf, failed, openNetns, openNetnsIfThere } from "#plugins/container.ts";
+import { containersAddresses, requireLink } from "#plugins/chained.ts";
+import { failed, openNetns, openNetnsIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
-import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { ownerOf } from "#plugins/ledger.ts";
+import { readRecord, staleOwners } from "#plugins/recorded.ts";
 import { lockRun } from "#plugins/run-lock.ts";
 import { readConf, type SbrConf } from "./conf.ts";
 import { planSbr } from "./plan.ts";
@@ -24,7 +25,7 @@ import { applyPlan, freeTables, removeSources, revert, routesOf, rulesFrom, type
 const name = "sbr";
 
 /** `moved`: the tables are ours, and so are the interface's routes in them. */
-const record = object({ moved: bool, sources: list(object({ src: cidr, table: int(), gateway: optional(ip) })) });
+const sbrRecord = object({ moved: bool, sources: list(object({ src: cidr, table: int(), gateway: optional(ip) })) });
 
 export const sbr: Plugin<Host> = {
   name,
@@ -34,9 +35,8 @@ export const sbr: Plugin<Host> = {
   del,
   check,
   gc(call, host) {
-    if (call.validAttachments === undefined) return;
     // The rules were in the containers' namespaces and went with them.
-    for (const owner of host.ledger.stale(call.network, name, call.validAttachments)) host.ledger.remove(owner);
+    for (const owner of staleOwners(call, host, name)) host.ledger.remove(owner);
   },
   status(call) {
     readConf(call);
@@ -53,7 +53,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   // Two calls must not take one table: the service lets in one at a time, but other processes may run beside it.
   using _lock = await lockRun(host, "sbr");
   const owner = ownerOf(call, name);
-  const older = readRecord(host, owner);
+  const older = readRecord(host, owner, sbrRecord);
   if (older?.moved === true) takeBack(container, toSources(older), link.index);
   else if (older !== undefined) removeSources(container, toSources(older));
   const plan = planSbr(ips, link.index, routesOf(container, link.index, RouteTable.main), conf, freeTables(container));
@@ -74,7 +74,7 @@ function del(call: Call, host: Host): void {
   if (netns !== undefined) {
     using container = host.routeIn(netns);
     const link = findLink(container, call.ifname);
-    const ours = readRecord(host, owner);
+    const ours = readRecord(host, owner, sbrRecord);
     if (ours?.moved === true && link !== undefined) takeBack(container, toSources(ours), link.index);
     else if (ours !== undefined) removeSources(container, toSources(ours));
     else if (link !== undefined) removeSources(container, foundSources(container, link));
@@ -117,18 +117,10 @@ function sourcesOf(call: Call, result: Result): readonly IpConfig[] {
     const reason = `a result of version ${call.cniVersion} does not name interfaces: sbr needs 0.3.0 or newer`;
     throw new CniError(ErrorCode.incompatibleVersion, reason);
   }
-  const isOurs = ({ name, sandbox }: Interface) => name === call.ifname && sandbox !== undefined && sandbox !== "";
-  const ips = addressesOf(result, result.interfaces.findIndex(isOurs));
+  const ips = containersAddresses(call, result);
   if (ips.length > 0) return ips;
   const problem = `prevResult has no address of interface "${call.ifname}" in a sandbox`;
   throw new CniError(ErrorCode.invalidConfig, `${problem}: put ${call.type} after the plugin that gives it addresses`);
-}
-
-function requireLink(container: Connection, call: Call): Link {
-  const link = findLink(container, call.ifname);
-  if (link !== undefined) return link;
-  const problem = `there is no interface "${call.ifname}" in network namespace "${call.netns}"`;
-  throw new CniError(ErrorCode.internal, `${problem}: put ${call.type} after the plugin that makes it`);
 }
 
 /** Without a record, as after the reference's ADD: the rules that are about the interface's addresses. */
@@ -140,18 +132,6 @@ function foundSources(container: Connection, link: Link): readonly Source[] {
   );
 }
 
-function toSources({ sources }: Infer<typeof record>): readonly Source[] {
+function toSources({ sources }: Infer<typeof sbrRecord>): readonly Source[] {
   return sources.map(({ src, table, gateway }) => ({ family: familyOfCidr(src), src, table, gateway }));
-}
-
-/** Undefined when there is none, or none that makes sense. */
-function readRecord(host: Host, owner: Owner): Infer<typeof record> | undefined {
-  const json = host.ledger.read(owner);
-  if (!isJsonObject(json)) return undefined;
-  try {
-    return decode(record, json, "record");
-  } catch (error) {
-    if (error instanceof CniError) return undefined;
-    throw error;
-  }
 }

@@ -4,14 +4,16 @@ import { Rollback } from "#base/rollback.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { isJsonObject } from "#cni/json.ts";
 import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
-import type { Interface, Result } from "#cni/result.ts";
+import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, setLink } from "#netlink/link.ts";
+import { isContainers, requireLink } from "#plugins/chained.ts";
 import { failed, openNetns, openNetnsIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { type Owner, ownerOf } from "#plugins/ledger.ts";
+import { staleOwners } from "#plugins/recorded.ts";
 import { attributesOf, backupPath, isEmpty, readBackup, removeBackup, toSettings, writeBackup } from "./backup.ts";
 import { type Attributes, readConf, readDataDir } from "./conf.ts";
 import { readAllowlist, readSysctlIfReadable, requireAllowed, type Sysctl, sameValue } from "./sysctl.ts";
@@ -55,7 +57,7 @@ async function add(call: Call, host: Host, allowlist: string): Promise<Result> {
     container.apply([setLink(link.index, toSettings(attributes), link.name)]);
   }
   undo.keep();
-  return tuned(prevResult, call.ifname, attributes);
+  return tuned(prevResult, call, attributes);
 }
 
 function del(call: Call, host: Host): void {
@@ -90,17 +92,7 @@ function check(call: Call, host: Host): void {
 }
 
 function gc(call: Call, host: Host): void {
-  if (call.validAttachments === undefined) return;
-  for (const owner of host.ledger.stale(call.network, name, call.validAttachments)) {
-    forget(host, owner, backupPaths(host, owner, readDataDir(call)));
-  }
-}
-
-function requireLink(container: Connection, call: Call): Link {
-  const link = findLink(container, call.ifname);
-  if (link !== undefined) return link;
-  const problem = `there is no interface "${call.ifname}" in network namespace "${call.netns}"`;
-  throw new CniError(ErrorCode.internal, `${problem}: put ${call.type} after the plugin that makes it`);
+  for (const owner of staleOwners(call, host, name)) forget(host, owner, backupPaths(host, owner, readDataDir(call)));
 }
 
 function applySysctl(netns: Netns, { key, path, value }: Sysctl, undo: Rollback): void {
@@ -150,8 +142,8 @@ function forget(host: Host, owner: Owner, paths: readonly string[]): void {
   host.ledger.remove(owner);
 }
 
-function tuned(result: Result, ifname: string, { mac, mtu }: Attributes): Result {
+function tuned(result: Result, call: Call, { mac, mtu }: Attributes): Result {
   const change = { ...(mac === undefined ? {} : { mac }), ...(mtu === undefined ? {} : { mtu }) };
-  const isOurs = (each: Interface) => each.name === ifname && each.sandbox !== undefined && each.sandbox !== "";
-  return { ...result, interfaces: result.interfaces.map((each) => (isOurs(each) ? { ...each, ...change } : each)) };
+  const interfaces = result.interfaces.map((each) => (isContainers(each, call) ? { ...each, ...change } : each));
+  return { ...result, interfaces };
 }

@@ -3,12 +3,13 @@
 import { Rollback } from "#base/rollback.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { type Call, type Plugin, requirePrevResult } from "#cni/plugin.ts";
-import type { Interface, Result } from "#cni/result.ts";
+import type { Result } from "#cni/result.ts";
 import { versionsFrom } from "#cni/version.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addLink, findLink, type Link, removeLink, setLink } from "#netlink/link.ts";
 import { RouteTable } from "#netlink/route.ts";
-import { addressesOf, checkAddresses, checkRoutes, failed, openNetns, openNetnsIfThere } from "#plugins/container.ts";
+import { containersAddresses, requireLink } from "#plugins/chained.ts";
+import { checkAddresses, checkRoutes, failed, openNetns, openNetnsIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { readConf, readVrfname, type VrfConf } from "./conf.ts";
 import { findFreeTable, membersOf, moveLink, tableOf } from "./domain.ts";
@@ -32,11 +33,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   const result = requirePrevResult(call);
   using netns = openNetns(call);
   using container = host.routeIn(netns);
-  const link = findLink(container, call.ifname);
-  if (link === undefined) {
-    const problem = `there is no interface "${call.ifname}" in network namespace "${call.netns}"`;
-    throw unusable(`${problem}: put ${call.type} after the plugin that makes it`);
-  }
+  const link = requireLink(container, call);
   const existing = findVrf(container, conf);
   if (existing !== undefined && link.master === existing.index) return result;
   if (link.master !== 0) {
@@ -81,8 +78,7 @@ function check(call: Call, host: Host): void {
   const link = findLink(container, call.ifname);
   if (link === undefined) throw failed(`there is no interface ${call.ifname}`);
   if (link.master !== domain.index) throw failed(`interface ${link.name} is not in VRF ${conf.vrfname}`);
-  const isOurs = ({ name, sandbox }: Interface) => name === call.ifname && sandbox !== undefined && sandbox !== "";
-  const ips = addressesOf(result, result.interfaces.findIndex(isOurs));
+  const ips = containersAddresses(call, result);
   const routes = result.routes.filter((route) => route.table === undefined).map((route) => ({ ...route, table }));
   checkAddresses(container, link, ips);
   // What another interface's gateway serves is not for this one.
