@@ -70,6 +70,8 @@ export type RuleContext = {
 
 /** What is particular to a kind. Objects are never changed in place: a rule gives a new one. */
 export type Rules = {
+  /** A new object may bring its status along, as a kubelet's node does; of other kinds it is dropped. */
+  readonly keepsStatus?: boolean;
   /** Defaults, and what clients may not set. Runs after the schema's own defaults. */
   readonly prepareCreate?: (object: KubeObject, context: RuleContext) => KubeObject;
   readonly prepareUpdate?: (object: KubeObject, old: KubeObject, context: RuleContext) => KubeObject;

@@ -2,12 +2,15 @@
 
 import type { Verb } from "#lab/apiserver/registry.ts";
 import { defineGroup, scale, statusOf } from "./define.ts";
+import { namespaceRules } from "./namespace.ts";
+import { podRules } from "./pod.ts";
 
 const connect: readonly Verb[] = ["create", "get"];
 
 export const core = defineGroup("", "v1", [
   {
     kind: "Pod",
+    rules: podRules,
     shortNames: ["po"],
     categories: ["all"],
     selectableFields: [
@@ -40,6 +43,7 @@ export const core = defineGroup("", "v1", [
   },
   {
     kind: "Namespace",
+    rules: namespaceRules,
     shortNames: ["ns"],
     namespaced: false,
     verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
@@ -48,6 +52,7 @@ export const core = defineGroup("", "v1", [
   },
   {
     kind: "Node",
+    rules: { keepsStatus: true },
     shortNames: ["no"],
     namespaced: false,
     selectableFields: ["spec.unschedulable"],

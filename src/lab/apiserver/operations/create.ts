@@ -6,6 +6,7 @@ import { type ApiContext, ruleContext } from "#lab/apiserver/context.ts";
 import { keyOf } from "#lab/apiserver/keys.ts";
 import { metadataFaults, newMetadata } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
+import { findSubresource } from "#lab/apiserver/registry.ts";
 import { isStoreError } from "#lab/apiserver/store/store-error.ts";
 import { type Target, toStored } from "#lab/apiserver/target.ts";
 import { checkKind } from "./facet.ts";
@@ -21,7 +22,9 @@ export function createObject(context: ApiContext, target: Target, draft: KubeObj
   if (namespace !== undefined) checkNamespace(context, target, namespace, draft.metadata.name ?? "");
   const metadata = newMetadata(context, definition, draft.metadata, namespace);
   const rules = definition.rules.prepareCreate;
-  const prepared = { ...toStored(target, draft), metadata };
+  const { status, ...rest } = toStored(target, draft);
+  const keepsStatus = definition.rules.keepsStatus === true || findSubresource(definition, "status") === undefined;
+  const prepared: KubeObject = { ...rest, ...(keepsStatus && status !== undefined ? { status } : {}), metadata };
   const object = rules === undefined ? prepared : rules(prepared, ruleContext(context, request.user, ""));
   const { name = "" } = metadata;
   const causes = [...metadataFaults(definition, object), ...(definition.rules.validate?.(object, undefined) ?? [])];

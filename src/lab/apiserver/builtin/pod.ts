@@ -1,0 +1,7 @@
+// Rules of pods.
+
+import type { Rules } from "#lab/apiserver/registry.ts";
+
+export const podRules: Rules = {
+  prepareCreate: (pod) => ({ ...pod, status: { phase: "Pending" } }),
+};
