@@ -4,7 +4,7 @@ import type { Call } from "#cni/plugin.ts";
 import type { IpConfig } from "#cni/result.ts";
 import { familyOfCidr, joinIfAddr, lengthOf } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
-import { findLink, type Link, LinkFlag } from "#netlink/link.ts";
+import { findLink, type Link, LinkFlag, listLinks } from "#netlink/link.ts";
 import { failed, readSysctlIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Owner } from "#plugins/ledger.ts";
@@ -46,12 +46,17 @@ function requireBridge(call: Call, conf: BridgeConf, host: Host): Link {
   if (!device.up) throw failed(`bridge ${conf.bridge} is down`);
   const told = call.prevResult?.interfaces.find(({ name, sandbox = "" }) => name === conf.bridge && sandbox === "");
   const mac = told?.mac?.toLowerCase() ?? "";
-  if (mac !== "" && mac !== device.mac) {
+  if (mac !== "" && mac !== device.mac && !followsPorts(host, device)) {
     throw failed(`bridge ${conf.bridge} has hardware address ${device.mac ?? "none"}, not ${mac}`);
   }
   if (conf.promiscMode && (device.flags & LinkFlag.promisc) === 0)
     throw failed(`bridge ${conf.bridge} is not promiscuous`);
   return device;
+}
+
+/** Whether the bridge has no hardware address of its own but its lowest port's, which changes as containers come and go. */
+function followsPorts(host: Host, device: Link): boolean {
+  return listLinks(host.route()).some(({ master, mac }) => master === device.index && mac === device.mac);
 }
 
 function requirePort(conf: BridgeConf, host: Host, inside: Link, device: Link): Link {

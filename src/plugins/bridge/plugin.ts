@@ -100,7 +100,8 @@ async function add(call: Call, host: Host): Promise<Result> {
   undo.keep();
   return {
     interfaces: [
-      { name: conf.bridge, mac: device.mac ?? "" },
+      // A bridge that was not given an address of its own takes its lowest port's: this one's, perhaps.
+      { name: conf.bridge, mac: findLink(host.route(), device.index)?.mac ?? "" },
       { name: pair.hostName, mac: port?.mac ?? pair.hostMac },
       { name: call.ifname, mac: pair.containerMac, sandbox: call.netns },
       ...(vlanGateway === undefined ? [] : [{ name: vlanGateway.name, mac: vlanGateway.mac ?? "" }]),

@@ -1,20 +1,14 @@
 // macspoofchk with frames that a container forges, sent from a packet socket inside it.
 
 import { describe, expect, test } from "bun:test";
-import { Netns } from "#kernel/netns.ts";
-import { PacketSocket } from "#kernel/packet-socket.ts";
-import { mac, macBytes } from "#net/mac.ts";
 import { TestAttachment } from "#test/attachment.ts";
+import { delivered, macOf } from "#test/frames.ts";
 import { testHost } from "#test/host.ts";
-import { seeLink } from "#test/link-witness.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { bridge } from "./plugin.ts";
 
-/** Reserved for experiments (IEEE 802, local experimental EtherType 1): no other frame carries it. */
-const experimental = 0x88b5;
-const strangers = mac("02:00:00:00:00:66");
-const timeoutMs = 2_000;
+const strangers = "02:00:00:00:00:66";
 
 type Pod = { readonly ns: BoxNetns; readonly attachment: TestAttachment; readonly mac: string };
 
@@ -30,35 +24,20 @@ async function withPods(
     const conf = { bridge: "br0", macspoofchk };
     const attachment = new TestAttachment({ plugin: bridge, host, conf, netns: ns.path, containerId: name });
     await attachment.add();
-    return { ns, attachment, mac: seeLink(box, ns, "eth0")?.address ?? "" };
+    return { ns, attachment, mac: macOf(box, ns) };
   };
   await use({ box, node, a: await addPod("a"), b: await addPod("b") });
 }
 
-/** The messages of those frames of `sent` that came from one pod's eth0 to another's. */
-async function delivered(box: Sandbox, from: Pod, to: Pod, sent: readonly (readonly [string, string])[]) {
-  using near = new Netns(from.ns.path);
-  using far = new Netns(to.ns.path);
-  const open = (netns: Netns, { ns }: Pod) =>
-    new PacketSocket(netns, seeLink(box, ns, "eth0")?.ifindex ?? 0, { etherType: experimental, filter: [] });
-  using sender = open(near, from);
-  using receiver = open(far, to);
-  await receiver.listen();
-  for (const [source, text] of [...sent, [from.mac, "end"] as const]) sender.send(frame(to.mac, source, text));
-  const got: string[] = [];
-  // The pairs and the bridge keep frames in order: after the last one nothing is on its way.
-  while (got.at(-1) !== "end") {
-    const received = await receiver.receive(timeoutMs);
-    if (received === undefined) throw new Error(`The last frame did not come, before it ${got.length} did`);
-    got.push(new TextDecoder().decode(received.subarray(14)).replaceAll("\0", ""));
-  }
-  return got.slice(0, -1);
-}
-
-function frame(destination: string, source: string, text: string): Uint8Array {
-  const type = [experimental >> 8, experimental & 0xff];
-  const bytes = [...macBytes(mac(destination)), ...macBytes(mac(source)), ...type, ...new TextEncoder().encode(text)];
-  return Uint8Array.from({ length: Math.max(60, bytes.length) }, (_, i) => bytes[i] ?? 0);
+/** The texts of those frames that came from one container to another, each sent with a hardware address. */
+function received(
+  box: Sandbox,
+  from: Pod,
+  to: Pod,
+  sent: readonly (readonly [mac: string, text: string])[],
+): Promise<readonly string[]> {
+  const frames = sent.map(([source, text]) => ({ from: source, to: to.mac, text }));
+  return delivered(box, [from.ns, to.ns], frames, { from: from.mac, to: to.mac });
 }
 
 describe("macspoofchk", () => {
@@ -70,13 +49,13 @@ describe("macspoofchk", () => {
         [b.mac, "the neighbour's"],
         [a.mac, "own again"],
       ] as const;
-      expect(await delivered(box, a, b, sent)).toEqual(["own", "own again"]);
+      expect(await received(box, a, b, sent)).toEqual(["own", "own again"]);
     });
   });
 
   test("without it the same frames pass", async () => {
     await withPods(false, async ({ box, a, b }) => {
-      expect(await delivered(box, a, b, [[strangers, "a stranger's"]])).toEqual(["a stranger's"]);
+      expect(await received(box, a, b, [[strangers, "a stranger's"]])).toEqual(["a stranger's"]);
     });
   });
 
