@@ -165,6 +165,12 @@ export const labCommand: Group = {
       args: { folder: { about: "state folder of the lab" } },
       load: async () => (await import("#cli/lab/control.ts")).labControl,
     }),
+    kubelet: leaf({
+      hidden: true,
+      summary: "runs a node's kubelet",
+      args: { config: { about: "file that says which node it is" } },
+      load: async () => (await import("#cli/lab/kubelet.ts")).labKubelet,
+    }),
     wires: leaf({
       hidden: true,
       summary: "keeps frames of delayed wires back",

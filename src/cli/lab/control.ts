@@ -4,21 +4,19 @@ import { basename, dirname } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
 import { runControl } from "#lab/control/main.ts";
 import { placesOf } from "#lab/world/places.ts";
+import { untilStopped } from "./stop-signal.ts";
 
 type ControlCall = { readonly args: { readonly folder: string } };
 
 export async function labControl({ args: { folder } }: ControlCall, io: CommandIo): Promise<number> {
   const places = placesOf(basename(folder), dirname(folder));
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
   await runControl(
     {
       now: () => Date.now(),
       random: (bytes) => crypto.getRandomValues(bytes),
       pace: { sleep: sleepUntil, random: () => Math.random() },
       log: (line) => io.stdout(`${new Date().toISOString()} ${line}\n`),
-      stopped,
+      stopped: untilStopped(),
     },
     places,
   );

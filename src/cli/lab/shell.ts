@@ -28,12 +28,15 @@ export async function labShell(
   const host = openHost(io);
   const places = placesOf(checkLabName(lab), host.stateRoot);
   const spec = requireUp(places, readState(places));
-  const pid = stationProcess(places, spec, place) ?? (await podProcess(places, spec, place));
-  return await enter(host.installation.pod, pid, command);
+  const target = stationTarget(places, spec, place) ?? (await podTarget(places, spec, place));
+  return await enter(host.installation.pod, target, command);
 }
 
-/** The process that holds a node's or another station's namespaces; undefined when there is no such station. */
-function stationProcess(places: Places, spec: LabSpec, name: string): number | undefined {
+/** A process whose namespaces are entered, and the control group for who enters. */
+type Target = { readonly pid: number; readonly cgroup: string };
+
+/** Of a node or another station; undefined when there is none of that name. */
+function stationTarget(places: Places, spec: LabSpec, name: string): Target | undefined {
   const node = spec.nodes.find((each) => each.name === name);
   const station = node === undefined ? name : nodeStation(name);
   if (node === undefined && !reservedNames.includes(name) && !/^router-/.test(name)) return undefined;
@@ -41,11 +44,11 @@ function stationProcess(places: Places, spec: LabSpec, name: string): number | u
   if (pid === undefined && node !== undefined) {
     throw new LabError(`Cannot enter node "${name}": it does not run, start it with twill lab node start ${name}`);
   }
-  return pid;
+  return pid === undefined ? undefined : { pid, cgroup: join(places.cgroup, station, "shell") };
 }
 
-/** A process of a pod's first container that runs; the pod is told as `[NAMESPACE/]POD`. */
-async function podProcess(places: Places, spec: LabSpec, text: string): Promise<number> {
+/** Of a pod's first container that runs; the pod is told as `[NAMESPACE/]POD`. */
+async function podTarget(places: Places, spec: LabSpec, text: string): Promise<Target> {
   const [namespace, name] = text.includes("/") ? text.split("/", 2) : ["default", text];
   const pod = await findPod(places, namespace ?? "default", name ?? "");
   if (pod === undefined) {
@@ -59,9 +62,9 @@ async function podProcess(places: Places, spec: LabSpec, text: string): Promise<
     ({ containerID }) => containerID?.replace(/^.*:\/\//, "") ?? [],
   );
   for (const id of nodeName === undefined ? [] : ids) {
-    const group = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", pod.metadata.uid ?? "", id);
-    const [pid] = processesIn(group);
-    if (pid !== undefined) return pid;
+    const cgroup = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", pod.metadata.uid ?? "", id);
+    const [pid] = processesIn(cgroup);
+    if (pid !== undefined) return { pid, cgroup };
   }
   throw new LabError(`Cannot enter pod "${text}": none of its containers runs, see kubectl describe pod ${name}`);
 }

@@ -6,7 +6,7 @@ import { isErrno } from "#kernel/errno.ts";
 import { formatKubeconfig } from "#kube/kubeconfig.ts";
 import { type KeyPair, makeCertificate, type Subject } from "#lab/apiserver/pki/certificate.ts";
 import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
-import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { familiesOf, LabError, type LabSpec } from "#lab/spec.ts";
 import { type Ip, ip, ipBytes } from "#net/ip.ts";
 import { nodePlaces, type Places } from "./places.ts";
 import { writeWhole } from "./state.ts";
@@ -34,7 +34,13 @@ export type CredentialsHost = {
 };
 
 /** All PEM. */
-export type ServerCredentials = { readonly certificate: string; readonly key: string; readonly authority: string };
+export type ServerCredentials = {
+  readonly certificate: string;
+  readonly key: string;
+  readonly authority: string;
+  /** Signs tokens of service accounts. */
+  readonly signingKey: string;
+};
 
 /** Makes what is missing; what is there stays, so that clients of a mended lab go on. */
 export function ensureCredentials(host: CredentialsHost, places: Places, spec: LabSpec): void {
@@ -49,6 +55,7 @@ export function ensureCredentials(host: CredentialsHost, places: Places, spec: L
     ...{ subject: { commonName: "kube-apiserver" }, use: "server", issuer, dnsNames: serverNames },
     addresses: addresses.map(ipBytes),
   });
+  ensurePair(host, places, "sa", { subject: { commonName: "service-accounts" }, use: "client", issuer });
   const admin = ensurePair(host, places, "admin", { subject: administrator, use: "client", issuer });
   writeKubeconfig(places.kubeconfig, places.name, `https://127.0.0.1:${spec.port}`, root, admin);
   const [family = "ipv4"] = families;
@@ -63,9 +70,11 @@ export function ensureCredentials(host: CredentialsHost, places: Places, spec: L
 /** What `ensureCredentials` made for the API server. */
 export function readServerCredentials(control: string): ServerCredentials {
   const pair = readPair(control, "server");
-  const root = readPair(control, "ca");
-  if (pair === undefined || root === undefined) throw new Error(`Cannot find the certificates in ${control}/pki`);
-  return { ...pair, authority: root.certificate };
+  const [root, tokens] = [readPair(control, "ca"), readPair(control, "sa")];
+  if (pair === undefined || root === undefined || tokens === undefined) {
+    throw new LabError(`Cannot find the certificates in ${control}/pki: mend the lab with twill lab up`);
+  }
+  return { ...pair, authority: root.certificate, signingKey: tokens.key };
 }
 
 type Wish = Pick<Parameters<typeof makeCertificate>[0], "subject" | "use" | "issuer" | "dnsNames" | "addresses">;

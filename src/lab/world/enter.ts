@@ -1,8 +1,17 @@
 // Runs a program beside a process of the lab, with this process's own terminal.
 
-/** Without a command a shell. Returns its exit code. */
-export async function enter(pod: string, pid: number, command: readonly string[]): Promise<number> {
-  const child = Bun.spawn([pod, "enter", String(pid), ...(command.length === 0 ? [] : ["--", ...command])], {
+/** The shell that people like better, where there is one. */
+const shell = ["/bin/sh", "-c", "command -v bash >/dev/null && exec bash -i || exec sh -i"] as const;
+
+/** Without a command a shell. It belongs to `cgroup`, and ends with what else is in there. Returns its exit code. */
+export async function enter(
+  pod: string,
+  { pid, cgroup }: { readonly pid: number; readonly cgroup: string },
+  command: readonly string[],
+): Promise<number> {
+  const terminal = process.stdin.isTTY ? ["--tty"] : [];
+  const argv = command.length === 0 ? shell : command;
+  const child = Bun.spawn([pod, "exec", "--pid", String(pid), "--cgroup", cgroup, ...terminal, "--", ...argv], {
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",

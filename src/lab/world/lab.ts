@@ -13,7 +13,7 @@ import { ensureCredentials } from "./credentials.ts";
 import { holderOf, openStations, startHolders } from "./holders.ts";
 import { prepareNodes } from "./nodes.ts";
 import { cgroupName, type Installation, type Places } from "./places.ts";
-import { startServices } from "./processes.ts";
+import { awaitService, startServices } from "./processes.ts";
 import { type Service, wantServices } from "./services.ts";
 import { writeState } from "./state.ts";
 
@@ -50,7 +50,9 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   const control = await startServices(places, installation, early);
   await timed(host, "network", async () => {
     using stations = openStations(places, paths);
-    applyFabric(want, stations);
+    const done = applyFabric(want, stations);
+    // Rules for a port go with it, and who keeps its frames back holds a port that is gone.
+    if (done.some(({ do: verb }) => verb === "add-link")) await removeGroup(wiresGroup(places), sleep);
     using nft = new Nftables(stations.of("switch").netns);
     nft.runText(masqueradeText(spec) + wiresText(spec));
   });
@@ -59,6 +61,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
     installation,
     services.filter(({ station }) => station !== "control"),
   );
+  await awaitWires(host, places, services);
   return [...control, ...rest];
 }
 
@@ -76,20 +79,41 @@ export async function timed<T>(
 
 /** Makes the wires as `spec` has them. @throws LabError, KernelError */
 export async function applyWires(host: LabHost, places: Places, spec: LabSpec): Promise<void> {
-  const wires = join(places.cgroup, "switch", "wires");
+  const group = wiresGroup(places);
   writeState(places, spec);
   // It keeps back what it was told when it started.
-  await removeGroup(wires, host.sleep);
+  await removeGroup(group, host.sleep);
   {
     using stations = openStations(places, ["switch"]);
     using nft = new Nftables(stations.of("switch").netns);
     nft.runText(wiresText(spec) + noDelaysText);
   }
+  const services = wantServices(spec, places, host.installation);
   await startServices(
     places,
     host.installation,
-    wantServices(spec, places, host.installation).filter(({ cgroup }) => cgroup === wires),
+    services.filter(({ cgroup }) => cgroup === group),
   );
+  await awaitWires(host, places, services);
+}
+
+function wiresGroup({ cgroup }: Places): string {
+  return join(cgroup, "switch", "wires");
+}
+
+const wiresLimitMs = 10_000;
+const wiresStepMs = 5;
+
+/** Until the frames of delayed wires are kept back, if any are. */
+async function awaitWires({ sleep }: LabHost, places: Places, services: readonly Service[]): Promise<void> {
+  const service = services.find(({ cgroup }) => cgroup === wiresGroup(places));
+  if (service === undefined) return;
+  const ready = async () => {
+    using stations = openStations(places, ["switch"]);
+    using nft = new Nftables(stations.of("switch").netns);
+    return nft.list({ chains: { family: "netdev" } }).some((each) => "chain" in each);
+  };
+  await awaitService(service, ready, { limitMs: wiresLimitMs, stepMs: wiresStepMs, sleep });
 }
 
 /** Whether anything is left of a lab: its folder, or processes. */
