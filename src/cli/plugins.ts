@@ -6,6 +6,7 @@ import { recordsOfService } from "#plugins/dhcp/plugin.ts";
 import { ownDelegates } from "#plugins/dispatch.ts";
 import { type Host, OpenHost } from "#plugins/host.ts";
 import { SweepingRemover } from "#plugins/link-remover.ts";
+import { loadAllPlugins } from "#plugins/registry.ts";
 import { pluginHandler } from "#plugins/service/handler.ts";
 import { ownNamespaces } from "#plugins/service/identity.ts";
 import { servePlugins } from "#plugins/service/server.ts";
@@ -43,10 +44,12 @@ export async function runPlugins({ flags }: PluginsCall, io: CommandIo): Promise
   await using service = await servePlugins({ path, handle, identity: ownNamespaces(), log });
   // Only now: a second service that finds the socket taken must not renew the first one's leases.
   leases.start();
-  log(`serving CNI plugins on ${path}`);
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
+  log(`serving CNI plugins on ${path}`);
+  await loadAllPlugins(() => new Promise((resolve) => setImmediate(resolve)));
+  await stopped;
   await service.stop(graceMs);
   return 0;
 }

@@ -19,6 +19,7 @@ const { symbols } = dlopen("libc.so.6", {
   statx: { args: ["int", "ptr", "int", "u32", "ptr"], returns: "int" },
   fcntl: { args: ["int", "int", "int"], returns: "int" },
   setns: { args: ["int", "int"], returns: "int" },
+  memfd_create: { args: ["ptr", "u32"], returns: "int" },
   flock: { args: ["int", "int"], returns: "int" },
   umount2: { args: ["ptr", "int"], returns: "int" },
 });

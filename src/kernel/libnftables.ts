@@ -111,7 +111,6 @@ function pointer(address: Pointer | bigint): Pointer {
   return Number(address) as Pointer;
 }
 
-const { symbols: texts } = dlopen("libc.so.6", { strerror: { args: ["int"], returns: "ptr" } });
 /** The errors that nf_tables answers with, most frequent first. */
 const answers = [2, 17, 16, 1, 95, 22, 12, 24, 28, 34, 90, 105, 93, 97, 4, 11, 40, 31, 71];
 
@@ -120,5 +119,6 @@ const answers = [2, 17, 16, 1, 95, 22, 12, 24, 28, 34, 90, 105, 93, 97, 4, 11, 4
  * which it takes from strerror(3): the same function answers here, whatever the language of the machine.
  */
 export function errnoInText(error: string): number {
-  return answers.find((errno) => error.includes(take(texts.strerror(errno)))) ?? 22;
+  const { symbols } = dlopen("libc.so.6", { strerror: { args: ["int"], returns: "ptr" } });
+  return answers.find((errno) => error.includes(take(symbols.strerror(errno)))) ?? 22;
 }

@@ -5,6 +5,7 @@ import { readFileSync, writeSync } from "node:fs";
 import library from "../../dist/native/twill_native.so" with { type: "file" };
 import { KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
+import { errno, libc } from "./libc.ts";
 
 const declarations = {
   twill_socket_in: { args: ["int", "int", "int", "int", "int"], returns: "int" },
@@ -26,10 +27,9 @@ export function native(): Native {
 }
 
 function load(): Native {
-  const memfd = dlopen("libc.so.6", { memfd_create: { args: ["ptr", "u32"], returns: "int" } } as const);
   const closeOnExec = 1;
-  const number = memfd.symbols.memfd_create(new TextEncoder().encode("twill_native\0"), closeOnExec);
-  if (number < 0) throw new KernelError("Cannot create a memory file for the native helper", 38);
+  const number = libc.memfd_create(new TextEncoder().encode("twill_native\0"), closeOnExec);
+  if (number < 0) throw new KernelError("Cannot create a memory file for the native helper", errno());
   using file = new Fd(number);
   const bytes = readFileSync(library);
   writeSync(file.number, bytes);

@@ -33,6 +33,9 @@ export function ownDelegates(host: () => Host): DelegateOptions {
   };
 }
 
+// The process stays where it was started.
+let own: { readonly dev: number; readonly ino: number } | undefined;
+
 /** @throws CniError 8 when CNI_NETNS is the namespace this process runs in. */
 function checkNetns(call: Call): void {
   let given: { readonly dev: number; readonly ino: number };
@@ -42,6 +45,6 @@ function checkNetns(call: Call): void {
     if (isErrno(error, "ENOENT", "ENOTDIR")) return;
     throw error;
   }
-  const own = statSync("/proc/self/ns/net");
+  own ??= statSync("/proc/self/ns/net");
   if (given.dev === own.dev && given.ino === own.ino) throw sameNetns(call.netns);
 }

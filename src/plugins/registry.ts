@@ -1,4 +1,4 @@
-// The standard plugins by the names of their executables. Each is loaded when it is first called.
+// The standard plugins by the names of their executables. Each is loaded when it is first called, or by a service ahead of that.
 
 import type { Plugin } from "#cni/plugin.ts";
 import type { Host } from "./host.ts";
@@ -41,4 +41,12 @@ const loaded: { [Name in PluginName]?: Plugin<Host> } = {};
 export async function loadPlugin(name: PluginName): Promise<Plugin<Host>> {
   loaded[name] ??= await loaders[name]();
   return loaded[name];
+}
+
+/** Loads every plugin, so that no call waits for it; `idle` lets calls that came in meanwhile go first. */
+export async function loadAllPlugins(idle: () => Promise<void>): Promise<void> {
+  for (const name of pluginNames) {
+    await loadPlugin(name);
+    await idle();
+  }
 }
