@@ -4,6 +4,7 @@ import { type Cause, conflict } from "#kube/kube-error.ts";
 import type { KubeObject, Metadata, OwnerReference } from "#kube/object.ts";
 import { type ApiContext, formatTime, newUid } from "./context.ts";
 import type { ResourceDefinition } from "./registry.ts";
+import { forbiddenField, invalidValue, requiredValue, tooLong } from "./schema/cause.ts";
 
 /** Letters that spell no words (apiserver's names: no vowels, nothing that looks like another). */
 const suffixLetters = "bcdfghjklmnpqrstvwxz2456789";
@@ -95,18 +96,17 @@ export function metadataFaults(definition: ResourceDefinition, { metadata }: Kub
 
 function nameFaults(definition: ResourceDefinition, { name = "", generateName = "" }: Metadata): readonly Cause[] {
   if (name === "") {
-    const message = "Required value: name or generateName is required";
-    return [{ reason: "FieldValueRequired", message, field: "metadata.name" }];
+    return [requiredValue("metadata.name", "name or generateName is required")];
   }
   const field = generateName !== "" && !name.startsWith(generateName) ? "metadata.generateName" : "metadata.name";
   if (pathSegmentGroups.includes(definition.group)) {
     const fine = name !== "." && name !== ".." && !/[/%]/.test(name);
-    return fine ? [] : [wrong(field, name, "may not be '.' or '..', nor contain '/' or '%'")];
+    return fine ? [] : [invalidValue(field, name, "may not be '.' or '..', nor contain '/' or '%'")];
   }
-  if (name.length > maxSubdomain) return [wrong(field, name, `must be no more than ${maxSubdomain} characters`)];
+  if (name.length > maxSubdomain) return [invalidValue(field, name, `must be no more than ${maxSubdomain} characters`)];
   if (subdomainForm.test(name)) return [];
   return [
-    wrong(
+    invalidValue(
       field,
       name,
       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
@@ -116,11 +116,11 @@ function nameFaults(definition: ResourceDefinition, { name = "", generateName = 
 
 function labelFaults(key: string, value: string): readonly Cause[] {
   const field = "metadata.labels";
-  if (!isQualifiedName(key)) return [wrong(field, key, qualifiedNameRule)];
-  if (value.length > maxLabel) return [wrong(field, value, `must be no more than ${maxLabel} characters`)];
+  if (!isQualifiedName(key)) return [invalidValue(field, key, qualifiedNameRule)];
+  if (value.length > maxLabel) return [invalidValue(field, value, `must be no more than ${maxLabel} characters`)];
   if (value === "" || labelNameForm.test(value)) return [];
   return [
-    wrong(
+    invalidValue(
       field,
       value,
       "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
@@ -144,23 +144,16 @@ function annotationFaults(annotations: Readonly<Record<string, string>>): readon
   const field = "metadata.annotations";
   const size = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   const keys = entries.filter(([key]) => !isQualifiedName(key.toLowerCase()));
-  const faults = keys.map(([key]) => wrong(field, key, qualifiedNameRule));
+  const faults = keys.map(([key]) => invalidValue(field, key, qualifiedNameRule));
   if (size <= maxAnnotationBytes) return faults;
-  const message = `Too long: may not be more than ${maxAnnotationBytes} bytes`;
-  return [...faults, { reason: "FieldValueTooLong", message, field }];
+  return [...faults, tooLong(field, maxAnnotationBytes)];
 }
 
 function ownerFaults(owner: OwnerReference, index: number): readonly Cause[] {
   const needed = ["apiVersion", "kind", "name", "uid"] as const;
   return needed.flatMap((name) =>
     owner[name] === undefined || owner[name] === ""
-      ? [
-          {
-            reason: "FieldValueRequired",
-            message: "Required value",
-            field: `metadata.ownerReferences[${index}].${name}`,
-          },
-        ]
+      ? [requiredValue(`metadata.ownerReferences[${index}].${name}`)]
       : [],
   );
 }
@@ -169,10 +162,14 @@ function ownerFaults(owner: OwnerReference, index: number): readonly Cause[] {
 const plainFinalizers = ["orphan", "foregroundDeletion", "kubernetes"];
 
 function finalizerFaults(finalizer: string): readonly Cause[] {
-  if (!isQualifiedName(finalizer)) return [wrong("metadata.finalizers", finalizer, qualifiedNameRule)];
+  if (!isQualifiedName(finalizer)) return [invalidValue("metadata.finalizers", finalizer, qualifiedNameRule)];
   if (finalizer.includes("/") || finalizer.includes(".") || plainFinalizers.includes(finalizer)) return [];
   return [
-    wrong("metadata.finalizers", finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
+    invalidValue(
+      "metadata.finalizers",
+      finalizer,
+      "name is neither a standard finalizer name nor is it fully qualified",
+    ),
   ];
 }
 
@@ -182,10 +179,6 @@ export function finalizerAdditions(metadata: Metadata, live: Metadata): readonly
   const added = (metadata.finalizers ?? []).filter((name) => !(live.finalizers ?? []).includes(name));
   if (added.length === 0) return [];
   const names = added.map((name) => `"${name}"`).join(", ");
-  const message = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${names}}`;
-  return [{ reason: "FieldValueForbidden", message, field: "metadata.finalizers" }];
-}
-
-function wrong(field: string, value: string, why: string): Cause {
-  return { reason: "FieldValueInvalid", message: `Invalid value: "${value}": ${why}`, field };
+  const why = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${names}}`;
+  return [forbiddenField("metadata.finalizers", why)];
 }

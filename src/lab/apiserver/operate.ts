@@ -8,6 +8,7 @@ import { createObject } from "./operations/create.ts";
 import { deleteCollection, deleteObject } from "./operations/delete.ts";
 import { parseDeleteOptions } from "./operations/deletion.ts";
 import { checkKind, type Facet, facetOf } from "./operations/facet.ts";
+import type { Written } from "./operations/intake.ts";
 import { patchObject } from "./operations/patch.ts";
 import { listObjects, readObject } from "./operations/read.ts";
 import { updateObject } from "./operations/update.ts";
@@ -36,7 +37,11 @@ export function operate(context: ApiContext, target: Target, verb: Verb): ApiRes
       return deleteCollection(context, target, parseListQuery(query), parseDeleteOptions(decodeBody(request), query));
     case "get": {
       const facet = faceOf(target);
-      return answerFace(context, target, facet, readObject(context, target).object);
+      return answerFace(context, target, facet, {
+        object: readObject(context, target).object,
+        warnings: [],
+        created: false,
+      });
     }
     case "update": {
       const facet = faceOf(target);
@@ -60,7 +65,7 @@ function create(context: ApiContext, target: Target): ApiResponse {
     return jsonResponse(action({ context, target, body, query }), 201);
   }
   if (target.subresource !== "") throw notAllowed();
-  return answerObject(context, target, createObject(context, target, body, query), 201);
+  return answerFace(context, target, faceOf(target), createObject(context, target, body, query));
 }
 
 function writeQuery({ request: { query, headers } }: Target): WriteQuery {
@@ -78,10 +83,21 @@ function answerFace(
   context: ApiContext,
   target: Target,
   facet: Facet,
-  stored: Parameters<Facet["show"]>[1],
+  { object, warnings, created }: Written,
 ): ApiResponse {
   const ofOtherKind = findSubresource(target.definition, target.subresource)?.group !== undefined;
-  return ofOtherKind ? jsonResponse(facet.show(target, stored)) : answerObject(context, target, stored);
+  const status = created ? 201 : 200;
+  const answer = ofOtherKind
+    ? jsonResponse(facet.show(target, object), status)
+    : answerObject(context, target, object, status);
+  return warnings.length === 0
+    ? answer
+    : { ...answer, headers: { ...answer.headers, warning: warningHeader(warnings) } };
+}
+
+/** `299 - "text"` for each (RFC 7234, 5.5.7: miscellaneous persistent warning). */
+function warningHeader(warnings: readonly string[]): string {
+  return warnings.map((text) => `299 - ${JSON.stringify(text)}`).join(", ");
 }
 
 const onCollection: readonly Verb[] = ["create", "list", "watch", "deletecollection"];

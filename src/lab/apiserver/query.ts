@@ -2,6 +2,7 @@
 
 import { badRequest, type Cause, invalid } from "#kube/kube-error.ts";
 import { type FieldRequirement, type LabelSelector, parseFieldSelector, parseLabelSelector } from "#kube/selector.ts";
+import { forbiddenField, unsupportedValue } from "./schema/cause.ts";
 
 /** meta/v1 ListOptions, of lists, watches and deletions of collections. */
 export type ListQuery = {
@@ -41,23 +42,23 @@ export function parseListQuery(query: URLSearchParams): ListQuery {
 function faultsOfList({ match, resourceVersion, continueToken, sendInitialEvents }: ListQuery): readonly Cause[] {
   const causes: Cause[] = [];
   if (sendInitialEvents !== undefined) {
-    causes.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    causes.push(forbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list"));
   }
   if (continueToken !== "" && resourceVersion !== "" && resourceVersion !== "0") {
     throw badRequest("specifying resource version is not allowed when using continue");
   }
   if (match === "") return causes;
   if (continueToken !== "") {
-    causes.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
+    causes.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
   }
   if (resourceVersion === "") {
     causes.push(
-      forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
+      forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
     );
   }
   if (match === "Exact" && resourceVersion === "0") {
     const why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
-    causes.push(forbidden("resourceVersionMatch", why));
+    causes.push(forbiddenField("resourceVersionMatch", why));
   }
   return causes;
 }
@@ -66,18 +67,14 @@ function faultsOfWatch({ match, sendInitialEvents }: ListQuery): readonly Cause[
   if (sendInitialEvents === undefined) {
     if (match === "") return [];
     const why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-    return [forbidden("resourceVersionMatch", why)];
+    return [forbiddenField("resourceVersionMatch", why)];
   }
   if (match === "NotOlderThan") return [];
   const why =
     match === ""
       ? "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
       : "sendInitialEvents requires resourceVersionMatch to be NotOlderThan";
-  return [forbidden("resourceVersionMatch", why)];
-}
-
-function forbidden(field: string, why: string): Cause {
-  return { reason: "FieldValueForbidden", message: `Forbidden: ${why}`, field };
+  return [forbiddenField("resourceVersionMatch", why)];
 }
 
 function resourceVersionOf(query: URLSearchParams): string {
@@ -89,10 +86,8 @@ function resourceVersionOf(query: URLSearchParams): string {
 function matchOf(query: URLSearchParams): ListQuery["match"] {
   const value = query.get("resourceVersionMatch") ?? "";
   if (value === "" || value === "Exact" || value === "NotOlderThan") return value;
-  const message = `Unsupported value: "${value}": supported values: "Exact", "NotOlderThan", ""`;
-  throw invalid("ListOptions", "meta.k8s.io", "", [
-    { reason: "FieldValueNotSupported", message, field: "resourceVersionMatch" },
-  ]);
+  const cause = unsupportedValue("resourceVersionMatch", value, ["Exact", "NotOlderThan", ""]);
+  throw invalid("ListOptions", "meta.k8s.io", "", [cause]);
 }
 
 /** As Kubernetes reads booleans of a query: present without a value is true, "0" and "false" are false. */

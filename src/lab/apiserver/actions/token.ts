@@ -1,11 +1,12 @@
 // Tokens for service accounts on request.
 
-import { badRequest, type Cause, conflict, invalid } from "#kube/kube-error.ts";
+import { badRequest, conflict, invalid } from "#kube/kube-error.ts";
 import type { Bound } from "#lab/apiserver/authn/service-account-token.ts";
 import { ownAudience } from "#lab/apiserver/authn/service-account-token.ts";
 import { formatTime } from "#lab/apiserver/context.ts";
 import { keyOf } from "#lab/apiserver/keys.ts";
 import { readObject } from "#lab/apiserver/operations/read.ts";
+import { invalidValue } from "#lab/apiserver/schema/cause.ts";
 import { isFields } from "#lab/apiserver/schema/json.ts";
 import type { ActionRequest } from "./action.ts";
 
@@ -20,8 +21,8 @@ export function requestToken({ context, target, body }: ActionRequest): object {
   const spec = isFields(body["spec"]) ? body["spec"] : {};
   const seconds = spec["expirationSeconds"] ?? defaultSeconds;
   if (typeof seconds !== "number" || seconds < minSeconds || seconds > maxSeconds) {
-    const message = `Invalid value: ${JSON.stringify(seconds)}: may not specify a duration less than 10 minutes`;
-    const cause: Cause = { reason: "FieldValueInvalid", message, field: "spec.expirationSeconds" };
+    const why = "may not specify a duration less than 10 minutes";
+    const cause = invalidValue("spec.expirationSeconds", seconds, why);
     throw invalid("TokenRequest", "authentication.k8s.io", target.name, [cause]);
   }
   const wanted = Array.isArray(spec["audiences"]) ? spec["audiences"].map(String) : [];

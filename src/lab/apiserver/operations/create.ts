@@ -10,11 +10,13 @@ import { findSubresource } from "#lab/apiserver/registry.ts";
 import { isStoreError } from "#lab/apiserver/store/store-error.ts";
 import { type Target, toStored } from "#lab/apiserver/target.ts";
 import { checkKind } from "./facet.ts";
+import { shapeFaults, takeIn, type Written } from "./intake.ts";
 
-/** Creates an object and gives it as stored. Throws AlreadyExists, Invalid, BadRequest, NotFound or Forbidden. */
-export function createObject(context: ApiContext, target: Target, draft: KubeObject, query: WriteQuery): KubeObject {
+/** Creates an object. Throws AlreadyExists, Invalid, BadRequest, NotFound or Forbidden. */
+export function createObject(context: ApiContext, target: Target, sent: KubeObject, query: WriteQuery): Written {
   const { definition, request } = target;
-  checkKind(target, draft);
+  checkKind(target, sent);
+  const { object: draft, warnings } = takeIn(target, sent, query);
   const namespace = namespaceOf(target, draft);
   if (draft.metadata.resourceVersion !== undefined && draft.metadata.resourceVersion !== "") {
     throw badRequest("resourceVersion should not be set on objects to be created");
@@ -27,15 +29,19 @@ export function createObject(context: ApiContext, target: Target, draft: KubeObj
   const prepared: KubeObject = { ...rest, ...(keepsStatus && status !== undefined ? { status } : {}), metadata };
   const object = rules === undefined ? prepared : rules(prepared, ruleContext(context, request.user, ""));
   const { name = "" } = metadata;
-  const causes = [...metadataFaults(definition, object), ...(definition.rules.validate?.(object, undefined) ?? [])];
+  const causes = [
+    ...metadataFaults(definition, object),
+    ...shapeFaults(target, object),
+    ...(definition.rules.validate?.(object, undefined) ?? []),
+  ];
   if (causes.length > 0) throw invalid(definition.kind, definition.group, name, causes);
   const key = keyOf(definition, namespace, name);
   if (query.dryRun) {
     if (context.store.get(key) !== undefined) throw alreadyExists(definition, name);
-    return object;
+    return { object, warnings, created: true };
   }
   try {
-    return context.store.create(key, object).object;
+    return { object: context.store.create(key, object).object, warnings, created: true };
   } catch (error) {
     if (!isStoreError(error, "exists")) throw error;
     // A generated name that is taken is the server's bad luck: the client shall try again.

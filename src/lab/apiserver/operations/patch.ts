@@ -8,12 +8,10 @@ import { jsonPatch } from "#lab/apiserver/patch/json-patch.ts";
 import { mergePatch } from "#lab/apiserver/patch/merge-patch.ts";
 import { strategicMergePatch } from "#lab/apiserver/patch/strategic-merge.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
-import { findSubresource } from "#lab/apiserver/registry.ts";
-import { schemaOf } from "#lab/apiserver/schema/definitions.ts";
 import { isFields } from "#lab/apiserver/schema/json.ts";
-import { anything } from "#lab/apiserver/schema/schema.ts";
 import type { Target } from "#lab/apiserver/target.ts";
 import type { Facet } from "./facet.ts";
+import { schemaFor, type Written } from "./intake.ts";
 import { readObject } from "./read.ts";
 import { updateObject } from "./update.ts";
 
@@ -24,11 +22,11 @@ type PatchType = (target: Target, object: KubeObject, patch: unknown) => unknown
 const patchTypes: Readonly<Record<string, PatchType>> = {
   "application/json-patch+json": (_target, object, patch) => jsonPatch(object, patch),
   "application/merge-patch+json": (_target, object, patch) => mergePatch(object, checkPatch(patch)),
-  [strategic]: (target, object, patch) => strategicMergePatch(schemaFor(target) ?? anything, object, patch),
+  [strategic]: (target, object, patch) => strategicMergePatch(schemaFor(target), object, patch),
 };
 
-/** Changes an object as the body says; gives it as stored. Throws UnsupportedMediaType, and all that an update throws. */
-export function patchObject(context: ApiContext, target: Target, facet: Facet, query: WriteQuery): KubeObject {
+/** Changes an object as the body says. Throws UnsupportedMediaType, and all that an update throws. */
+export function patchObject(context: ApiContext, target: Target, facet: Facet, query: WriteQuery): Written {
   const type = mediaTypeOf(target.request);
   const patch = patchTypes[type];
   if (patch === undefined || (type === strategic && target.definition.custom)) throw unsupported(target);
@@ -36,12 +34,6 @@ export function patchObject(context: ApiContext, target: Target, facet: Facet, q
   const body = parsePatch(target);
   const wanted = checkObject(patch(target, facet.show(target, live.object), body));
   return updateObject(context, target, facet, live, wanted, query);
-}
-
-/** The shape of what the path names. */
-function schemaFor({ definition, version, subresource }: Target) {
-  const own = findSubresource(definition, subresource);
-  return own?.group === undefined ? version.schema() : schemaOf(own.group, own.version ?? "", own.kind);
 }
 
 /** Of a custom resource nobody knows how its lists merge: a strategic patch of one does not exist. */

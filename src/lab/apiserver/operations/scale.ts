@@ -1,10 +1,11 @@
 // The scale of what keeps pods: how many are wanted, how many there are, and which labels they have (autoscaling/v1 Scale).
 
-import { type Cause, invalid } from "#kube/kube-error.ts";
+import { invalid } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { formatLabelSelector, selectorOf } from "#kube/selector.ts";
 import { changedMetadata } from "#lab/apiserver/metadata.ts";
 import { findSubresource } from "#lab/apiserver/registry.ts";
+import { invalidValue } from "#lab/apiserver/schema/cause.ts";
 import { isFields } from "#lab/apiserver/schema/json.ts";
 import type { Target } from "#lab/apiserver/target.ts";
 
@@ -52,8 +53,7 @@ export function withScale(target: Target, live: KubeObject, wanted: KubeObject):
   if (typeof replicas === "number" && Number.isInteger(replicas) && replicas >= 0) {
     return write(live, pathsOf(target).specReplicas, replicas) as KubeObject;
   }
-  const message = `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`;
-  const cause: Cause = { reason: "FieldValueInvalid", message, field: "spec.replicas" };
+  const cause = invalidValue("spec.replicas", replicas, "must be greater than or equal to 0");
   throw invalid("Scale", "autoscaling", target.name, [cause]);
 }
 

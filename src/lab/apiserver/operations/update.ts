@@ -10,13 +10,14 @@ import type { Stored } from "#lab/apiserver/store/stored.ts";
 import type { Target } from "#lab/apiserver/target.ts";
 import { isDone } from "./deletion.ts";
 import { checkKind, type Facet } from "./facet.ts";
+import { shapeFaults, takeIn, type Written } from "./intake.ts";
 
 /** Another client was faster (apiserver's words: kubectl and client libraries show them). */
 export const modifiedMeanwhile =
   "the object has been modified; please apply your changes to the latest version and try again";
 
 /**
- * Replaces a face of an object by what a client wants of it, in the requested version. Gives it as stored; nothing is written when nothing changes.
+ * Replaces a face of an object by what a client wants of it, in the requested version; nothing is written when nothing changes.
  * Throws Conflict, Invalid or BadRequest.
  */
 export function updateObject(
@@ -24,14 +25,15 @@ export function updateObject(
   target: Target,
   facet: Facet,
   live: Stored,
-  wanted: KubeObject,
+  sent: KubeObject,
   query: WriteQuery,
-): KubeObject {
-  checkKind(target, wanted);
+): Written {
+  checkKind(target, sent);
+  const { object: wanted, warnings } = takeIn(target, sent, query);
   checkPlace(target, wanted);
   checkRevision(target, live, wanted);
   const object = change(context, target, live.object, facet.merge(target, live.object, wanted));
-  return writeChange(context, target.definition, live, object, query.dryRun);
+  return { object: writeChange(context, target.definition, live, object, query.dryRun), warnings, created: false };
 }
 
 /** Stores a changed object, or removes it when its deletion waited for this change. */
@@ -57,6 +59,7 @@ function change(context: ApiContext, target: Target, live: KubeObject, merged: K
   const object = countGeneration(definition, prepared, live);
   const causes = [
     ...metadataFaults(definition, object),
+    ...shapeFaults(target, object),
     ...finalizerAdditions(object.metadata, live.metadata),
     ...(definition.rules.validate?.(object, live) ?? []),
   ];

@@ -1,0 +1,64 @@
+// What comes from a client, made to fit its kind: unknown fields dropped or refused, defaults filled in, shape checked.
+
+import { badRequest, type Cause } from "#kube/kube-error.ts";
+import type { KubeObject } from "#kube/object.ts";
+import type { WriteQuery } from "#lab/apiserver/query.ts";
+import { findSubresource, storedVersion } from "#lab/apiserver/registry.ts";
+import { applyDefaults } from "#lab/apiserver/schema/defaults.ts";
+import { schemaOf } from "#lab/apiserver/schema/definitions.ts";
+import { prune, unknownFields } from "#lab/apiserver/schema/prune.ts";
+import { anything, type Schema } from "#lab/apiserver/schema/schema.ts";
+import { validateSchema } from "#lab/apiserver/schema/validate.ts";
+import type { Target } from "#lab/apiserver/target.ts";
+
+/** An object that was written, and what its author should be told besides. */
+export type Written = {
+  readonly object: KubeObject;
+  /** For the Warning header. */
+  readonly warnings: readonly string[];
+  /** False: it was there. */
+  readonly created: boolean;
+};
+
+/** The shape of what the path names: of the object, or of a subresource with a kind of its own. */
+export function schemaFor({ definition, version, subresource }: Target): Schema {
+  const own = findSubresource(definition, subresource);
+  return (own?.group === undefined ? version.schema() : schemaOf(own.group, own.version ?? "", own.kind)) ?? anything;
+}
+
+/**
+ * The object without unknown fields and with the schema's defaults. Throws BadRequest for unknown fields when the client wants to hear
+ * of them, and for values of a wrong type.
+ */
+export function takeIn(
+  target: Target,
+  object: KubeObject,
+  { fieldValidation }: Pick<WriteQuery, "fieldValidation">,
+): { readonly object: KubeObject; readonly warnings: readonly string[] } {
+  const schema = schemaFor(target);
+  const unknown =
+    fieldValidation === "Ignore" ? [] : unknownFields(schema, object).map((path) => `unknown field "${path}"`);
+  const { kind } = object;
+  const where = `${kind} in version "${target.version.name}" cannot be handled as a ${kind}`;
+  if (fieldValidation === "Strict" && unknown.length > 0) {
+    throw badRequest(`${where}: strict decoding error: ${unknown.join(", ")}`);
+  }
+  const pruned = prune(schema, object);
+  // Kubernetes decodes built-in kinds into structs: a value of another type never reaches validation.
+  const wrong = target.definition.custom ? [] : typeFaults(schema, pruned);
+  if (wrong.length > 0)
+    throw badRequest(`${where}: ${wrong.map(({ field, message }) => `${field}: ${message}`).join(", ")}`);
+  return { object: applyDefaults(schema, pruned), warnings: unknown };
+}
+
+function typeFaults(schema: Schema, object: KubeObject): readonly Cause[] {
+  return validateSchema(schema, object, { lenient: ["status"] }).filter(
+    ({ reason }) => reason === "FieldValueTypeInvalid",
+  );
+}
+
+/** What is wrong with the shape of an object that is to be stored, by the schema of its stored version. */
+export function shapeFaults({ definition }: Target, object: KubeObject): readonly Cause[] {
+  const schema = storedVersion(definition).schema();
+  return schema === undefined ? [] : validateSchema(schema, object, { lenient: definition.custom ? [] : ["status"] });
+}
