@@ -1,4 +1,4 @@
-// Runs commands one after another in a network namespace and tells how long each took, without the cost of Bun's own spawn.
+// Runs commands one after another, in a network namespace if need be, and tells how long each took, without the cost of Bun's own spawn.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,13 +12,15 @@ export class Driver implements AsyncDisposable {
   readonly #dir: string;
   #rest = "";
 
-  constructor(box: Sandbox, node: Netns) {
+  /** Without `node` the commands run in this process's own namespace. */
+  constructor(box: Sandbox, node?: Netns) {
     this.#dir = box.dir();
     const program = join(this.#dir, "driver");
     const source = new URL("driver.c", import.meta.url).pathname;
     const built = Bun.spawnSync(["gcc", "-O2", "-o", program, source]);
     if (built.exitCode !== 0) throw new Error(`gcc failed: ${built.stderr.toString()}`);
-    this.#child = Bun.spawn(["nsenter", `--net=${node.path}`, "--", program], {
+    const inside = node === undefined ? [] : ["nsenter", `--net=${node.path}`, "--"];
+    this.#child = Bun.spawn([...inside, program], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
