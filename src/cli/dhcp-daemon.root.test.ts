@@ -16,12 +16,20 @@ const v4 = {
   router: "10.7.0.1",
 } as const;
 
-async function startDaemon(box: Sandbox, node: Netns, flags: readonly string[]) {
+/** The daemon under `starter`, once it has said `says`. */
+async function startDaemon(
+  box: Sandbox,
+  node: Netns,
+  flags: readonly string[],
+  starter: readonly string[] = [],
+  says = "keeping DHCP leases",
+) {
   const module = JSON.stringify(new URL("./dhcp-daemon.ts", import.meta.url).pathname);
   const script = `const { runDhcpDaemon } = await import(${module});
-    process.exit(await runDhcpDaemon(process.argv.slice(1), { log: console.error }));`;
-  const daemon = box.start(node, [process.execPath, "--eval", script, "--", ...flags]);
-  await until(() => daemon.output().includes("keeping DHCP leases"), daemon.output);
+    const env = new Map(Object.entries(process.env));
+    process.exit(await runDhcpDaemon(process.argv.slice(1), { env, log: console.error }));`;
+  const daemon = box.start(node, [...starter, process.execPath, "--eval", script, "--", ...flags]);
+  await until(() => daemon.output().includes(says), daemon.output);
   return daemon;
 }
 
@@ -57,3 +65,68 @@ test("the daemon serves ADD, CHECK and STATUS; killed and started again it goes 
   await until(() => dhcpd.leases().length === 0, dhcpd.log);
   expect(await callDhcp(host, "DEL", netns, ipam)).toMatchObject({ exitCode: 0 });
 });
+
+// What systemd does for a .socket unit: it listens itself, and the service gets the socket as descriptor 3.
+const activator = `
+use Socket; use POSIX ();
+my ($path, $count, $other, @command) = @ARGV;
+$^F = 255; # Descriptors stay open over exec.
+socket(my $listener, AF_UNIX, SOCK_STREAM, 0) or die $!;
+bind($listener, sockaddr_un($path)) or die $!;
+listen($listener, 16) or die $!;
+if (my $child = fork()) {
+  waitpid($child, 0);
+  sleep 60; # The socket outlives the daemon.
+  exit;
+}
+POSIX::dup2(fileno($listener), 3);
+@ENV{"LISTEN_FDS", "LISTEN_PID"} = ($count, $$ + $other);
+exec @command;
+`;
+
+test("a socket of systemd is served on, and stays where it is when the daemon ends", async () => {
+  using box = new Sandbox();
+  const node = box.netns("node");
+  const { server, pod } = cable(box);
+  const dhcpd = await startDhcpServer({ box, netns: server, link: "eth0", server: "dhcpd", v4 });
+  const daemonSocketPath = join(box.dir(), "dhcp.sock");
+  const flags = ["-hostprefix", "/run/netns", "-timeout=2s"];
+  const start = ["perl", "-e", activator, daemonSocketPath, "1", "0"];
+  const daemon = await startDaemon(box, node, flags, start);
+  expect(daemon.output()).toContain(`keeping DHCP leases for ${daemonSocketPath}`);
+  using host = standaloneHost(box.dir());
+  resultOf(await callDhcp(host, "ADD", `/${pod.name}`, { daemonSocketPath }));
+  expect(existsSync(`${daemonSocketPath}.leases/lan/pod-1:eth0:dhcp`)).toBe(true);
+  expect(await callDhcp(host, "DEL", `/${pod.name}`, { daemonSocketPath })).toMatchObject({ exitCode: 0 });
+  await until(() => dhcpd.leases().length === 0, dhcpd.log);
+  const [pid = 0] = childrenOf(daemon.pid);
+  process.kill(pid, "SIGTERM");
+  await until(() => childrenOf(daemon.pid).length === 0);
+  expect(existsSync(daemonSocketPath)).toBe(true);
+});
+
+const wrongSockets: readonly (readonly [what: string, count: string, flags: readonly string[], says: string])[] = [
+  ["two sockets", "2", [], "there are 2: pass one (ListenStream=)"],
+  ["a socket elsewhere", "1", ["-socketpath", "/run/other.sock"], "-socketpath is /run/other.sock, but systemd passes"],
+];
+for (const [what, count, flags, says] of wrongSockets) {
+  test(`${what} from systemd: the daemon says what to change`, async () => {
+    using box = new Sandbox();
+    const path = join(box.dir(), "dhcp.sock");
+    const daemon = await startDaemon(box, box.netns("node"), flags, ["perl", "-e", activator, path, count, "0"], says);
+    expect(daemon.output()).not.toContain("keeping DHCP leases");
+  });
+}
+
+test("a socket that was meant for another process is left alone", async () => {
+  using box = new Sandbox();
+  const [theirs, ours] = [join(box.dir(), "theirs.sock"), join(box.dir(), "ours.sock")];
+  const start = ["perl", "-e", activator, theirs, "1", "1"];
+  const daemon = await startDaemon(box, box.netns("node"), ["-socketpath", ours], start);
+  expect(daemon.output()).toContain(`keeping DHCP leases for ${ours}`);
+});
+
+function childrenOf(pid: number): readonly number[] {
+  const words = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return words === "" ? [] : words.split(" ").map(Number);
+}

@@ -2,6 +2,7 @@
 
 import { rmSync, writeFileSync } from "node:fs";
 import { parseJson } from "#cni/decode.ts";
+import { CniError, ErrorCode } from "#cni/error.ts";
 import { isJsonObject, type JsonObject } from "#cni/json.ts";
 import type { Invocation, Outcome } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
@@ -11,6 +12,7 @@ import { anyCaller } from "#plugins/dhcp/daemon-client.ts";
 import { LeaseKeeper } from "#plugins/dhcp/lease-keeper.ts";
 import { dhcp, recordsOfDaemon } from "#plugins/dhcp/plugin.ts";
 import { OpenHost } from "#plugins/host.ts";
+import { activatedSocket } from "#plugins/service/activation.ts";
 import { servePlugins } from "#plugins/service/server.ts";
 import { type Flags, parseDuration, parseFlags } from "./go-flags.ts";
 
@@ -18,7 +20,8 @@ export const dhcpDaemonHelp = `dhcp daemon [flags]
 
 Keeps DHCP leases for containers whose plugins run stand-alone. "twill plugins" does the same by itself.
 
-  -socketpath PATH      where the plugin asks for leases (${defaultSocketPath}); the leases are in PATH.leases/
+  -socketpath PATH      where the plugin asks for leases (${defaultSocketPath}); the leases are in PATH.leases/.
+                        A socket passed by systemd (LISTEN_FDS) is used instead, at its own path
   -pidfile PATH         file for the process's number
   -hostprefix PATH      put before the paths of network namespaces
   -broadcast            servers must answer to the broadcast address
@@ -42,14 +45,19 @@ const graceMs = 1_000;
 /** Returns the exit code once SIGTERM or SIGINT came. The leases stay; the next daemon takes them up. */
 export async function runDhcpDaemon(
   args: readonly string[],
-  io: { readonly log: (line: string) => void },
+  io: { readonly log: (line: string) => void; readonly env: ReadonlyMap<string, string> },
 ): Promise<number> {
   const flags = parseFlags(args, known);
   if (flags === "help") {
     io.log(dhcpDaemonHelp);
     return 0;
   }
-  const path = flags.socketpath ?? defaultSocketPath;
+  const activated = activatedSocket(io.env, process.pid);
+  const path = activated?.path ?? flags.socketpath ?? defaultSocketPath;
+  if (flags.socketpath !== undefined && flags.socketpath !== path) {
+    const found = `-socketpath is ${flags.socketpath}, but systemd passes a socket at ${path}`;
+    throw new CniError(ErrorCode.invalidEnvironment, `dhcp daemon: ${found}: make them the same`);
+  }
   const clock = { now: () => Date.now(), sleep: (ms: number) => Bun.sleep(ms) };
   const random = (bytes: Uint8Array) => crypto.getRandomValues(bytes);
   const options = { broadcast: flags.broadcast ?? false, netnsPrefix: flags.hostprefix ?? "" };
@@ -65,7 +73,7 @@ export async function runDhcpDaemon(
     }
     return outcome;
   };
-  await using service = await servePlugins({ path, handle, identity: anyCaller, log: io.log });
+  await using service = await servePlugins({ path: activated ?? path, handle, identity: anyCaller, log: io.log });
   if (flags.pidfile !== undefined && flags.pidfile !== "") writeFileSync(flags.pidfile, `${process.pid}`);
   leases.start();
   io.log(`keeping DHCP leases for ${path}`);

@@ -8,7 +8,7 @@ async function main(): Promise<number> {
   const words = process.argv.slice(2);
   if (name === "dhcp" && words[0] === "daemon") {
     const log = (line: string) => console.error(line);
-    return await (await import("./dhcp-daemon.ts")).runDhcpDaemon(words.slice(1), { log });
+    return await (await import("./dhcp-daemon.ts")).runDhcpDaemon(words.slice(1), { env, log });
   }
   // Container runtimes wait for this: nothing of the commands is loaded.
   if (isStandardPlugin(name)) return await (await import("./standalone.ts")).runStandalone(name, env);

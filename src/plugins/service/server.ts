@@ -7,7 +7,7 @@ import type { Socket, SocketHandler, UnixSocketListener } from "bun";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { Connection, type ConnectionContext, type Handle } from "./connection.ts";
 import type { Namespaces } from "./identity.ts";
-import { claimSocketPath, type SocketPath } from "./socket-path.ts";
+import { claimSocketPath, type ServicePlace } from "./socket-path.ts";
 
 export type ServiceLimits = {
   /** Connections at one time; a call beyond them is told to try again later (CNI code 11). */
@@ -34,8 +34,8 @@ export const defaultLimits: ServiceLimits = {
 const backlogMs = 20;
 
 export type ServiceOptions = {
-  /** Absolute, at most 101 bytes. */
-  readonly path: string;
+  /** Absolute, at most 101 bytes; or the socket that was handed over. */
+  readonly path: string | ServicePlace;
   /**
    * Runs one call. Calls run side by side; the handler serialises those that must not. It resolves, also for errors: what it
    * throws becomes CNI error 999. The signal aborts when the caller is gone or the service ends: undo what was done, then resolve.
@@ -55,12 +55,13 @@ export type ServiceOptions = {
  * @throws SocketPathError when another service runs there or the socket cannot be made.
  */
 export async function servePlugins(options: ServiceOptions): Promise<PluginService> {
-  return new PluginService(options, await claimSocketPath(options.path));
+  const { path } = options;
+  return new PluginService(options, typeof path === "string" ? await claimSocketPath(path) : path);
 }
 
 /** A running service; owns its socket, its lock, and all connections. */
 export class PluginService implements AsyncDisposable {
-  readonly #place: SocketPath;
+  readonly #place: ServicePlace;
   readonly #limits: ServiceLimits;
   readonly #context: ConnectionContext;
   readonly #log: (line: string) => void;
@@ -72,7 +73,7 @@ export class PluginService implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   /** Use `servePlugins`. */
-  constructor(options: ServiceOptions, place: SocketPath) {
+  constructor(options: ServiceOptions, place: ServicePlace) {
     this.#place = place;
     this.#log = options.log;
     this.#limits = { ...defaultLimits, ...options.limits };
@@ -155,7 +156,8 @@ export class PluginService implements AsyncDisposable {
       close: (socket) => socket.data.closed(),
       error: (_socket, error) => this.#log(`A connection failed: ${error.message}`),
     };
-    return this.#place.publish((unix) => Bun.listen<Connection>({ unix, socket }));
+    // The engine takes a descriptor here, of which its types do not speak.
+    return this.#place.publish((at) => Bun.listen<Connection>({ ...(at as { readonly unix: string }), socket }));
   }
 
   // Someone who cleans /run must not cut the service off for good; but a socket that another put there is theirs.

@@ -22,6 +22,12 @@ export class SocketPathError extends Error {
   }
 }
 
+/** What the engine listens on: a path for a new socket, or a descriptor of one that is there. */
+export type ListenAt = { readonly unix: string } | { readonly fd: number };
+
+/** What a service needs to know of the place where it is found. */
+export type ServicePlace = Pick<SocketPath, "path" | "publish" | "inspect" | "retract" | typeof Symbol.dispose>;
+
 /**
  * The right to serve on a path, held by a lock on `PATH.lock` for as long as the process lives: the kernel drops it however the
  * process ends, so whoever gets it knows that a socket left at the path is dead.
@@ -40,13 +46,13 @@ export class SocketPath implements Disposable {
    * Puts the socket that `listen` makes in place. It is made in a private folder, restricted, and then renamed, so that nobody
    * ever finds a socket with other rights, or none where a dead one was.
    */
-  publish<Listener>(listen: (path: string) => Listener): Listener {
+  publish<Listener>(listen: (at: ListenAt) => Listener): Listener {
     const folder = `${this.path}.new`;
     const fresh = `${folder}/s`;
     try {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { mode: 0o700 });
-      const listener = listen(fresh);
+      const listener = listen({ unix: fresh });
       chmodSync(fresh, 0o600);
       const { ino } = lstatSync(fresh, { bigint: true });
       renameSync(fresh, this.path);
