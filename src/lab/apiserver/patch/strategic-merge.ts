@@ -1,7 +1,7 @@
 // Strategic merge patch: a merge patch whose lists merge by key where the schema says so, with directives in the patch.
 
 import { badRequest } from "#kube/kube-error.ts";
-import { equalJson, type Fields, fieldOf, isFields, without } from "#lab/apiserver/schema/json.ts";
+import { canonicalJson, equalJson, type Fields, fieldOf, isFields, without } from "#lab/apiserver/schema/json.ts";
 import { anything, itemSchema, propertySchema, resolve, type Schema } from "#lab/apiserver/schema/schema.ts";
 import { orderList } from "./element-order.ts";
 
@@ -56,8 +56,8 @@ function mergeFields(schema: Schema, object: Fields, patch: Fields): Fields {
     const field = name.slice(elementOrder.length);
     const list = result.get(field);
     if (!name.startsWith(elementOrder) || Object.hasOwn(patch, field) || !Array.isArray(list)) continue;
-    const mergeKey = propertySchema(schema, field)?.["x-kubernetes-patch-merge-key"];
-    result.set(field, orderList({ list, before: list, order: listOf(name, value), mergeKey }));
+    const keyOf = keyReader(propertySchema(schema, field)?.["x-kubernetes-patch-merge-key"]);
+    result.set(field, orderList({ list, before: list, order: listOf(name, value), keyOf }));
   }
   return Object.fromEntries(result);
 }
@@ -73,13 +73,16 @@ function mergeValue(schema: Schema, name: string, old: unknown, value: unknown, 
         ? mergePrimitives(before, value)
         : mergeItems(itemSchema(schema), name, mergeKey, before, value);
     const order = fieldOf(patch, elementOrder + name);
-    return order === undefined
-      ? list
-      : orderList({ list, before, order: listOf(elementOrder + name, order), mergeKey });
+    if (order === undefined) return list;
+    return orderList({ list, before, order: listOf(elementOrder + name, order), keyOf: keyReader(mergeKey) });
   }
   if (!isFields(value)) return value;
   const replaces = strategies(schema).includes("replace");
   return mergeFields(schema, isFields(old) && !replaces ? old : {}, value);
+}
+
+function keyReader(mergeKey: string | undefined): (item: unknown) => string {
+  return (item) => canonicalJson(mergeKey !== undefined && isFields(item) ? fieldOf(item, mergeKey) : item);
 }
 
 function strategies(schema: Schema): readonly string[] {

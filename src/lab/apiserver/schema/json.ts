@@ -32,7 +32,7 @@ export function equalJson(a: unknown, b: unknown): boolean {
 /** JSON text that is the same for equal values: fields in the order of their names. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (!isFields(value)) return JSON.stringify(value);
+  if (!isFields(value)) return JSON.stringify(value) ?? "null";
   const fields = Object.keys(value)
     .sort()
     .map((name) => `${JSON.stringify(name)}:${canonicalJson(value[name])}`);

@@ -72,9 +72,16 @@ export const anything: Schema = { "x-kubernetes-preserve-unknown-fields": true }
  */
 export function resolve(schema: Schema): Schema {
   if (schema.$ref === undefined) return schema;
+  const known = resolved.get(schema);
+  if (known !== undefined) return known;
   const { $ref, ...beside } = schema;
-  return { ...definition($ref), ...beside };
+  const target = Object.keys(beside).length === 0 ? definition($ref) : { ...definition($ref), ...beside };
+  resolved.set(schema, target);
+  return target;
 }
+
+/** What references lead to: a write of an object follows dozens. */
+const resolved = new WeakMap<Schema, Schema>();
 
 /** The schema of a field of an object, undefined when it has no such field. */
 export function propertySchema(schema: Schema, name: string): Schema | undefined {
