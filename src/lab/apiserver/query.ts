@@ -108,7 +108,8 @@ export type WriteQuery = {
   readonly dryRun: boolean;
   /** Who writes, in `managedFields`. */
   readonly fieldManager: string;
-  readonly force: boolean;
+  /** The body is an apply configuration: whose fields are whose is settled already. */
+  readonly applies: boolean;
   readonly fieldValidation: "Ignore" | "Warn" | "Strict";
 };
 
@@ -127,7 +128,12 @@ export function parseWriteQuery(query: URLSearchParams, userAgent: string): Writ
   if (fieldManager.length > managerLimit) {
     throw badRequest(`fieldManager: Too long: may not be more than ${managerLimit} bytes`);
   }
-  return { dryRun: dryRun.length > 0, fieldManager, force: isTrue(query, "force"), fieldValidation };
+  return { dryRun: dryRun.length > 0, fieldManager, applies: false, fieldValidation };
+}
+
+/** Whether an apply takes fields from other managers. */
+export function isForced(query: URLSearchParams): boolean {
+  return isTrue(query, "force");
 }
 
 /** `dryRun` stands in the query, or in the body of a deletion or an eviction. */

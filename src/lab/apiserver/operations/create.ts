@@ -10,7 +10,7 @@ import { findSubresource } from "#lab/apiserver/registry.ts";
 import { isStoreError } from "#lab/apiserver/store/store-error.ts";
 import { type Target, toStored } from "#lab/apiserver/target.ts";
 import { checkKind } from "./facet.ts";
-import { shapeFaults, takeIn, type Written } from "./intake.ts";
+import { shapeFaults, takeIn, type Written, withManagers } from "./intake.ts";
 
 /** Creates an object. Throws AlreadyExists, Invalid, BadRequest, NotFound or Forbidden. */
 export function createObject(context: ApiContext, target: Target, sent: KubeObject, query: WriteQuery): Written {
@@ -27,7 +27,8 @@ export function createObject(context: ApiContext, target: Target, sent: KubeObje
   const { status, ...rest } = toStored(target, draft);
   const keepsStatus = definition.rules.keepsStatus === true || findSubresource(definition, "status") === undefined;
   const prepared: KubeObject = { ...rest, ...(keepsStatus && status !== undefined ? { status } : {}), metadata };
-  const object = rules === undefined ? prepared : rules(prepared, ruleContext(context, request.user, ""));
+  const ruled = rules === undefined ? prepared : rules(prepared, ruleContext(context, request.user, ""));
+  const object = withManagers(context, target, query, undefined, ruled);
   const { name = "" } = metadata;
   const causes = [
     ...metadataFaults(definition, object),

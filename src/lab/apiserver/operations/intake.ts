@@ -2,6 +2,8 @@
 
 import { badRequest, type Cause } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { updateManagedFields } from "#lab/apiserver/apply/update.ts";
+import { type ApiContext, formatTime } from "#lab/apiserver/context.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import { findSubresource, storedVersion } from "#lab/apiserver/registry.ts";
 import { applyDefaults } from "#lab/apiserver/schema/defaults.ts";
@@ -9,7 +11,7 @@ import { schemaOf } from "#lab/apiserver/schema/definitions.ts";
 import { prune, unknownFields } from "#lab/apiserver/schema/prune.ts";
 import { anything, type Schema } from "#lab/apiserver/schema/schema.ts";
 import { validateSchema } from "#lab/apiserver/schema/validate.ts";
-import type { Target } from "#lab/apiserver/target.ts";
+import { groupVersion, type Target } from "#lab/apiserver/target.ts";
 
 /** An object that was written, and what its author should be told besides. */
 export type Written = {
@@ -61,4 +63,19 @@ function typeFaults(schema: Schema, object: KubeObject): readonly Cause[] {
 export function shapeFaults({ definition }: Target, object: KubeObject): readonly Cause[] {
   const schema = storedVersion(definition).schema();
   return schema === undefined ? [] : validateSchema(schema, object, { lenient: definition.custom ? [] : ["status"] });
+}
+
+/** The object with the managed fields that this write leaves: who set what. An apply has settled that before. */
+export function withManagers(
+  context: ApiContext,
+  { definition, version, subresource }: Target,
+  { applies, fieldManager: manager }: WriteQuery,
+  before: KubeObject | undefined,
+  after: KubeObject,
+): KubeObject {
+  if (applies) return after;
+  const apiVersion = groupVersion(definition.group, version.name);
+  const schema = storedVersion(definition).schema();
+  const now = formatTime(context.now());
+  return updateManagedFields({ schema, before, after, manager, apiVersion, subresource, now });
 }

@@ -10,7 +10,7 @@ import type { Stored } from "#lab/apiserver/store/stored.ts";
 import type { Target } from "#lab/apiserver/target.ts";
 import { isDone } from "./deletion.ts";
 import { checkKind, type Facet } from "./facet.ts";
-import { shapeFaults, takeIn, type Written } from "./intake.ts";
+import { shapeFaults, takeIn, type Written, withManagers } from "./intake.ts";
 
 /** Another client was faster (apiserver's words: kubectl and client libraries show them). */
 export const modifiedMeanwhile =
@@ -32,7 +32,7 @@ export function updateObject(
   const { object: wanted, warnings } = takeIn(target, sent, query);
   checkPlace(target, wanted);
   checkRevision(target, live, wanted);
-  const object = change(context, target, live.object, facet.merge(target, live.object, wanted));
+  const object = change(context, target, query, live.object, facet.merge(target, live.object, wanted));
   return { object: writeChange(context, target.definition, live, object, query.dryRun), warnings, created: false };
 }
 
@@ -52,11 +52,17 @@ export function writeChange(
   return dryRun ? object : store.update(live.key, object, live.revision).object;
 }
 
-function change(context: ApiContext, target: Target, live: KubeObject, merged: KubeObject): KubeObject {
+function change(
+  context: ApiContext,
+  target: Target,
+  query: WriteQuery,
+  live: KubeObject,
+  merged: KubeObject,
+): KubeObject {
   const { definition, subresource, request } = target;
   const rules = definition.rules.prepareUpdate;
   const prepared = rules === undefined ? merged : rules(merged, live, ruleContext(context, request.user, subresource));
-  const object = countGeneration(definition, prepared, live);
+  const object = withManagers(context, target, query, live, countGeneration(definition, prepared, live));
   const causes = [
     ...metadataFaults(definition, object),
     ...shapeFaults(target, object),
