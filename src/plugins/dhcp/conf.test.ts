@@ -6,7 +6,7 @@ import { parseCall } from "#cni/parse-call.ts";
 import type { Call } from "#cni/plugin.ts";
 import { dhcpConf, dhcpEnv } from "#test/dhcp-node.ts";
 import { cniErrorOf } from "#test/thrown.ts";
-import { readConf } from "./conf.ts";
+import { ordersOf, readConf } from "./conf.ts";
 import { dhcp } from "./plugin.ts";
 
 function callWith(ipam: Json): Call {
@@ -70,6 +70,9 @@ describe("readConf()", () => {
     [{ provide: [{ value: "x" }] }, "ipam.provide[0].option"],
     [{ provide: [{ option: "12", value: "x".repeat(256) }] }, "at most 255 bytes"],
     [{ priority: -1 }, "ipam.priority"],
+    [{ families: [] }, "ipam.families"],
+    [{ families: ["inet"] }, "ipam.families[0]"],
+    [{ routes: [{ dst: "nowhere" }] }, "ipam.routes[0].dst"],
   ];
   for (const [ipam, problem] of wrong) {
     test(`refuses ${JSON.stringify(ipam).slice(0, 60)}`, () => {
@@ -79,4 +82,30 @@ describe("readConf()", () => {
       });
     });
   }
+});
+
+describe("ordersOf()", () => {
+  const orders = (ipam: Json) => ordersOf(callWith(ipam), readConf(callWith(ipam)));
+  const rows: readonly (readonly [Json, readonly string[]])[] = [
+    [{}, ["ipv4"]],
+    [{ families: ["ipv6"] }, ["ipv6"]],
+    [{ families: ["ipv6", "ipv4", "ipv6"] }, ["ipv4", "ipv6"]],
+  ];
+  for (const [ipam, families] of rows) {
+    test(`asks for ${families.join(" and ")} with ${JSON.stringify(ipam)}`, () => {
+      expect(orders(ipam).map(({ family }) => family) as string[]).toEqual([...families]);
+    });
+  }
+
+  test("the host name goes with IPv6, too, where it is a domain name", () => {
+    const provide = [{ option: "host-name", value: "shop-0.pods" }];
+    expect(orders({ families: ["ipv6"], provide })[0]?.terms).toMatchObject({ hostName: "shop-0.pods" });
+    for (const value of ["shop..pods", "x".repeat(64)]) {
+      const wrong = { families: ["ipv6"], provide: [{ option: "12", value }] };
+      expect(cniErrorOf(() => orders(wrong))).toMatchObject({
+        code: 7,
+        message: expect.stringContaining("ipam.provide"),
+      });
+    }
+  });
 });
