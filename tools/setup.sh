@@ -72,6 +72,20 @@ forbid_services() {
   trap 'exit 130' INT TERM HUP
 }
 
+# The links by which systemd starts services at boot, or when somebody asks for them.
+service_links() { find /etc/systemd/system -type l 2>/dev/null; }
+
+# The machine's next boot is not changed either: a firewall or a DHCP server of the tests is none of its own.
+forget_new_services() {
+  service_links | while read -r link; do
+    case "
+$1
+" in *"
+$link
+"*) ;; *) rm -f "$link" ;; esac
+  done
+}
+
 install_packages() {
   list="$*"
   command -v apt-get >/dev/null || fail "Cannot install $list: there is no apt-get here, use Debian 12 or install them by hand."
@@ -80,8 +94,10 @@ install_packages() {
   update_lists
   (
     forbid_services
+    services=$(service_links)
     export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-    apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >"$cache/apt.log" 2>&1 </dev/null
+    apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >"$cache/apt.log" 2>&1 </dev/null || exit
+    forget_new_services "$services"
   ) || fail "Cannot install $list: see $PWD/$cache/apt.log ($(complaint "$cache/apt.log"))."
 }
 
