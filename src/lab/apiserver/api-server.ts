@@ -1,6 +1,7 @@
 // The API server as a library: requests in, answers out; HTTP is elsewhere.
 
-import { forbidden, KubeError, kubeError } from "#kube/kube-error.ts";
+import type { Duplex } from "node:stream";
+import { badRequest, forbidden, KubeError, kubeError } from "#kube/kube-error.ts";
 import { type Authenticator, authenticator, type TokenChecker } from "./authn/authenticator.ts";
 import { effectiveUser } from "./authn/impersonation.ts";
 import { serviceAccountTokens, TokenIssuer } from "./authn/service-account-token.ts";
@@ -8,10 +9,14 @@ import { type Attributes, type Authorizer, allowEverything } from "./authorizer.
 import type { ApiContext } from "./context.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
 import { keyOf } from "./keys.ts";
+import { type KubeletCall, kubeletCall, podStreams } from "./node-proxy/kubelet-call.ts";
+import type { KubeletLink } from "./node-proxy/kubelet-link.ts";
 import { operate, verbOf } from "./operate.ts";
-import { findSubresource, type Registry } from "./registry.ts";
+import { readObject } from "./operations/read.ts";
+import { findSubresource, type Registry, type Verb } from "./registry.ts";
 import { type ApiRequest, type ApiResponse, jsonResponse, type UserInfo } from "./request.ts";
 import { parseResourcePath, type ResourcePath } from "./request-info.ts";
+import { isFields } from "./schema/json.ts";
 import type { Store } from "./store/store.ts";
 import { plainPrinter, type TablePrinter } from "./table-printer.ts";
 import type { Target } from "./target.ts";
@@ -30,6 +35,8 @@ export type ApiServerOptions = {
   /** Without one everybody may do everything. */
   readonly authorizer?: Authorizer;
   readonly printer?: TablePrinter;
+  /** Way to the kubelets, for logs and terminals; without one there are none. */
+  readonly kubelets?: KubeletLink;
   /** Told of errors that are the server's own fault. */
   readonly report?: (error: unknown, request: ApiRequest) => void;
 };
@@ -44,6 +51,7 @@ export class ApiServer {
   /** Who a caller is, for whoever takes requests from sockets. */
   readonly authenticate: Authenticator;
   readonly #context: ApiContext;
+  readonly #kubelets: KubeletLink | undefined;
   readonly #report: NonNullable<ApiServerOptions["report"]>;
 
   constructor(options: ApiServerOptions) {
@@ -55,38 +63,75 @@ export class ApiServer {
     const checkToken: TokenChecker = (token) => users?.get(token) ?? ofServiceAccounts(token);
     this.authenticate = authenticator(checkToken);
     this.#context = { store, registry, now, random, authorizer, printer, tokens, checkToken };
+    this.#kubelets = options.kubelets;
     this.#report = options.report ?? (() => {});
   }
 
   /** Never throws: whatever goes wrong is a Status. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
     try {
-      return this.#answer({ ...request, user: effectiveUser(request, this.#context.authorizer) });
+      return await this.#answer({ ...request, user: effectiveUser(request, this.#context.authorizer) });
     } catch (error) {
-      if (!(error instanceof KubeError)) this.#report(error, request);
-      return answerError(error);
+      return this.#explain(error, request);
     }
   }
 
-  #answer(request: ApiRequest): ApiResponse {
-    const path = parseResourcePath(request.path);
-    if (path === undefined) {
+  /**
+   * Joins a connection that leaves HTTP (exec, attach, port-forward) with the kubelet of the pod's node. Gives the answer to refuse it
+   * with; undefined when the connection is the kubelet's now.
+   */
+  async upgrade(request: ApiRequest, client: Duplex, head: Uint8Array): Promise<ApiResponse | undefined> {
+    try {
+      const user = effectiveUser(request, this.#context.authorizer);
+      const { target } = this.#resolve({ ...request, user });
+      const { call, link } = this.#kubeletOf(target);
+      await link.tunnel(call, request, client, head);
+      return undefined;
+    } catch (error) {
+      return this.#explain(error, request);
+    }
+  }
+
+  #explain(error: unknown, request: ApiRequest): ApiResponse {
+    if (!(error instanceof KubeError)) this.#report(error, request);
+    return answerError(error);
+  }
+
+  async #answer(request: ApiRequest): Promise<ApiResponse> {
+    if (parseResourcePath(request.path) === undefined) {
       this.#checkAllowed({ user: request.user, verb: request.method.toLowerCase(), path: request.path });
       return answerDiscovery(this.#context, request) ?? answerError(unknownPath());
     }
+    const { target, verb } = this.#resolve(request);
+    if (!podStreams.some((name) => name === target.subresource)) return operate(this.#context, target, verb);
+    if (target.subresource !== "log") throw badRequest("Upgrade request required");
+    const { call, link } = this.#kubeletOf(target);
+    return await link.get(call, request.signal);
+  }
+
+  /** What a request is about, once it is allowed. Throws NotFound and Forbidden. */
+  #resolve(request: ApiRequest): { readonly target: Target; readonly verb: Verb } {
+    const path = parseResourcePath(request.path);
+    if (path === undefined) throw unknownPath();
     const target = this.#targetOf(request, path);
     const verb = verbOf(target);
-    this.#checkAllowed({
-      user: request.user,
-      verb,
-      group: path.group,
-      version: path.version,
-      resource: path.plural,
-      subresource: path.subresource,
-      namespace: target.namespace ?? "",
-      name: target.name,
-    });
-    return operate(this.#context, target, verb);
+    const { user } = request;
+    const { group, version, plural: resource, subresource } = path;
+    const { namespace = "", name } = target;
+    this.#checkAllowed({ user, verb, group, version, resource, subresource, namespace, name });
+    return { target, verb };
+  }
+
+  /** The kubelet that has a pod, and what to ask it. */
+  #kubeletOf(target: Target): { readonly call: KubeletCall; readonly link: KubeletLink } {
+    const link = this.#kubelets;
+    const stream = podStreams.find((name) => name === target.subresource);
+    if (link === undefined || stream === undefined) throw unknownPath();
+    const pod = readObject(this.#context, target).object;
+    const nodeName = isFields(pod["spec"]) ? pod["spec"]["nodeName"] : undefined;
+    const key = keyOf({ group: "", plural: "nodes" }, undefined, typeof nodeName === "string" ? nodeName : "");
+    const node = this.#context.store.get(key)?.object;
+    return { call: kubeletCall(pod, node, stream, target.request.query), link };
   }
 
   /** What the path names. Throws NotFound for what is not served. */

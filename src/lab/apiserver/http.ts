@@ -1,22 +1,19 @@
 // The API server on a socket: HTTP/1.1 over TLS, with client certificates and tokens.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Certificate, createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { kubeError } from "#kube/kube-error.ts";
 import { type ApiServer, answerError } from "./api-server.ts";
-import type { Authenticator, CertificateSubject } from "./authn/authenticator.ts";
+import type { CertificateSubject } from "./authn/authenticator.ts";
 import { maxBodyBytes } from "./body.ts";
-import type { ApiRequest, ApiResponse, UserInfo } from "./request.ts";
+import type { ApiRequest, ApiResponse, CompleteResponse, UserInfo } from "./request.ts";
 
 export type HttpFrontOptions = {
-  readonly api: Pick<ApiServer, "handle">;
-  readonly authenticate: Authenticator;
+  readonly api: Pick<ApiServer, "handle" | "upgrade" | "authenticate">;
   /** All PEM; `authority` signs client certificates. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string };
-  /** Takes connections that leave HTTP: exec, attach, port-forward. */
-  readonly upgrade?: (request: ApiRequest, socket: Duplex, head: Uint8Array) => Promise<void>;
 };
 
 /**
@@ -80,16 +77,20 @@ export class HttpFront implements AsyncDisposable {
   async #upgrade(message: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
     const gone = new AbortController();
     socket.on("close", () => gone.abort());
+    // A client that goes away in the middle is no event for a server.
+    socket.on("error", () => socket.destroy());
     const user = this.#userOf(message);
-    const { upgrade } = this.#options;
-    if (user === undefined || upgrade === undefined) return refuse(socket, user === undefined ? 401 : 404);
-    await upgrade(toRequest(message, user, undefined, gone.signal), socket, head);
+    const refused =
+      user === undefined
+        ? unauthorized()
+        : await this.#options.api.upgrade(toRequest(message, user, undefined, gone.signal), socket, head);
+    if (refused !== undefined && "body" in refused) refuse(socket, refused);
   }
 
   #userOf(message: IncomingMessage): UserInfo | undefined {
     const socket = message.socket as TLSSocket;
     const certificate = socket.authorized ? subjectOf(socket) : undefined;
-    return this.#options.authenticate({ certificate, authorization: message.headers.authorization });
+    return this.#options.api.authenticate({ certificate, authorization: message.headers.authorization });
   }
 }
 
@@ -135,8 +136,7 @@ async function readBody(message: IncomingMessage): Promise<Uint8Array | undefine
 
 async function send(response: ServerResponse, answer: ApiResponse, method: string): Promise<void> {
   if ("stream" in answer) return await stream(response, answer.status, answer.headers, answer.stream);
-  const { body } = answer;
-  const bytes = body instanceof Uint8Array ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+  const bytes = bytesOf(answer.body);
   response.writeHead(answer.status, { ...answer.headers, "content-length": bytes.byteLength });
   response.end(method === "HEAD" ? undefined : bytes);
 }
@@ -170,8 +170,15 @@ function unauthorized(): ApiResponse {
   return answerError(kubeError("Unauthorized", "Unauthorized"));
 }
 
-function refuse(socket: Duplex, status: number): void {
-  socket.end(
-    `HTTP/1.1 ${status} ${status === 401 ? "Unauthorized" : "Not Found"}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-  );
+/** The answer of a connection that wanted to leave HTTP and may not. */
+function refuse(socket: Duplex, { status, headers, body }: CompleteResponse): void {
+  const bytes = bytesOf(body);
+  const all = { ...headers, "content-length": String(bytes.byteLength), connection: "close" };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n`);
+  socket.end(bytes);
+}
+
+function bytesOf(body: CompleteResponse["body"]): Uint8Array {
+  return body instanceof Uint8Array ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
 }

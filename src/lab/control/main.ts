@@ -55,7 +55,7 @@ export async function runControl(host: ControlHost, places: Places): Promise<voi
     ...{ store, registry: new Registry(builtinResources), now, random, signingKey },
     report: (error, { method, path }) => log(`${method} ${path}: ${error instanceof Error ? error.stack : error}`),
   });
-  await using front = new HttpFront({ api, authenticate: api.authenticate, tls: credentials });
+  await using front = new HttpFront({ api, tls: credentials });
   await front.listen(loopback, spec.port);
   // A socket stays where it was made; all later ones are made in the lab.
   using netns = new Netns(`/proc/${holder}/ns/net`);

@@ -4,6 +4,7 @@ import type { ApiContext } from "#lab/apiserver/context.ts";
 import type { ResourceDefinition, Subresource } from "#lab/apiserver/registry.ts";
 import { type ApiRequest, type ApiResponse, jsonResponse, textResponse } from "#lab/apiserver/request.ts";
 import { groupVersion } from "#lab/apiserver/target.ts";
+import { aggregatedDiscovery, aggregatedVersion, serves, versionsOf } from "./aggregated.ts";
 
 /** The version of Kubernetes whose API this server speaks. */
 const version = {
@@ -19,13 +20,24 @@ const version = {
 };
 
 /** Answers for a path without a resource; undefined when there is none. */
-export function answerDiscovery({ registry }: ApiContext, { method, path }: ApiRequest): ApiResponse | undefined {
+export function answerDiscovery(
+  { registry }: ApiContext,
+  { method, path, headers }: ApiRequest,
+): ApiResponse | undefined {
   if (method !== "GET" && method !== "HEAD") return undefined;
   const parts = path.split("/").filter((part) => part !== "");
   const [root = "", group = "", groupsVersion = ""] = parts;
   if (parts.length === 1) {
     if (root === "version") return jsonResponse(version);
     if (root === "healthz" || root === "livez" || root === "readyz") return textResponse("ok");
+    const aggregated = aggregatedVersion(headers["accept"]);
+    if (aggregated !== undefined && (root === "api" || root === "apis")) {
+      const ofCore = root === "api";
+      return aggregatedDiscovery(
+        registry.all().filter((definition) => (definition.group === "") === ofCore),
+        aggregated,
+      );
+    }
     if (root === "api") return jsonResponse({ kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] });
     if (root === "apis") return jsonResponse(groupList(registry.all()));
   }
@@ -62,10 +74,7 @@ function groupsOf(definitions: readonly ResourceDefinition[]): readonly Group[] 
   const groups = Map.groupBy(definitions, ({ group }) => group);
   groups.delete("");
   return [...groups].flatMap(([name, members]) => {
-    const names = new Set(
-      members.flatMap(({ versions }) => versions.flatMap(({ name, served }) => (served ? [name] : []))),
-    );
-    const versions = [...names].map((version) => ({ groupVersion: groupVersion(name, version), version }));
+    const versions = versionsOf(members).map((version) => ({ groupVersion: groupVersion(name, version), version }));
     const [preferredVersion] = versions;
     return preferredVersion === undefined ? [] : [{ name, versions, preferredVersion }];
   });
@@ -80,10 +89,7 @@ function resourceList(
   group: string,
   version: string,
 ): ApiResponse | undefined {
-  const served = definitions.filter(
-    (definition) =>
-      definition.group === group && definition.versions.some(({ name, served }) => served && name === version),
-  );
+  const served = definitions.filter((definition) => definition.group === group && serves(definition, version));
   if (served.length === 0) return undefined;
   const resources = served.flatMap((definition) => [
     resourceEntry(definition),
