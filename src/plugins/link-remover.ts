@@ -34,7 +34,7 @@ const sweepDelayMs = 50;
  */
 export class SweepingRemover implements LinkRemover, Disposable {
   readonly #setTimer: (run: () => void, ms: number) => void;
-  #waiting = new Map<string, NetlinkSocket>();
+  #waiting = new Map<string, NetlinkSocket | undefined>();
   #counter = 0;
 
   constructor(setTimer: (run: () => void, ms: number) => void) {
@@ -74,7 +74,8 @@ export class SweepingRemover implements LinkRemover, Disposable {
   #schedule(netns: Netns | undefined): void {
     if (this.#waiting.size === 0) this.#setTimer(() => this.#run(), sweepDelayMs);
     const key = netns?.path ?? "";
-    if (!this.#waiting.has(key)) this.#waiting.set(key, new NetlinkSocket("route", netns));
+    // The process's own namespace will be there; the way into another may be gone by then.
+    if (!this.#waiting.has(key)) this.#waiting.set(key, netns && new NetlinkSocket("route", netns));
   }
 
   #run(): void {
@@ -84,7 +85,7 @@ export class SweepingRemover implements LinkRemover, Disposable {
     writeMessage(writer, removeLinkGroup(rubbishGroup), 1, 0);
     const bytes = writer.finish();
     for (const socket of sockets) {
-      const fd = socket.disown();
+      const fd = (socket ?? new NetlinkSocket("route")).disown();
       const error = native().twill_send_aside(fd, bytes, BigInt(bytes.length));
       if (error !== 0) throw new KernelError("Cannot start the thread that removes links", -error);
     }
