@@ -1,5 +1,6 @@
 // Masquerading of pods towards everything outside of their own subnet: a map by pod address, and one chain a subnet.
 
+import type { Call } from "#cni/plugin.ts";
 import type { IfAddr } from "#net/cidr.ts";
 import { addressOf, type Cidr, familyOfCidr, networkOf } from "#net/cidr.ts";
 import { nftIp } from "#netlink/nft-element.ts";
@@ -15,8 +16,15 @@ import {
   requireNoProblems,
   setUpText,
 } from "./nft-claims.ts";
+import { unsupportedField } from "./recorded.ts";
 
 const table = "twill_masquerade";
+
+/** Checks the field `ipMasqBackend`: masquerading is done by nftables alone. @throws CniError 2 */
+export function requireNftables(call: Call, backend: string | undefined): void {
+  if (backend === undefined || backend === "nftables") return;
+  throw unsupportedField(call, "ipMasqBackend", backend, 'leave it out or set it to "nftables"');
+}
 
 /**
  * Makes packets from these addresses of an attachment leave with the node's own, except to their own subnets and to multicast. The same

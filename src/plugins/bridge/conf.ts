@@ -5,6 +5,7 @@ import { mac } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Mac } from "#net/mac.ts";
+import { requireNftables } from "#plugins/masquerade.ts";
 import { requestedMac } from "#plugins/requested-mac.ts";
 
 const flag = withDefault(bool, false);
@@ -67,7 +68,7 @@ export function readBridgeConf(call: Call): BridgeConf {
       'field "disableContainerInterface" leaves the interface down, which an "ipam" cannot use: drop one',
     );
   }
-  refuseIptables(call, conf.ipMasqBackend);
+  requireNftables(call, conf.ipMasqBackend);
   return {
     ...conf,
     bridge: conf.bridge ?? "cni0",
@@ -75,15 +76,6 @@ export function readBridgeConf(call: Call): BridgeConf {
     vlanTrunk: conf.vlanTrunk.map((range, i) => readRange(call, range, i)),
     mac: requestedMac(call, conf),
   };
-}
-
-/** Masquerading is done by nftables alone. @throws CniError 2 */
-export function refuseIptables(call: Call, backend: string | undefined): void {
-  if (backend === undefined || backend === "nftables") return;
-  throw new CniError(
-    ErrorCode.unsupportedField,
-    `${call.type}: field "ipMasqBackend" cannot be ${JSON.stringify(backend)}: leave it out or set it to "nftables"`,
-  );
 }
 
 function readRange(

@@ -9,6 +9,7 @@ import { addAddress, listAddresses, removeAddress } from "#netlink/address.ts";
 import { addLink, findLink, type Link, setLink, setLinkInfo } from "#netlink/link.ts";
 import { writeSysctlIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
+import { enableForwarding } from "#plugins/node-gateway.ts";
 import type { BridgeConf } from "./conf.ts";
 
 /**
@@ -69,15 +70,6 @@ export function ensureGateway(link: Link, ips: readonly IpConfig[], conf: Bridge
     ensureAddress(link, joinIfAddr(gateway, lengthOf(address)), present, conf.forceAddress, host);
     enableForwarding(familyOfCidr(address), host);
   }
-}
-
-export function enableForwarding(family: "ipv4" | "ipv6", host: Host): void {
-  writeSysctlIfThere(host.netns, forwardingPath(family), "1");
-}
-
-/** The switch that lets a node forward, below /proc/sys. */
-export function forwardingPath(family: "ipv4" | "ipv6"): string {
-  return family === "ipv4" ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
 }
 
 // IPv4: one address of ours per bridge. IPv6: disjoint subnets live side by side.

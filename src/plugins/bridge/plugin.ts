@@ -5,29 +5,28 @@ import type { Call, Plugin } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
 import type { Netns } from "#kernel/netns.ts";
-import { addressOf, defaultCidr, familyOfCidr, isDefault, networkOf } from "#net/cidr.ts";
-import { offsetIp } from "#net/ip.ts";
+import { defaultCidr, familyOfCidr, isDefault } from "#net/cidr.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, setArpNotify, setBridgePort, setLink } from "#netlink/link.ts";
 import { checkAttachment } from "#plugins/attachment-check.ts";
-import {
-  configureRequests,
-  openNetns,
-  openNetnsIfThere,
-  prepareIpv6,
-  requireFreeName,
-  writeSysctlIfThere,
-} from "#plugins/container.ts";
+import { configureRequests, openNetns, prepareIpv6, requireFreeName, writeSysctlIfThere } from "#plugins/container.ts";
 import { chooseDns } from "#plugins/container-link.ts";
 import { waitForAddresses } from "#plugins/duplicate-address.ts";
 import type { Host } from "#plugins/host.ts";
-import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
-import { type Owner, ownerOf } from "#plugins/ledger.ts";
-import { addMasquerade, removeMasquerade } from "#plugins/masquerade.ts";
-import { removeReferenceGuard, removeReferenceMasquerade } from "#plugins/reference-rules.ts";
-import { makePair, removePair, type VethPair } from "#plugins/veth.ts";
-import { readVethRecord, type VethRecord } from "#plugins/veth-record.ts";
+import { addIpam, checkIpam, delIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
+import { ownerOf } from "#plugins/ledger.ts";
+import { addMasquerade } from "#plugins/masquerade.ts";
+import { gatewayOf } from "#plugins/node-gateway.ts";
+import { removeReferenceGuard } from "#plugins/reference-rules.ts";
+import { makePair, type VethPair } from "#plugins/veth.ts";
+import {
+  delVethAttachment,
+  gcVethAttachments,
+  removeVethAttachment,
+  type VethPlugin,
+} from "#plugins/veth-attachment.ts";
+import type { VethRecord } from "#plugins/veth-record.ts";
 import { checkBridgePort } from "./check.ts";
 import { type BridgeConf, readBridgeConf } from "./conf.ts";
 import { ensureBridge, ensureGateway } from "./device.ts";
@@ -46,6 +45,15 @@ export const bridge: Plugin<Host> = {
   status,
 };
 
+const attachments: VethPlugin = {
+  name: bridge.name,
+  async removeMore(host, owner, record) {
+    if (record === undefined) removeReferenceGuard(host, owner);
+    else if (record.guardedMac !== undefined) unguardMac(host, owner, record.hostName, record.guardedMac);
+    await leaveVlanGateways(owner, host);
+  },
+};
+
 async function add(call: Call, host: Host): Promise<Result> {
   const conf = readBridgeConf(call);
   using netns = openNetns(call);
@@ -54,7 +62,9 @@ async function add(call: Call, host: Host): Promise<Result> {
   await using undo = new Rollback();
   const device = ensureBridge(conf, host);
   const owner = ownerOf(call, bridge.name);
-  undo.defer("remove the attachment", () => removeAttachment(host, owner, { connection: container, netns }));
+  undo.defer("remove the attachment", () =>
+    removeVethAttachment(host, attachments, owner, { connection: container, netns }),
+  );
   const ipam = ipamType(call);
   const isLate = ipam !== undefined && needsInterface(ipam);
   let addresses: Result = { interfaces: [], ips: [], routes: [], dns: {} };
@@ -97,8 +107,7 @@ async function add(call: Call, host: Host): Promise<Result> {
       layer3.ips.map(({ address }) => address),
     );
   const port = await waitUntilUp(pair, conf, host);
-  undo.keep();
-  return {
+  const result: Result = {
     interfaces: [
       // A bridge that was not given an address of its own takes its lowest port's: this one's, perhaps.
       { name: conf.bridge, mac: findLink(host.route(), device.index)?.mac ?? "" },
@@ -110,19 +119,12 @@ async function add(call: Call, host: Host): Promise<Result> {
     routes: layer3.routes,
     dns: chooseDns(call, addresses.dns),
   };
+  undo.keep();
+  return result;
 }
 
 async function del(call: Call, host: Host): Promise<void> {
-  using netns = openNetnsIfThere(call);
-  using container = netns === undefined ? undefined : host.routeIn(netns);
-  const ipam = ipamType(call);
-  const inside = netns === undefined || container === undefined ? undefined : { connection: container, netns };
-  try {
-    // First the addresses: a DHCP server is told while the interface still exists.
-    if (ipam !== undefined) await delIpam(call, ipam, host);
-  } finally {
-    await removeAttachment(host, ownerOf(call, bridge.name), inside);
-  }
+  await delVethAttachment(call, host, attachments);
 }
 
 async function check(call: Call, host: Host): Promise<void> {
@@ -136,35 +138,13 @@ async function check(call: Call, host: Host): Promise<void> {
 }
 
 async function gc(call: Call, host: Host): Promise<void> {
-  const ipam = ipamType(call);
-  if (call.validAttachments !== undefined) {
-    for (const owner of host.ledger.stale(call.network, bridge.name, call.validAttachments))
-      await removeAttachment(host, owner);
-  }
-  if (ipam !== undefined) await gcIpam(call, ipam, host);
+  await gcVethAttachments(call, host, attachments);
 }
 
 async function status(call: Call, host: Host): Promise<void> {
   readBridgeConf(call);
   const ipam = ipamType(call);
   if (ipam !== undefined) await statusIpam(call, ipam, host);
-}
-
-/** Everything but the addresses' reservation; what is gone already is no error. */
-async function removeAttachment(
-  host: Host,
-  owner: Owner,
-  container?: { readonly connection: Connection; readonly netns: Netns },
-): Promise<void> {
-  const record: VethRecord | undefined = readVethRecord(host, owner);
-  removePair(host, container, owner.ifname, record?.hostName);
-  if (record?.guardedMac !== undefined) unguardMac(host, owner, record.hostName, record.guardedMac);
-  if (record === undefined) {
-    removeReferenceMasquerade(host, owner);
-    removeReferenceGuard(host, owner);
-  } else if (record.masquerade) removeMasquerade(host, owner, record.addresses);
-  await leaveVlanGateways(owner, host);
-  host.ledger.remove(owner);
 }
 
 function recordOf(conf: BridgeConf, hostName: string, containerMac: Mac, { ips }: Result): VethRecord {
@@ -181,7 +161,7 @@ function portRequests(conf: BridgeConf, pair: VethPair) {
 
 /** The gateway of a subnet is its first address unless the pool says otherwise; a default gateway brings a default route. */
 function withGateways(result: Result, conf: BridgeConf): Result {
-  const ips = result.ips.map((ip) => ({ ...ip, gateway: ip.gateway ?? offsetIp(addressOf(networkOf(ip.address)), 1) }));
+  const ips = result.ips.map((ip) => ({ ...ip, gateway: gatewayOf(ip) }));
   if (!conf.isDefaultGateway) return { ...result, ips };
   const routes = [...result.routes];
   for (const family of ["ipv4", "ipv6"] as const) {

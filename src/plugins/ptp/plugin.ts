@@ -6,31 +6,26 @@ import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call, Plugin } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
-import type { Netns } from "#kernel/netns.ts";
 import { addressOf, familyOfCidr, hostCidr, type IfAddr } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
-import type { Connection } from "#netlink/connection.ts";
 import { listRoutes } from "#netlink/route.ts";
 import { checkAttachment } from "#plugins/attachment-check.ts";
-import { refuseIptables } from "#plugins/bridge/conf.ts";
-import { enableForwarding } from "#plugins/bridge/device.ts";
-import {
-  failed,
-  openNetns,
-  openNetnsIfThere,
-  prepareIpv6,
-  requireFreeName,
-  writeSysctlIfThere,
-} from "#plugins/container.ts";
+import { failed, openNetns, prepareIpv6, requireFreeName, writeSysctlIfThere } from "#plugins/container.ts";
 import { chooseDns } from "#plugins/container-link.ts";
 import type { Host } from "#plugins/host.ts";
-import { addIpam, checkIpam, delIpam, gcIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
-import { type Owner, ownerOf } from "#plugins/ledger.ts";
-import { addMasquerade, checkMasquerade, removeMasquerade } from "#plugins/masquerade.ts";
-import { removeReferenceMasquerade } from "#plugins/reference-rules.ts";
-import { hostEnd, makePair, removePair } from "#plugins/veth.ts";
-import { readVethRecord, type VethRecord } from "#plugins/veth-record.ts";
-import { containerRequests, hostAddress, nodeRequests, routed } from "./wiring.ts";
+import { addIpam, checkIpam, delIpam, ipamType, needsInterface, statusIpam } from "#plugins/ipam.ts";
+import { ownerOf } from "#plugins/ledger.ts";
+import { addMasquerade, checkMasquerade, requireNftables } from "#plugins/masquerade.ts";
+import { enableForwarding, gatewayOf } from "#plugins/node-gateway.ts";
+import { hostEnd, makePair } from "#plugins/veth.ts";
+import {
+  delVethAttachment,
+  gcVethAttachments,
+  removeVethAttachment,
+  type VethPlugin,
+} from "#plugins/veth-attachment.ts";
+import type { VethRecord } from "#plugins/veth-record.ts";
+import { containerRequests, hostAddress, nodeRequests } from "./wiring.ts";
 
 const ptpConf = object({
   ipMasq: withDefault(bool, false),
@@ -49,6 +44,8 @@ export const ptp: Plugin<Host> = {
   status,
 };
 
+const attachments: VethPlugin = { name: ptp.name };
+
 async function add(call: Call, host: Host): Promise<Result> {
   const conf = readConf(call);
   const ipam = requireIpam(call);
@@ -63,7 +60,9 @@ async function add(call: Call, host: Host): Promise<Result> {
   };
   const early = needsInterface(ipam) ? undefined : await ask();
   const owner = ownerOf(call, ptp.name);
-  undo.defer("remove the attachment", () => removeAttachment(host, owner, { connection: container, netns }));
+  undo.defer("remove the attachment", () =>
+    removeVethAttachment(host, attachments, owner, { connection: container, netns }),
+  );
   const pair = makePair({ ifname: call.ifname, netns, container, mtu: conf.mtu }, host, ({ hostName }) =>
     host.ledger.write(owner, recordOf(conf, hostName, early)),
   );
@@ -73,7 +72,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   writeSysctlIfThere(host.netns, `net/ipv6/conf/${pair.hostName}/accept_dad`, "0");
   const pool = early ?? (await ask());
   if (early === undefined) host.ledger.write(owner, recordOf(conf, pair.hostName, pool));
-  const ips = pool.ips.map(routed);
+  const ips = pool.ips.map((ip) => ({ ...ip, gateway: gatewayOf(ip) }));
   for (const { address } of ips) enableForwarding(familyOfCidr(address), host);
   prepareIpv6(netns, call.ifname, ips);
   host.route().apply(nodeRequests(pair, ips));
@@ -93,15 +92,7 @@ async function add(call: Call, host: Host): Promise<Result> {
 }
 
 async function del(call: Call, host: Host): Promise<void> {
-  using netns = openNetnsIfThere(call);
-  using container = netns === undefined ? undefined : host.routeIn(netns);
-  const ipam = ipamType(call);
-  const inside = netns === undefined || container === undefined ? undefined : { connection: container, netns };
-  try {
-    if (ipam !== undefined) await delIpam(call, ipam, host);
-  } finally {
-    removeAttachment(host, ownerOf(call, ptp.name), inside);
-  }
+  await delVethAttachment(call, host, attachments);
 }
 
 async function check(call: Call, host: Host): Promise<void> {
@@ -128,10 +119,8 @@ async function check(call: Call, host: Host): Promise<void> {
 }
 
 async function gc(call: Call, host: Host): Promise<void> {
-  if (call.validAttachments !== undefined) {
-    for (const owner of host.ledger.stale(call.network, ptp.name, call.validAttachments)) removeAttachment(host, owner);
-  }
-  await gcIpam(call, requireIpam(call), host);
+  requireIpam(call);
+  await gcVethAttachments(call, host, attachments);
 }
 
 async function status(call: Call, host: Host): Promise<void> {
@@ -141,7 +130,7 @@ async function status(call: Call, host: Host): Promise<void> {
 
 function readConf(call: Call) {
   const conf = decode(ptpConf, call.config, call.type);
-  refuseIptables(call, conf.ipMasqBackend);
+  requireNftables(call, conf.ipMasqBackend);
   return conf;
 }
 
@@ -158,16 +147,4 @@ function recordOf(conf: Infer<typeof ptpConf>, hostName: string, pool: Result | 
 
 function addressesIn({ ips }: Pick<Result, "ips">): readonly IfAddr[] {
   return ips.map(({ address }) => address);
-}
-
-function removeAttachment(
-  host: Host,
-  owner: Owner,
-  container?: { readonly connection: Connection; readonly netns: Netns },
-): void {
-  const record = readVethRecord(host, owner);
-  removePair(host, container, owner.ifname, record?.hostName);
-  if (record === undefined) removeReferenceMasquerade(host, owner);
-  else if (record.masquerade) removeMasquerade(host, owner, record.addresses);
-  host.ledger.remove(owner);
 }

@@ -15,7 +15,7 @@ import {
   lengthOf,
   networkOf,
 } from "#net/cidr.ts";
-import { bitsOf, familyOf, type Ip, ip, offsetIp } from "#net/ip.ts";
+import { bitsOf, familyOf, type Ip } from "#net/ip.ts";
 import { addAddress } from "#netlink/address.ts";
 import { setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
@@ -25,17 +25,6 @@ import type { VethPair } from "#plugins/veth.ts";
 
 /** An address and the node's end that it goes by. */
 export type RoutedIp = IpConfig & { readonly gateway: Ip };
-
-/** For an address that is alone in its block, as DHCPv6 gives: the next one may be another container's. */
-const linkLocalGateway: Ip = ip("fe80::1");
-
-/** The pool's gateway, else the first address of the subnet. */
-export function routed(given: IpConfig): RoutedIp {
-  const { address, gateway } = given;
-  if (gateway !== undefined) return { ...given, gateway };
-  if (lengthOf(address) === 128) return { ...given, gateway: linkLocalGateway };
-  return { ...given, gateway: offsetIp(addressOf(networkOf(address)), 1) };
-}
 
 /** A gateway as the node's end has it. */
 export function hostAddress(address: Ip): IfAddr {
