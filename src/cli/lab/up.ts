@@ -11,7 +11,7 @@ import { awaitService, isRunning } from "#lab/world/processes.ts";
 import { adminClient, apiAnswers, unreadyNodes } from "#lab/world/ready.ts";
 import { choosePort, newSpec, nextSpec, type UpRequest } from "#lab/world/request.ts";
 import { type Service, wantServices } from "#lab/world/services.ts";
-import { lockLab, readState } from "#lab/world/state.ts";
+import { forgetUnmade, lockLab, readState } from "#lab/world/state.ts";
 import { defaultLab, formatSeconds, openHost } from "./lab-host.ts";
 
 export type UpCall = {
@@ -31,7 +31,10 @@ export async function labUp({ args: { name = defaultLab }, flags }: UpCall, io: 
   const places = placesOf(checkLabName(name), host.stateRoot);
   const cni = flags.cni === undefined ? undefined : readConflist(flags.cni);
   using _ = await lockLab(places, host.sleep);
-  const spec = await chooseSpec(host, places, { name, ...flags, cni });
+  const spec = await chooseSpec(host, places, { name, ...flags, cni }).catch((error: unknown) => {
+    forgetUnmade(places);
+    throw error;
+  });
   const started = await mend(host, places, spec);
   await awaitReady(host, places, spec);
   const took = formatSeconds(host.nowMs() - startMs);

@@ -27,8 +27,8 @@ export function wiresText(spec: LabSpec): string {
     ({ name, index }) => `iifname "${name}" meta mark set ${index}`,
   );
   const drops = ways.flatMap((way) => {
-    if (way.cut) return [`${matching(way)} drop`];
     const lost = Math.round(way.lossPercent * (perMyriad / 100));
+    if (way.cut || lost === perMyriad) return [`${matching(way)} drop`];
     return lost > 0 ? [`${matching(way)} numgen random mod ${perMyriad} < ${lost} drop`] : [];
   });
   return replaceTable("bridge twill_wires", [

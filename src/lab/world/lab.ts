@@ -13,7 +13,7 @@ import { ensureCredentials } from "./credentials.ts";
 import { holderOf, openStations, startHolders } from "./holders.ts";
 import { prepareNodes } from "./nodes.ts";
 import { cgroupName, type Installation, type Places } from "./places.ts";
-import { awaitService, startServices } from "./processes.ts";
+import { awaitService, isRunning, startServices } from "./processes.ts";
 import { type Service, wantServices } from "./services.ts";
 import { writeState } from "./state.ts";
 
@@ -54,7 +54,8 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
     // Rules for a port go with it, and who keeps its frames back holds a port that is gone.
     if (done.some(({ do: verb }) => verb === "add-link")) await removeGroup(wiresGroup(places), sleep);
     using nft = new Nftables(stations.of("switch").netns);
-    nft.runText(masqueradeText(spec) + wiresText(spec));
+    const delays = isRunning({ cgroup: wiresGroup(places) }) ? "" : noDelaysText;
+    nft.runText(masqueradeText(spec) + wiresText(spec) + delays);
   });
   const rest = await startServices(
     places,

@@ -1,6 +1,16 @@
 // A lab's lab.json and its lock: one command at a time changes a lab.
 
-import { fstatSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
@@ -43,6 +53,11 @@ export function readState({ spec }: Pick<Places, "spec">): LabSpec | undefined {
 
 export function writeState({ spec: path }: Pick<Places, "spec">, spec: LabSpec): void {
   writeWhole(path, formatSpec(spec));
+}
+
+/** Takes away the folder that the lock made for a lab that then was not. */
+export function forgetUnmade({ folder, spec }: Places): void {
+  if (!existsSync(spec)) rmSync(folder, { recursive: true, force: true });
 }
 
 /** All of a file or nothing of it, also when the process is killed meanwhile. Folders are made. */

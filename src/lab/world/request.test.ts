@@ -1,0 +1,47 @@
+// What `up` may ask of a lab that is there, and where its API server listens.
+
+import { describe, expect, test } from "bun:test";
+import { choosePort, newSpec, nextSpec, type UpRequest } from "./request.ts";
+
+const nothing: UpRequest = {
+  ...{ name: "x", nodes: undefined, family: undefined, underlay: undefined, cni: undefined, port: undefined },
+};
+
+describe("a lab that is there", () => {
+  const before = newSpec({ ...nothing, nodes: 2 }, 20_000);
+
+  test("stays as it is when nothing is asked", () => expect(nextSpec(before, nothing)).toEqual(before));
+
+  test("gets more nodes", () => {
+    expect(nextSpec(before, { ...nothing, nodes: 4 }).nodes.map(({ name }) => name)).toEqual([
+      "node1",
+      "node2",
+      "node3",
+      "node4",
+    ]);
+  });
+
+  const rows: readonly (readonly [Partial<UpRequest>, string])[] = [
+    [{ nodes: 1 }, "it has 2 nodes; remove some with twill lab node remove"],
+    [{ family: "dual" }, "it has family ipv4, not dual; take it down first"],
+    [{ underlay: "l3" }, "it has underlay l2, not l3"],
+    [{ port: 1 }, "it has port 20000, not 1"],
+    [{ cni: "{}" }, "it has another network configuration"],
+  ];
+  for (const [asked, sentence] of rows) {
+    test(`refuses ${JSON.stringify(asked)}`, () => {
+      expect(() => nextSpec(before, { ...nothing, ...asked })).toThrow(sentence);
+    });
+  }
+});
+
+describe("choosePort()", () => {
+  test("is the same for the same name, and the next one when it is taken", () => {
+    const first = choosePort("twill", () => true);
+    expect(choosePort("twill", () => true)).toBe(first);
+    expect(choosePort("twill", (port) => port !== first)).toBe(first + 1);
+    expect(choosePort("other", () => true)).not.toBe(first);
+  });
+
+  test("gives up when none is free", () => expect(() => choosePort("twill", () => false)).toThrow("--port"));
+});

@@ -1,0 +1,105 @@
+// Labs for one test: started by the built executable, gone when the test ends or at the next run after it was killed.
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { cgroupMount, processesBelow, removeGroup } from "#lab/cgroup.ts";
+import { sweepLeftovers } from "./leftovers.ts";
+import { isLeftover, ownPrefix } from "./owner.ts";
+import { needsRoot } from "./sandbox.ts";
+
+const twill = resolve(import.meta.dir, "../dist/twill");
+const timeoutMs = 60_000;
+
+export type LabRan = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+
+let made = 0;
+
+/**
+ * A state folder of its own, with one lab or several below it.
+ *
+ *     await using labs = await TestLabs.open();
+ *     const lab = labs.name();
+ *     labs.ok("up", lab);
+ */
+export class TestLabs implements AsyncDisposable {
+  readonly folder: string;
+  readonly #names: string[] = [];
+
+  private constructor() {
+    needsRoot();
+    this.folder = join(tmpdir(), `${ownPrefix()}${made++}-labs`);
+    mkdirSync(this.folder);
+  }
+
+  /** Ends what killed test runs left behind first. */
+  static async open(): Promise<TestLabs> {
+    if (!existsSync(twill)) throw new Error(`Cannot test the lab: ${twill} is missing, make it with make build`);
+    await sweepLabs();
+    return new TestLabs();
+  }
+
+  /** A name that no other test has. */
+  name(): string {
+    const name = `${ownPrefix()}${made++}`;
+    this.#names.push(name);
+    return name;
+  }
+
+  /** `twill lab WORDS`, whatever its exit code. */
+  run(...words: readonly string[]): LabRan {
+    const { exitCode, stdout, stderr } = Bun.spawnSync([twill, "lab", ...words], this.#surroundings());
+    return { exitCode: exitCode ?? 128, stdout: stdout.toString(), stderr: stderr.toString() };
+  }
+
+  /** The output of `twill lab WORDS`; throws with its stderr when it fails. */
+  ok(...words: readonly string[]): string {
+    const { exitCode, stdout, stderr } = this.run(...words);
+    if (exitCode !== 0)
+      throw new Error(`twill lab ${words.join(" ")} failed with ${exitCode}: ${stderr.trim() || stdout}`);
+    return stdout;
+  }
+
+  /** The same without waiting for it; resolves with its exit code and stderr. */
+  async start(...words: readonly string[]): Promise<{ readonly exitCode: number; readonly stderr: string }> {
+    const child = Bun.spawn([twill, "lab", ...words], { ...this.#surroundings(), stdout: "ignore", stderr: "pipe" });
+    const [stderr, exitCode] = await Promise.all([child.stderr.text(), child.exited]);
+    return { exitCode, stderr };
+  }
+
+  /** Runs a command inside a station of a lab; its exit code tells. */
+  inside(lab: string, place: string, ...command: readonly string[]): LabRan {
+    return this.run("shell", "--lab", lab, place, "--", ...command);
+  }
+
+  pings(lab: string, place: string, address: string): boolean {
+    return this.inside(lab, place, "ping", "-c", "1", "-W", "0.3", address).exitCode === 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of this.#names) await removeGroup(groupOf(name), Bun.sleep);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #surroundings() {
+    const env = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`, HOME: "/root", TWILL_LAB_DIR: this.folder };
+    return { env, stdin: "ignore", timeout: timeoutMs, killSignal: "SIGKILL" } as const;
+  }
+}
+
+/** Where everything of a lab runs. */
+export function groupOf(lab: string): string {
+  return join(cgroupMount(), "twill-lab", lab);
+}
+
+/** Process ids of a lab. */
+export function processesOf(lab: string): readonly number[] {
+  return processesBelow(groupOf(lab));
+}
+
+async function sweepLabs(): Promise<void> {
+  const root = groupOf("");
+  mkdirSync(root, { recursive: true });
+  for (const name of readdirSync(root).filter(isLeftover)) await removeGroup(groupOf(name), Bun.sleep);
+  // Their folders, now that nobody uses them.
+  sweepLeftovers();
+}
