@@ -77,6 +77,20 @@ describe("bridge", () => {
     expect(host.ledger.list("net1", "bridge")).toEqual([]);
   });
 
+  test("ADD with a dns that is none is refused, and leaves nothing but the bridge", async () => {
+    using box = new Sandbox();
+    const [node, a] = [box.netns("node"), box.netns("a")];
+    using host = testHost(box, node);
+    const conf = config(box, { dns: { nameservers: "x" } });
+    const answer = await callPlugin(bridge, "ADD", host, { config: conf, containerId: "a", netns: a.path });
+    expect(answer.json).toMatchObject({ code: 7, msg: expect.stringContaining("dns") });
+    expect([veths(box, node), reservations(conf.ipam.dataDir), host.ledger.list("net1", "bridge")]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+  });
+
   test("the bridge keeps its hardware address when containers join", async () => {
     using box = new Sandbox();
     const [node, a] = [box.netns("node"), box.netns("a")];
