@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { Schema } from "#lab/apiserver/schema/schema.ts";
 import { type Declaration, type Field, type Module, parseDeclarations } from "./kube-schema/declarations.ts";
+import { defaultsOfTypes } from "./kube-schema/defaults.ts";
 import { atomicTypes, type FieldFacts, factsOfTypes, schemaExtensions } from "./kube-schema/facts.ts";
 import { parseNumberFormats } from "./kube-schema/field-numbers.ts";
 
@@ -58,12 +59,17 @@ function define(path: string, prefix: string, module: Module, declaration: Decla
 function shapeOf(path: string, name: string, module: Module, declaration: Declaration): Schema {
   if (declaration.alias !== undefined) return unionSchema(declaration.alias);
   const facts = factsOfTypes[name] ?? {};
-  const unknownField = Object.keys(facts).find((field) => !declaration.fields.some((other) => other.name === field));
+  const defaults = defaultsOfTypes[name] ?? {};
+  const unknownField = Object.keys({ ...facts, ...defaults }).find(
+    (field) => !declaration.fields.some((other) => other.name === field),
+  );
   if (unknownField !== undefined)
     throw new Error(`Facts are stated of ${name}.${unknownField}, which is not published`);
   const properties = declaration.fields.map((field) => {
     const format = formats.get(name)?.get(field.name);
-    return [field.name, { ...typeSchema(path, module, field.type, format), ...factSchema(facts[field.name]) }] as const;
+    const value = defaults[field.name];
+    const schema = { ...typeSchema(path, module, field.type, format), ...factSchema(facts[field.name]) };
+    return [field.name, value === undefined ? schema : { ...schema, default: value }] as const;
   });
   const extensions = declaration.name === "JSONSchemaProps" ? schemaExtensions : {};
   const required = declaration.fields.filter(({ optional }) => !optional).map((field) => field.name);

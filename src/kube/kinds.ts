@@ -10,11 +10,13 @@ import type {
   jobs,
   leases,
   namespaces,
+  networkPolicies,
   nodes,
   podDisruptionBudgets,
   pods,
   Resource,
   replicaSets,
+  secrets,
   serviceAccounts,
   services,
   statefulSets,
@@ -31,10 +33,12 @@ export type EndpointSlice = ObjectOf<typeof endpointSlices>;
 export type Job = ObjectOf<typeof jobs>;
 export type Lease = ObjectOf<typeof leases>;
 export type Namespace = ObjectOf<typeof namespaces>;
+export type NetworkPolicy = ObjectOf<typeof networkPolicies>;
 export type Node = ObjectOf<typeof nodes>;
 export type Pod = ObjectOf<typeof pods>;
 export type PodDisruptionBudget = ObjectOf<typeof podDisruptionBudgets>;
 export type ReplicaSet = ObjectOf<typeof replicaSets>;
+export type Secret = ObjectOf<typeof secrets>;
 export type Service = ObjectOf<typeof services>;
 export type ServiceAccount = ObjectOf<typeof serviceAccounts>;
 export type StatefulSet = ObjectOf<typeof statefulSets>;

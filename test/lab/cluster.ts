@@ -9,6 +9,8 @@ import { ApiServer } from "#lab/apiserver/api-server.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
+import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
+import { withRules } from "#lab/apiserver/rules/rules.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
 import { startControllers } from "#lab/controllers/all.ts";
 import { leaseNamespace } from "#lab/controllers/node-lifecycle.ts";
@@ -37,7 +39,10 @@ export class TestCluster implements Disposable {
 
   constructor({ nodeGraceMs = 40_000 } = {}) {
     const store = this.#stack.use(new Store({ path: ":memory:" }));
-    const registry = new Registry(builtinResources);
+    const pick = (count: number) => Math.floor(Math.random() * count);
+    const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
+    const nodePorts = new NumberPool(30_000, 32_767, pick);
+    const registry = new Registry(withRules(builtinResources, { ranges, nodePorts }));
     const report = (error: unknown) => this.log.push(`server: ${error}`);
     const server = new ApiServer({
       store,

@@ -1,5 +1,6 @@
 // Deployments: a ReplicaSet per template, and the way from one to the next.
 
+import { sameJson } from "#base/same-json.ts";
 import type { Deployment, ReplicaSet } from "#kube/kinds.ts";
 import { deployments, replicaSets } from "#kube/resource.ts";
 import { type Controller, keysOfOwner, nothing, type Plan } from "./controller.ts";
@@ -8,7 +9,6 @@ import { create, type Operation, patch, remove, reportStatus } from "./operation
 import { byAge, isTerminating, referenceTo } from "./owner.ts";
 import { templateHash } from "./pod-template.ts";
 import { limitsOf, rollOut } from "./rolling.ts";
-import { sameJson } from "./same-json.ts";
 
 const revisionAnnotation = "deployment.kubernetes.io/revision";
 const hashLabel = "pod-template-hash";

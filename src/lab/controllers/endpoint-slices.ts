@@ -2,6 +2,7 @@
 
 import type { ServicePort } from "kubernetes-types/core/v1";
 import type { Endpoint, EndpointPort } from "kubernetes-types/discovery/v1";
+import { sameJson } from "#base/same-json.ts";
 import type { Draft } from "#kube/client.ts";
 import type { EndpointSlice, Node, Pod, Service } from "#kube/kinds.ts";
 import { endpointSlices, services } from "#kube/resource.ts";
@@ -9,7 +10,6 @@ import type { Controller } from "./controller.ts";
 import { create, type Operation, patch, remove } from "./operation.ts";
 import { isTerminating, referenceTo } from "./owner.ts";
 import { isFinished, isReady } from "./pod-state.ts";
-import { sameJson } from "./same-json.ts";
 
 export const managedByLabel = "endpointslice.kubernetes.io/managed-by";
 export const serviceLabel = "kubernetes.io/service-name";

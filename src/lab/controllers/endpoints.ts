@@ -1,5 +1,6 @@
 // Endpoints: the older form of what EndpointSlices say, for the clients that still read it.
 
+import { sameJson } from "#base/same-json.ts";
 import type { Endpoints, Pod, Service } from "#kube/kinds.ts";
 import { endpoints } from "#kube/resource.ts";
 import type { Controller } from "./controller.ts";
@@ -7,7 +8,6 @@ import { addressOf, endpointSliceController, portsOf, selects } from "./endpoint
 import { create, type Operation, patch, remove } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
 import { isFinished, isReady } from "./pod-state.ts";
-import { sameJson } from "./same-json.ts";
 
 export const endpointsController: Controller = {
   name: "endpoints",

@@ -1,13 +1,13 @@
 // Nodes that no longer answer: their condition, their taints, and the pods that must leave them.
 
 import type { NodeCondition, Taint } from "kubernetes-types/core/v1";
+import { sameJson } from "#base/same-json.ts";
 import type { Lease, Node, Pod } from "#kube/kinds.ts";
 import { nodes, pods } from "#kube/resource.ts";
 import type { Controller, Plan } from "./controller.ts";
 import { type Operation, patch, patchStatus, remove } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
 import { isFinished } from "./pod-state.ts";
-import { sameJson } from "./same-json.ts";
 import { tolerates } from "./taints.ts";
 import { timestamp } from "./time.ts";
 

@@ -1,9 +1,9 @@
 // What controllers do to the API, as values: printed in logs and tests, applied one at a time.
 
+import { sameJson } from "#base/same-json.ts";
 import type { Draft, KubeClient, RemoveOptions } from "#kube/client.ts";
 import { type KubeObject, type Metadata, objectName } from "#kube/object.ts";
 import type { Resource } from "#kube/resource.ts";
-import { sameJson } from "./same-json.ts";
 
 type Place = { readonly namespace?: string | undefined; readonly name: string; readonly subresource?: string };
 

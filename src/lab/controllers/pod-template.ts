@@ -1,12 +1,12 @@
 // Pods made from a template, by whichever controller.
 
 import type { PodTemplateSpec } from "kubernetes-types/core/v1";
+import { sorted } from "#base/same-json.ts";
 import type { Draft } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
 import type { Metadata } from "#kube/object.ts";
 import type { Resource } from "#kube/resource.ts";
 import { referenceTo } from "./owner.ts";
-import { sorted } from "./same-json.ts";
 
 /** What the maker of a pod adds to the template. */
 type Extra = {

@@ -1,0 +1,27 @@
+// Namespaces: held until they are empty, and labelled with their name so that selectors can name them.
+
+import type { Namespace } from "#kube/kinds.ts";
+import type { KubeObject } from "#kube/object.ts";
+import type { Rules } from "#lab/apiserver/registry.ts";
+
+/** Who finalizes: the controller that empties a namespace. */
+const finalizer = "kubernetes";
+/** Kubernetes documentation, "Automatic labelling" of namespaces. */
+const nameLabel = "kubernetes.io/metadata.name";
+
+export const namespaceRules: Rules = {
+  prepareCreate: (object) => {
+    const namespace = object as Namespace;
+    return labelled({
+      ...namespace,
+      spec: { ...namespace.spec, finalizers: [finalizer] },
+      status: { phase: "Active" },
+    });
+  },
+  prepareUpdate: (object) => labelled(object as Namespace),
+};
+
+function labelled(namespace: Namespace): KubeObject {
+  const { metadata } = namespace;
+  return { ...namespace, metadata: { ...metadata, labels: { ...metadata.labels, [nameLabel]: metadata.name } } };
+}

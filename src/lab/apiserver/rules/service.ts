@@ -1,0 +1,213 @@
+// Services: their families, addresses and ports, given when they are made and kept while they live.
+
+import type { ServicePort, ServiceSpec } from "kubernetes-types/core/v1";
+import type { Service } from "#kube/kinds.ts";
+import { invalid, kubeError } from "#kube/kube-error.ts";
+import type { KubeObject } from "#kube/object.ts";
+import type { RuleContext, Rules } from "#lab/apiserver/registry.ts";
+import { invalidValue } from "#lab/apiserver/schema/cause.ts";
+import type { NumberPool, ServiceRange } from "./address-pool.ts";
+import { serviceFaults } from "./service-faults.ts";
+
+export type ServiceOptions = {
+  /** One per family of the cluster, the primary first. */
+  readonly ranges: readonly ServiceRange[];
+  readonly nodePorts: NumberPool;
+};
+
+type FamilyName = "IPv4" | "IPv6";
+
+/** Rules of services in a cluster with these ranges. */
+export function serviceRules(options: ServiceOptions): Rules {
+  return {
+    prepareCreate: (object, context) => prepare(object as Service, undefined, options, context),
+    prepareUpdate: (object, old, context) =>
+      context.subresource === "status" ? object : prepare(object as Service, old as Service, options, context),
+    validate: (object, old) => serviceFaults(object as Service, old as Service | undefined, options),
+  };
+}
+
+function prepare(
+  service: Service,
+  old: Service | undefined,
+  options: ServiceOptions,
+  context: RuleContext,
+): KubeObject {
+  const spec = withDefaults(service.spec ?? {}, old?.spec);
+  if (spec.type === "ExternalName") return { ...service, spec: withoutAddresses(spec) };
+  const families = familiesOf(spec, options);
+  const services = () => context.objects("", "services", "") as readonly Service[];
+  return {
+    ...service,
+    spec: withNodePorts(
+      {
+        ...spec,
+        ...families,
+        ...addressesOf(service.metadata.name, spec, old?.spec, families.ipFamilies, options, services),
+      },
+      options,
+      services,
+    ),
+    status: service.status ?? { loadBalancer: {} },
+  };
+}
+
+function withDefaults(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
+  const kept = keep(spec, old);
+  const type = kept.type ?? "ClusterIP";
+  const outside = type === "NodePort" || type === "LoadBalancer" || (kept.externalIPs ?? []).length > 0;
+  const { externalTrafficPolicy, ...rest } = kept;
+  return {
+    ...rest,
+    type,
+    ports: (kept.ports ?? []).map(
+      (port): ServicePort => ({ protocol: "TCP", ...port, targetPort: port.targetPort ?? port.port }),
+    ),
+    sessionAffinity: kept.sessionAffinity ?? "None",
+    ...(kept.sessionAffinity === "ClientIP"
+      ? { sessionAffinityConfig: kept.sessionAffinityConfig ?? { clientIP: { timeoutSeconds: 10_800 } } }
+      : {}),
+    ...(type === "ExternalName" ? {} : { internalTrafficPolicy: kept.internalTrafficPolicy ?? "Cluster" }),
+    ...(outside ? { externalTrafficPolicy: externalTrafficPolicy ?? "Cluster" } : {}),
+    ...(type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: kept.allocateLoadBalancerNodePorts ?? true } : {}),
+  };
+}
+
+/** An update that leaves out what was allocated means what is there, as long as the type still has it. */
+function keep(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
+  if (old === undefined || old.type === "ExternalName") return spec;
+  const { clusterIP = old.clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy } = spec;
+  const sameAddress = clusterIP === old.clusterIP;
+  const exposed = spec.type === "NodePort" || spec.type === "LoadBalancer";
+  const numberOf = (port: ServicePort) =>
+    (old.ports ?? []).find(
+      (other) => other.port === port.port && (other.protocol ?? "TCP") === (port.protocol ?? "TCP"),
+    )?.nodePort;
+  const { healthCheckNodePort, ...rest } = spec;
+  const localBalancer = spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
+  const healthPort = localBalancer ? (healthCheckNodePort ?? old.healthCheckNodePort) : undefined;
+  return {
+    ...rest,
+    ...(clusterIP === undefined ? {} : { clusterIP }),
+    ...(sameAddress ? dualFields({ clusterIPs, ipFamilies, ipFamilyPolicy }, old) : {}),
+    ...(healthPort === undefined ? {} : { healthCheckNodePort: healthPort }),
+    ports: (spec.ports ?? []).map((port) => {
+      const { nodePort = exposed ? numberOf(port) : undefined, ...other } = port;
+      return exposed && nodePort !== undefined && nodePort !== 0 ? { ...other, nodePort } : other;
+    }),
+  };
+}
+
+type Dual = {
+  readonly clusterIPs: string[] | undefined;
+  readonly ipFamilies: string[] | undefined;
+  readonly ipFamilyPolicy: string | undefined;
+};
+
+function dualFields({ clusterIPs, ipFamilies, ipFamilyPolicy }: Dual, old: ServiceSpec): Partial<ServiceSpec> {
+  const policy = ipFamilyPolicy ?? old.ipFamilyPolicy;
+  // To one family: the second address is given back.
+  const single = policy === "SingleStack";
+  const addresses = clusterIPs ?? old.clusterIPs;
+  const families = ipFamilies ?? old.ipFamilies;
+  return {
+    ...(policy === undefined ? {} : { ipFamilyPolicy: policy }),
+    ...(addresses === undefined ? {} : { clusterIPs: single ? addresses.slice(0, 1) : addresses }),
+    ...(families === undefined ? {} : { ipFamilies: single ? families.slice(0, 1) : families }),
+  };
+}
+
+function withoutAddresses(spec: ServiceSpec): ServiceSpec {
+  const { clusterIP: _, clusterIPs: __, ipFamilies: ___, ipFamilyPolicy: ____, ...rest } = spec;
+  return rest;
+}
+
+function familyName({ family }: ServiceRange): FamilyName {
+  return family === "ipv4" ? "IPv4" : "IPv6";
+}
+
+/** The families that a service has: those it names, filled up as its policy asks and the cluster can. */
+function familiesOf(
+  spec: ServiceSpec,
+  { ranges }: ServiceOptions,
+): { readonly ipFamilies: FamilyName[]; readonly ipFamilyPolicy: string } {
+  const offered = ranges.map(familyName);
+  const fromAddresses = (spec.clusterIPs ?? [spec.clusterIP ?? ""])
+    .filter((address) => address !== "" && address !== "None")
+    .map((address): FamilyName => (address.includes(":") ? "IPv6" : "IPv4"));
+  const named = (spec.ipFamilies ?? fromAddresses) as FamilyName[];
+  const policy = spec.ipFamilyPolicy ?? (named.length > 1 ? "RequireDualStack" : "SingleStack");
+  const [first = "IPv4"] = named.length > 0 ? named : offered;
+  const rest = [...named.slice(1), ...offered].filter((family) => family !== first).slice(0, 1);
+  return { ipFamilies: policy === "SingleStack" ? [first] : [first, ...rest], ipFamilyPolicy: policy };
+}
+
+function alreadyAllocated(name: string, addresses: readonly string[]): Error {
+  const detail = `failed to allocate IP ${addresses.join(", ")}: provided IP is already allocated`;
+  return invalid("Service", "", name, [invalidValue("spec.clusterIPs", addresses, detail)]);
+}
+
+function addressesOf(
+  name: string,
+  spec: ServiceSpec,
+  old: ServiceSpec | undefined,
+  families: readonly FamilyName[],
+  { ranges }: ServiceOptions,
+  services: () => readonly Service[],
+): Partial<ServiceSpec> {
+  if (spec.clusterIP === "None") return { clusterIP: "None", clusterIPs: ["None"] };
+  const wanted = spec.clusterIPs ?? (spec.clusterIP === undefined || spec.clusterIP === "" ? [] : [spec.clusterIP]);
+  const fresh = wanted.filter((address) => !(old?.clusterIPs ?? []).includes(address));
+  if (wanted.length === families.length && fresh.length === 0)
+    return { clusterIP: wanted[0] ?? "", clusterIPs: wanted };
+  const taken = new Set(services().flatMap((service) => service.spec?.clusterIPs ?? []));
+  const clash = fresh.findIndex((address) => taken.has(address));
+  if (clash >= 0) throw alreadyAllocated(name, wanted);
+  const addresses = families.map((family, index) => {
+    const given = wanted[index];
+    if (given !== undefined) return given;
+    const range = ranges.find((candidate) => familyName(candidate) === family);
+    const address = range?.free((candidate) => taken.has(candidate));
+    // A family that the cluster lacks is said by the validation.
+    if (range === undefined) return "";
+    if (address === undefined)
+      throw kubeError("ServiceUnavailable", `Cannot give the service an address: all of ${range.range} are taken`);
+    return address;
+  });
+  const clusterIPs = addresses.filter((address) => address !== "");
+  return { clusterIP: clusterIPs[0] ?? "", clusterIPs };
+}
+
+function withNodePorts(
+  spec: ServiceSpec,
+  { nodePorts }: ServiceOptions,
+  services: () => readonly Service[],
+): ServiceSpec {
+  const balancer = spec.type === "LoadBalancer";
+  const exposed = spec.type === "NodePort" || (balancer && spec.allocateLoadBalancerNodePorts !== false);
+  const needsHealth = balancer && spec.externalTrafficPolicy === "Local" && spec.healthCheckNodePort === undefined;
+  const lacking = exposed && (spec.ports ?? []).some(({ nodePort }) => nodePort === undefined || nodePort === 0);
+  if (!lacking && !needsHealth) return spec;
+  const taken = new Set<number | undefined>(
+    [...services().map((service) => service.spec), spec].flatMap((other) => [
+      other?.healthCheckNodePort,
+      ...(other?.ports ?? []).map(({ nodePort }) => nodePort),
+    ]),
+  );
+  const next = () => {
+    const port = nodePorts.free((candidate) => taken.has(candidate));
+    if (port === undefined)
+      throw kubeError("ServiceUnavailable", "Cannot give the service a node port: all of the range are taken");
+    taken.add(port);
+    return port;
+  };
+  const given = new Map<number, number>();
+  const ports = (spec.ports ?? []).map((port): ServicePort => {
+    if (!exposed || (port.nodePort !== undefined && port.nodePort !== 0)) return port;
+    // One port under two protocols has one node port.
+    const nodePort = given.get(port.port) ?? next();
+    given.set(port.port, nodePort);
+    return { ...port, nodePort };
+  });
+  return { ...spec, ports, ...(needsHealth ? { healthCheckNodePort: next() } : {}) };
+}
