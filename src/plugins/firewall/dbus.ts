@@ -70,7 +70,12 @@ export class SystemBus implements Disposable {
     // All that the bus could say to this is yes, or an error which the first call meets.
     const uid = Buffer.from(String(process.getuid?.() ?? 0)).toString("hex");
     bus.#send(new TextEncoder().encode(`\0AUTH EXTERNAL ${uid}\r\nBEGIN\r\n`));
-    await bus.call({ ...theBus, member: "Hello", args: [] });
+    try {
+      await bus.call({ ...theBus, member: "Hello", args: [] });
+    } catch (error) {
+      bus[Symbol.dispose]();
+      throw error;
+    }
     return bus;
   }
 

@@ -16,17 +16,18 @@ const goneErrors = ["NoReply", "ServiceUnknown", "Disconnected"].map((word) => `
  * count: it would not see the pods' packets.
  */
 export async function findFirewalld(socket: string, host: Host): Promise<Firewalld | undefined> {
-  let bus: SystemBus | undefined;
+  using open = new DisposableStack();
   try {
-    bus = await SystemBus.open(socket);
+    const bus = open.use(await SystemBus.open(socket));
     const [pid] = await bus.call({ ...theBus, member: "GetConnectionUnixProcessID", args: [name] });
-    if (typeof pid === "number" && isInNetns(pid, host)) return new Firewalld(bus);
+    if (typeof pid !== "number" || !isInNetns(pid, host)) return undefined;
+    open.move();
+    return new Firewalld(bus);
   } catch (error) {
     const isAbsent = error instanceof MethodError && error.errorName === noOwner;
-    if (!isAbsent && !(error instanceof BusUnavailable)) throw error;
+    if (isAbsent || error instanceof BusUnavailable) return undefined;
+    throw error;
   }
-  bus?.[Symbol.dispose]();
-  return undefined;
 }
 
 function isInNetns(pid: number, host: Host): boolean {
