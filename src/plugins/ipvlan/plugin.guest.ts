@@ -1,13 +1,12 @@
 // The ipvlan plugin on a kernel that has it, seen by ip(8).
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
-import { type Attached, withAttached } from "#test/attached.ts";
+import { type Attached, testRefusals, withAttached } from "#test/attached.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
 import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
 import { linkNames, seeAddresses, seeDefaultRoutes, seeLink } from "#test/link-witness.ts";
 import type { Netns, Sandbox } from "#test/sandbox.ts";
-import { cniErrorOfAsync } from "#test/thrown.ts";
 import { ipvlan } from "./plugin.ts";
 
 /** The parent is named as the container's interface will be: the names must not collide. */
@@ -83,7 +82,7 @@ describe("ipvlan", () => {
     );
   });
 
-  const refused: readonly (readonly [what: string, conf: JsonObject, message: string])[] = [
+  testRefusals({ plugin: ipvlan, setUp }, [
     ["neither ipam nor earlier addresses", {}, 'field "ipam.type" is missing'],
     [
       "a chain with two interfaces and no master",
@@ -92,19 +91,7 @@ describe("ipvlan", () => {
     ],
     ["an MTU above the master's", { mtu: 1501, prevResult: chained }, "from 0 to 1500, the MTU of master eth0"],
     ["an unknown mode", { mode: "l4", prevResult: chained }, 'field "mode" must be one of'],
-  ];
-  for (const [what, conf, message] of refused) {
-    test(`ADD refuses ${what} and leaves nothing`, async () => {
-      await attached(
-        () => conf,
-        async ({ box, container, attach }) => {
-          const error = await cniErrorOfAsync(() => attach().add());
-          expect([error.code, error.message]).toEqual([7, expect.stringContaining(message)]);
-          expect(linkNames(box, container)).toEqual([]);
-        },
-      );
-    });
-  }
+  ]);
 
   test("an address serves the next container as soon as DEL returns", async () => {
     await attached(

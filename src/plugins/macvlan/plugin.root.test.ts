@@ -1,7 +1,7 @@
 // The macvlan plugin in real namespaces, seen by ip(8).
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
-import { type Attached, withAttached } from "#test/attached.ts";
+import { type Attached, testRefusals, withAttached } from "#test/attached.ts";
 import { TestAttachment } from "#test/attachment.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
 import { testHost } from "#test/host.ts";
@@ -135,28 +135,14 @@ describe("macvlan", () => {
     });
   });
 
-  const refused: readonly (readonly [what: string, conf: JsonObject, code: number, message: string])[] = [
-    ["no master and no default route", {}, 7, 'field "master" is missing, and there is no default route'],
-    ["an unknown master", { master: "nope0" }, 7, 'field "master" is "nope0", and there is no such interface'],
-    ["an unknown mode", { master: "eth0", mode: "source" }, 7, 'field "mode" must be one of'],
-    [
-      "an MTU above the master's",
-      { master: "eth0", mtu: 1501 },
-      7,
-      'mtu" is 1501: it must be from 0 to 1500, the MTU of master eth0',
-    ],
-    ["a negative MTU", { master: "eth0", mtu: -1 }, 7, "from 0 to 1500, the MTU of master eth0"],
-    ["a broken MAC", { master: "eth0", mac: "xyz" }, 7, 'field "mac" must be a hardware address'],
-  ];
-  for (const [what, conf, code, message] of refused) {
-    test(`ADD refuses ${what} and leaves nothing`, async () => {
-      await attached(conf, async ({ box, container, attach }) => {
-        const error = await cniErrorOfAsync(() => attach().add());
-        expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
-        expect(linkNames(box, container)).toEqual([]);
-      });
-    });
-  }
+  testRefusals({ plugin: macvlan, setUp }, [
+    ["no master and no default route", { master: "" }, 'field "master" is missing, and there is no default route'],
+    ["an unknown master", { master: "nope0" }, 'field "master" is "nope0", and there is no such interface'],
+    ["an unknown mode", { mode: "source" }, 'field "mode" must be one of'],
+    ["an MTU above the master's", { mtu: 1501 }, 'mtu" is 1501: it must be from 0 to 1500, the MTU of master eth0'],
+    ["a negative MTU", { mtu: -1 }, "from 0 to 1500, the MTU of master eth0"],
+    ["a broken MAC", { mac: "xyz" }, 'field "mac" must be a hardware address'],
+  ]);
 
   test("mtu and bcqueuelen are set", async () => {
     await attached({ master: "eth0", mtu: 1400, bcqueuelen: 2000 }, async ({ box, container, attach }) => {

@@ -1,7 +1,7 @@
 // The vlan plugin on a kernel that has VLANs, seen by ip(8).
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "#cni/json.ts";
-import { type Attached, withAttached } from "#test/attached.ts";
+import { type Attached, testRefusals, withAttached } from "#test/attached.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
 import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
@@ -81,23 +81,11 @@ describe("vlan", () => {
     );
   });
 
-  const refused: readonly (readonly [what: string, conf: JsonObject, message: string])[] = [
+  testRefusals({ plugin: vlan, setUp }, [
     ["an MTU above the master's", { mtu: 1501 }, "from 0 to 1500, the MTU of master eth0"],
     ["a negative MTU", { mtu: -1 }, "from 0 to 1500, the MTU of master eth0"],
     ["an unknown master", { master: "nope0" }, 'field "master" is "nope0", and there is no such interface'],
-  ];
-  for (const [what, conf, message] of refused) {
-    test(`ADD refuses ${what} and leaves nothing`, async () => {
-      await attached(
-        () => conf,
-        async ({ box, container, attach }) => {
-          const error = await cniErrorOfAsync(() => attach().add());
-          expect([error.code, error.message]).toEqual([7, expect.stringContaining(message)]);
-          expect(linkNames(box, container)).toEqual([]);
-        },
-      );
-    });
-  }
+  ]);
 
   test("CHECK fails when the link carries another VLAN", async () => {
     await attached(
