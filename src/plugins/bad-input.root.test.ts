@@ -1,6 +1,7 @@
 // What no plugin can work with, the same for all: namespaces that are none, and a folder for records that takes none.
 
 import { describe, expect, test } from "bun:test";
+import { statSync, writeFileSync } from "node:fs";
 import type { JsonObject } from "#cni/json.ts";
 import { type ResultJson, TestAttachment } from "#test/attachment.ts";
 import { testHost } from "#test/host.ts";
@@ -66,6 +67,39 @@ describe("a CNI_NETNS that", () => {
 });
 
 describe("a folder for records that", () => {
+  test("is missing is made, for root alone", async () => {
+    using box = new Sandbox();
+    const runDir = `${box.dir()}/some/where`;
+    const pod = box.netns("pod");
+    using host = testHost(box, box.netns("node"), {}, runDir);
+    const attachment = new TestAttachment({
+      plugin: await loadPlugin("bridge"),
+      host,
+      conf: { bridge: "br0" },
+      netns: pod.path,
+    });
+    await attachment.del();
+    await attachment.add();
+    expect(statSync(`${runDir}/cni/net`).mode & 0o777).toBe(0o700);
+    await attachment.del();
+    expect(host.ledger.list("net", "bridge")).toEqual([]);
+  });
+
+  test("is a file is error 5 for ADD, and none for DEL and GC", async () => {
+    using box = new Sandbox();
+    const runDir = `${box.dir()}/file`;
+    writeFileSync(runDir, "");
+    const pod = box.netns("pod");
+    using host = testHost(box, box.netns("node"), {}, runDir);
+    const conf = { bridge: "br0" };
+    const attachment = new TestAttachment({ plugin: await loadPlugin("bridge"), host, conf, netns: pod.path });
+    const error = await cniErrorOfAsync(() => attachment.add());
+    const words = `in ${runDir}/cni: ENOTDIR (a part of the path is a file: that folder must take files)`;
+    expect([error.code, error.message]).toEqual([5, expect.stringContaining(words)]);
+    await attachment.del();
+    await attachment.gc([]);
+  });
+
   const states: readonly (readonly [what: string, mount: string, words: RegExp])[] = [
     ["is full", "size=4096", /ENOSPC \(the disk is full: free some space\)$/],
     ["is read-only", "ro", /EROFS \(the file system is read-only: /],

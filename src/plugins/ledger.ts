@@ -1,6 +1,6 @@
 // What each attachment owns in the kernel, on disk: so that DEL and GC find it when the runtime tells them nothing.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import type { CniError } from "#cni/error.ts";
 import type { Attachment, Call } from "#cni/plugin.ts";
 import { isErrno } from "#kernel/errno.ts";
@@ -84,9 +84,10 @@ export class Ledger {
   /** @throws CniError 5 when the folder cannot be written */
   remove(owner: Owner): void {
     try {
-      rmSync(this.#path(owner), { force: true });
+      // rmSync says EFAULT, not ENOTDIR, where a part of the path is a file.
+      unlinkSync(this.#path(owner));
     } catch (cause) {
-      if (isErrno(cause, "ENOTDIR")) return;
+      if (isErrno(cause, "ENOENT", "ENOTDIR")) return;
       throw this.#failure(`Cannot strike out attachment ${formatOwner(owner)}`, cause);
     }
   }
