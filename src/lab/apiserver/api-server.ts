@@ -7,6 +7,7 @@ import { effectiveUser } from "./authn/impersonation.ts";
 import { serviceAccountTokens, TokenIssuer } from "./authn/service-account-token.ts";
 import { type Attributes, type Authorizer, allowEverything } from "./authorizer.ts";
 import type { ApiContext } from "./context.ts";
+import { CustomResources } from "./custom-resources.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
 import { keyOf } from "./keys.ts";
 import { type KubeletCall, kubeletCall, podStreams } from "./node-proxy/kubelet-call.ts";
@@ -47,10 +48,11 @@ export type ApiServerOptions = {
  *     const server = new ApiServer({ store, registry: new Registry(builtinResources), now: Date.now, random, signingKey });
  *     const response = await server.handle(request);
  */
-export class ApiServer {
+export class ApiServer implements Disposable {
   /** Who a caller is, for whoever takes requests from sockets. */
   readonly authenticate: Authenticator;
   readonly #context: ApiContext;
+  readonly #customResources: CustomResources;
   readonly #kubelets: KubeletLink | undefined;
   readonly #report: NonNullable<ApiServerOptions["report"]>;
 
@@ -63,6 +65,7 @@ export class ApiServer {
     const checkToken: TokenChecker = (token) => users?.get(token) ?? ofServiceAccounts(token);
     this.authenticate = authenticator(checkToken);
     this.#context = { store, registry, now, random, authorizer, printer, tokens, checkToken };
+    this.#customResources = new CustomResources(this.#context);
     this.#kubelets = options.kubelets;
     this.#report = options.report ?? (() => {});
   }
@@ -90,6 +93,11 @@ export class ApiServer {
     } catch (error) {
       return this.#explain(error, request);
     }
+  }
+
+  /** Stops following the store, which is the caller's. */
+  [Symbol.dispose](): void {
+    this.#customResources[Symbol.dispose]();
   }
 
   #explain(error: unknown, request: ApiRequest): ApiResponse {

@@ -80,7 +80,11 @@ const converted = new WeakMap<ResourceVersion, WeakMap<Stored, string>>();
 /** JSON of a stored object in the requested version. */
 export function textOf(target: Target, stored: Stored): string {
   const { definition, version } = target;
-  if (version.convert === undefined && version === storedVersion(definition)) return stored.json;
+  // The storage version of a custom resource changes with its definition: objects may have been written before.
+  const same = definition.custom
+    ? stored.object.apiVersion === apiVersionOfTarget(target)
+    : version.convert === undefined && version === storedVersion(definition);
+  if (same) return stored.json;
   const texts = converted.get(version) ?? new WeakMap<Stored, string>();
   converted.set(version, texts);
   const known = texts.get(stored);

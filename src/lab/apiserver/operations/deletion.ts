@@ -131,6 +131,17 @@ function withFinalizers(metadata: Metadata, finalizers: readonly string[]): Meta
   return finalizers.length === 0 ? rest : { ...rest, finalizers };
 }
 
+export function withoutFinalizer(object: KubeObject, name: string): KubeObject {
+  const { finalizers = [] } = object.metadata;
+  return {
+    ...object,
+    metadata: withFinalizers(
+      object.metadata,
+      finalizers.filter((other) => other !== name),
+    ),
+  };
+}
+
 const defaultPodGraceSeconds = 30;
 
 /** Only pods are given time: those on a node whose containers have not ended (core/v1, "Termination of Pods"). */

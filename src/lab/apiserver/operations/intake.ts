@@ -59,10 +59,13 @@ function typeFaults(schema: Schema, object: KubeObject): readonly Cause[] {
   );
 }
 
-/** What is wrong with the shape of an object that is to be stored, by the schema of its stored version. */
-export function shapeFaults({ definition }: Target, object: KubeObject): readonly Cause[] {
-  const schema = storedVersion(definition).schema();
-  return schema === undefined ? [] : validateSchema(schema, object, { lenient: definition.custom ? [] : ["status"] });
+/**
+ * What is wrong with the shape of an object that is to be stored. Versions of a custom resource share their fields: the requested one's
+ * schema counts; built-in ones may not.
+ */
+export function shapeFaults({ definition, version }: Target, object: KubeObject): readonly Cause[] {
+  const { schema } = definition.custom ? version : storedVersion(definition);
+  return validateSchema(schema() ?? anything, object, { lenient: definition.custom ? [] : ["status"] });
 }
 
 /** The object with the managed fields that this write leaves: who set what. An apply has settled that before. */

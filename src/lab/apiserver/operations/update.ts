@@ -33,11 +33,11 @@ export function updateObject(
   checkPlace(target, wanted);
   checkRevision(target, live, wanted);
   const object = change(context, target, query, live.object, facet.merge(target, live.object, wanted));
-  return { object: writeChange(context, target.definition, live, object, query.dryRun), warnings, created: false };
+  return { object: storeChange(context, target.definition, live, object, query.dryRun), warnings, created: false };
 }
 
 /** Stores a changed object, or removes it when its deletion waited for this change. */
-export function writeChange(
+export function storeChange(
   { store }: ApiContext,
   definition: ResourceDefinition,
   live: Stored,
