@@ -4,7 +4,7 @@
 //   DEL ─► release: one message, record removed            start() takes records up again
 
 import type { Attachment } from "#cni/plugin.ts";
-import { isErrno } from "#kernel/errno.ts";
+import { isErrno, KernelError } from "#kernel/errno.ts";
 import { NetnsError } from "#kernel/netns.ts";
 import type { Family } from "#net/ip.ts";
 import { defaultTiming, fraction, type Timing } from "./backoff.ts";
@@ -12,7 +12,7 @@ import { acquire, addressIn, extend, type LeaseRecord, type Order, release } fro
 import { NoLease, type Surroundings } from "./exchange.ts";
 import { type LeaseKey, LeaseStore } from "./lease-store.ts";
 import { families, formatLeaseId, type LeaseId, protocolOf } from "./terms.ts";
-import { InterfaceGone, isDown, removeLeased, takeDown, waitForCarrier } from "./wire.ts";
+import { InterfaceGone, removeLeased, takeDown, waitForCarrier } from "./wire.ts";
 
 export type KeeperOptions = Omit<Surroundings, "signal"> & {
   /** Folder of the records, on a tmpfs: containers do not outlive a reboot either. */
@@ -252,7 +252,8 @@ export function releaseStored(store: LeaseStore, id: LeaseId, around: Omit<Surro
     try {
       release(kept, around);
     } catch (error) {
-      if (!isGone(error) && !isDown(error)) throw error;
+      // The interface is down, has no IPv6, or cannot be used any more for another reason: the lease ends at the server by itself.
+      if (!isGone(error) && !(error instanceof KernelError)) throw error;
     }
   }
 }

@@ -1,6 +1,5 @@
 // The way from a container's interface to its DHCP server: found, brought up, and opened for one exchange.
 
-import { isErrno } from "#kernel/errno.ts";
 import { Netns } from "#kernel/netns.ts";
 import { EtherType, PacketSocket } from "#kernel/packet-socket.ts";
 import type { FilterStep } from "#kernel/socket-filter.ts";
@@ -129,9 +128,4 @@ export function linkAt(connection: Connection, { netns, ifname, mac }: Place): L
 function hasCarrier(link: Link): boolean {
   const operUp = 6;
   return link.operstate === operUp || (link.flags & LinkFlag.lowerUp) !== 0;
-}
-
-/** Whether the error says that the interface is down, and nothing can be sent. */
-export function isDown(error: unknown): boolean {
-  return isErrno(error, "ENETDOWN", "ENETUNREACH", "EADDRNOTAVAIL");
 }

@@ -59,8 +59,7 @@ async function add(call: Call, host: Host): Promise<Result> {
     prepareIpv6(netns, call.ifname, addresses.ips);
     container.apply(configureRequests(link.index, call.ifname, addresses));
   }
-  undo.keep();
-  return {
+  const result: Result = {
     interfaces: [
       {
         name: call.ifname,
@@ -74,6 +73,8 @@ async function add(call: Call, host: Host): Promise<Result> {
     routes: addresses.routes,
     dns: chooseDns(call, addresses.dns),
   };
+  undo.keep();
+  return result;
 }
 
 async function del(call: Call, host: Host): Promise<void> {

@@ -224,6 +224,13 @@ const refusals: readonly (readonly [what: string, script: Script, problem: strin
     "that offered fd00:7::100 answered: notOnLink (as told)",
   ],
   [
+    "offers and cannot give",
+    (type) => [
+      { type: type === "solicit" ? "advertise" : "reply", more: [type === "solicit" ? best : no("unspecFail")] },
+    ],
+    "that offered fd00:7::100 answered: unspecFail (as told)",
+  ],
+  [
     "offers and falls silent",
     (type) => (type === "solicit" ? [{ type: "advertise", more: [best] }] : []),
     "fell silent",
@@ -234,7 +241,7 @@ for (const [what, script, problem] of refusals) {
     using box = new Sandbox();
     const { server, pod } = await start(box, script);
     using _server = server;
-    using node = new DhcpNode(box, box.dir(), { answerMs: 100, resendMaxMs: 300, totalMs: 1_000 });
+    using node = new DhcpNode(box, box.dir(), { answerMs: 100, resendMaxMs: 150, totalMs: 500 });
     const { stdout } = await node.call("ADD", pod.path, ipam);
     expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: expect.stringContaining(problem) });
     expect(server.heard.length).toBeLessThan(12);

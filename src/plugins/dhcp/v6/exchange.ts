@@ -47,7 +47,7 @@ export async function acquireLease6(
     const collected = await collect(talk, since, until, isFirst, wanted);
     isFirst = false;
     if ("lease" in collected) return collected.lease;
-    maxMs = collected.maxMs === undefined ? maxMs : Math.min(collected.maxMs, timing.resendMaxMs);
+    maxMs = collected.maxMs ?? maxMs;
     heard = talk.problem ?? heard;
     for (const offer of collected.offers) {
       const asked = await request(wire, terms, around, giveUpAt, offer);
@@ -153,6 +153,7 @@ async function request(
   { server, address }: Offer,
 ): Promise<Grant> {
   const talk = new Talk(wire, terms, around);
+  let why = "then fell silent";
   for (const waitMs of retransmissions(requestTiming, around.random)) {
     const since = around.now();
     if (since >= giveUpAt || around.signal?.aborted === true) break;
@@ -162,11 +163,11 @@ async function request(
     const grant = readGrant(answer.message, since, address);
     if ("lease" in grant) return grant;
     // Section 18.2.10: after UnspecFail the same is asked again, later.
-    if (grant.status !== "unspecFail") return { ...grant, why: `answered: ${grant.why}` };
-    talk.passOver(`a server answered: ${grant.why}`);
+    why = `answered: ${grant.why}`;
+    if (grant.status !== "unspecFail") return { ...grant, why };
     await talk.answer([], Math.min(giveUpAt, since + waitMs));
   }
-  return { status: "unusable", why: "then fell silent" };
+  return { status: "unusable", why };
 }
 
 /** Section 21.24: servers may slow clients down, within these bounds. */
