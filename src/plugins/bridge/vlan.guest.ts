@@ -150,6 +150,14 @@ describe("the gateway of a VLAN", () => {
     expect(linkNames(box, node)).toEqual(["br0", stranger.port]);
   });
 
+  test("is made once for containers that come at once, and goes with them when they go at once", async () => {
+    using segment = new Segment();
+    const pods = await Promise.all([2, 3, 4].map((host) => segment.add(conf, `10.5.0.${host}/24`)));
+    for (const pod of pods) expect(segment.reaches(pod, "10.5.0.1")).toBe(true);
+    await Promise.all(pods.map(({ attachment }) => attachment.del()));
+    expect(linkNames(segment.box, segment.node)).toEqual(["br0"]);
+  });
+
   test("goes with an ADD that fails after it was made", async () => {
     using segment = new Segment();
     segment.box.sh(segment.node, ["ip", "link", "add", "br0", "type", "bridge"]);

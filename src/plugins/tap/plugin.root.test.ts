@@ -62,6 +62,21 @@ describe("tap", () => {
     expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("has owner 7, not none");
   });
 
+  test("CHECK fails once the device would end with the process that holds it", async () => {
+    using box = new Sandbox();
+    const container = box.netns("container");
+    using host = testHost(box, box.netns("node"));
+    const attachment = new TestAttachment({ plugin: tap, host, conf: {}, netns: container.path });
+    await attachment.add();
+    // TUNSETIFF for the tap device eth0 without packet information, then TUNSETPERSIST off (linux/if_tun.h).
+    const script = `open(F, "+<", "/dev/net/tun") or die; my $r = pack("a16 S x22", "eth0", 0x1002);
+      ioctl(F, 0x400454ca, $r) or die $!; ioctl(F, 0x400454cb, 0) or die $!; $| = 1; print "held"; sleep 60;`;
+    const holder = box.start(container, ["perl", "-e", script]);
+    for (let round = 0; round < 500 && !holder.output().includes("held"); round++) await Bun.sleep(10);
+    expect(holder.output()).toBe("held");
+    expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("ends with the process that holds it");
+  });
+
   for (const [source, conf, args, expected] of [
     ["mac", { mac: "02:00:00:00:00:01" }, "", "02:00:00:00:00:01"],
     ["CNI_ARGS over mac", { mac: "02:00:00:00:00:01" }, "MAC=02:00:00:00:00:02", "02:00:00:00:00:02"],
