@@ -117,7 +117,7 @@ describe("prune()", () => {
 describe("applyDefaults()", () => {
   test("fills the protocol of ports", () => {
     const object = { spec: { ports: [{ port: 80 }, { port: 53, protocol: "UDP" }] } };
-    expect(applyDefaults<object>(service, object)).toEqual({
+    expect(applyDefaults<object>(service, object)).toMatchObject({
       spec: {
         ports: [
           { port: 80, protocol: "TCP" },

@@ -172,7 +172,8 @@ function checkFields(schema: Schema, object: Fields, path: string, causes: Cause
   }
   for (const name of names) {
     const property = propertySchema(schema, name);
-    if (property !== undefined) check(property, object[name], fieldPath(path, name), causes);
+    if (property !== undefined && object[name] !== undefined)
+      check(property, object[name], fieldPath(path, name), causes);
   }
 }
 
