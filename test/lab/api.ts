@@ -5,8 +5,11 @@ import type { Authorizer } from "#lab/apiserver/authorizer.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
 import type { UserInfo } from "#lab/apiserver/request.ts";
+import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
+import { withRules } from "#lab/apiserver/rules/rules.ts";
 import type { WindowLimits } from "#lab/apiserver/store/event-window.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
+import { cidr } from "#net/cidr.ts";
 import { Random } from "#test/random.ts";
 
 /** An answer; `body` is its JSON. */
@@ -56,10 +59,13 @@ export class TestApi implements Disposable {
   constructor(options: { readonly window?: WindowLimits; readonly authorizer?: Authorizer } = {}) {
     const { window, authorizer } = options;
     const random = new Random(1);
+    const pick = (count: number) => random.below(count);
+    const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
+    const nodePorts = new NumberPool(30_000, 32_767, pick);
     this.store = new Store({ path: ":memory:", ...(window === undefined ? {} : { window }) });
     this.server = new ApiServer({
       store: this.store,
-      registry: new Registry(builtinResources),
+      registry: new Registry(withRules(builtinResources, { ranges, nodePorts })),
       now: () => this.nowMs,
       random: (bytes) => {
         bytes.set(random.bytes(bytes.length));

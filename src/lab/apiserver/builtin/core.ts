@@ -2,15 +2,12 @@
 
 import type { Verb } from "#lab/apiserver/registry.ts";
 import { defineGroup, scale, statusOf } from "./define.ts";
-import { namespaceRules } from "./namespace.ts";
-import { podRules } from "./pod.ts";
 
 const connect: readonly Verb[] = ["create", "get"];
 
 export const core = defineGroup("", "v1", [
   {
     kind: "Pod",
-    rules: podRules,
     shortNames: ["po"],
     categories: ["all"],
     selectableFields: [
@@ -43,7 +40,6 @@ export const core = defineGroup("", "v1", [
   },
   {
     kind: "Namespace",
-    rules: namespaceRules,
     shortNames: ["ns"],
     namespaced: false,
     verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
@@ -52,7 +48,6 @@ export const core = defineGroup("", "v1", [
   },
   {
     kind: "Node",
-    rules: { keepsStatus: true },
     shortNames: ["no"],
     namespaced: false,
     selectableFields: ["spec.unschedulable"],

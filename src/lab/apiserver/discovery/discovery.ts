@@ -5,6 +5,7 @@ import type { ResourceDefinition, Subresource } from "#lab/apiserver/registry.ts
 import { type ApiRequest, type ApiResponse, jsonResponse, textResponse } from "#lab/apiserver/request.ts";
 import { groupVersion } from "#lab/apiserver/target.ts";
 import { aggregatedDiscovery, aggregatedVersion, serves, versionsOf } from "./aggregated.ts";
+import { answerOpenApi } from "./openapi.ts";
 
 /** The version of Kubernetes whose API this server speaks. */
 const version = {
@@ -41,7 +42,7 @@ export function answerDiscovery(
     if (root === "api") return jsonResponse({ kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] });
     if (root === "apis") return jsonResponse(groupList(registry.all()));
   }
-  if (path === "/openapi/v2") return emptyOpenApiV2();
+  if (root === "openapi") return answerOpenApi(registry, `/${parts.join("/")}`);
   if (root === "api" && parts.length === 2) return resourceList(registry.all(), "", group);
   if (root === "apis" && parts.length === 2) {
     const found = groupsOf(registry.all()).find(({ name }) => name === group);
@@ -49,15 +50,6 @@ export function answerDiscovery(
   }
   if (root === "apis" && parts.length === 3) return resourceList(registry.all(), group, groupsVersion);
   return parts.length === 0 ? jsonResponse({ paths: ["/api", "/apis", "/healthz", "/version"] }) : undefined;
-}
-
-/**
- * Older kubectls ask for the second version of OpenAPI in protobuf, and take no bytes as a document without types: they then check
- * nothing themselves. The content type has dots where the request has an @.
- */
-function emptyOpenApiV2(): ApiResponse {
-  const type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-  return { status: 200, headers: { "content-type": type }, body: new Uint8Array() };
 }
 
 type GroupVersion = { readonly groupVersion: string; readonly version: string };

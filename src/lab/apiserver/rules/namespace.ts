@@ -18,7 +18,9 @@ export const namespaceRules: Rules = {
       status: { phase: "Active" },
     });
   },
-  prepareUpdate: (object) => labelled(object as Namespace),
+  // What holds a namespace goes through `/finalize` only.
+  prepareUpdate: (object, old, { subresource }) =>
+    labelled((subresource === "finalize" ? object : { ...object, spec: old["spec"] }) as Namespace),
 };
 
 function labelled(namespace: Namespace): KubeObject {

@@ -8,6 +8,8 @@ import { forbiddenField } from "#lab/apiserver/schema/cause.ts";
 const notReady = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
 
 export const nodeRules: Rules = {
+  // A kubelet registers its node together with what it knows of it.
+  keepsStatus: true,
   prepareCreate: (object) => {
     const node = object as Node;
     const taints = node.spec?.taints ?? [];
