@@ -2,7 +2,7 @@
 
 import { type Flags, type Group, leaf, outputFlag, UsageError } from "./command.ts";
 
-const name = { optional: true, about: "name of the lab; twill unless given" } as const;
+const name = { optional: true, about: "name of the lab; $TWILL_LAB or twill unless given" } as const;
 const node = { about: "name of the node" } as const;
 const end = { about: "name of a node, or control" } as const;
 

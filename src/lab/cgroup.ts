@@ -37,6 +37,24 @@ export function processesIn(path: string): readonly number[] {
   }
 }
 
+/** As `processesIn`, without those that are ended already and only wait to be taken away. */
+export function livingIn(path: string): readonly number[] {
+  return processesIn(path).filter(isLiving);
+}
+
+/** SIGKILL in a mask of signals, as proc_pid_status(5) writes it. */
+const killMask = 1n << 8n;
+
+function isLiving(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)].map(([, mask]) => BigInt(`0x${mask}`));
+    return !/^State:\s+[ZX]/m.test(status) && pending.every((mask) => (mask & killMask) === 0n);
+  } catch {
+    return false;
+  }
+}
+
 /** Process ids in the group and all groups below it. */
 export function processesBelow(path: string): readonly number[] {
   return treeOf(path).flatMap(processesIn);

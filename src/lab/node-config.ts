@@ -17,6 +17,8 @@ export type NodeConfig = {
   /** The node's control group; pods are below `pods`. */
   readonly cgroup: string;
   readonly kubeconfig: string;
+  /** Folder with `server.crt` and `server.key`, by which the kubelet shows itself, and `ca.crt`, which vouches for who asks. */
+  readonly pki: string;
   /** The conflist that the lab was given; absent: the lab's own. */
   readonly cni?: string | undefined;
 };

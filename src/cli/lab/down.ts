@@ -1,17 +1,18 @@
 // `twill lab down`: removes a lab with everything in it.
 
 import type { CommandIo } from "#cli/command.ts";
-import { checkLabName, LabError } from "#lab/spec.ts";
+import { LabError } from "#lab/spec.ts";
 import { exists, remove } from "#lab/world/lab.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { labNames, lockLab } from "#lab/world/state.ts";
-import { defaultLab, formatSeconds, openHost } from "./lab-host.ts";
+import { formatSeconds, labNameOf, openHost } from "./lab-host.ts";
 
 type DownCall = { readonly args: { readonly name: string | undefined } };
 
-export async function labDown({ args: { name = defaultLab } }: DownCall, io: CommandIo): Promise<number> {
+export async function labDown({ args }: DownCall, io: CommandIo): Promise<number> {
+  const name = labNameOf(args.name, io);
   const host = openHost(io);
-  const places = placesOf(checkLabName(name), host.stateRoot);
+  const places = placesOf(name, host.stateRoot);
   if (!exists(places)) {
     const names = labNames(host.stateRoot);
     throw new LabError(

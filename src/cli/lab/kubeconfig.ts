@@ -2,21 +2,19 @@
 
 import { readFileSync } from "node:fs";
 import type { CommandIo } from "#cli/command.ts";
-import { checkLabName, LabError } from "#lab/spec.ts";
+import { LabError } from "#lab/spec.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { readState, writeWhole } from "#lab/world/state.ts";
-import { defaultLab, stateRootOf } from "./lab-host.ts";
+import { labNameOf, stateRootOf } from "./lab-host.ts";
 
 type KubeconfigCall = {
   readonly args: { readonly name: string | undefined };
   readonly flags: { readonly write: string | undefined };
 };
 
-export async function labKubeconfig(
-  { args: { name = defaultLab }, flags: { write } }: KubeconfigCall,
-  io: CommandIo,
-): Promise<number> {
-  const places = placesOf(checkLabName(name), stateRootOf(io));
+export async function labKubeconfig({ args, flags: { write } }: KubeconfigCall, io: CommandIo): Promise<number> {
+  const name = labNameOf(args.name, io);
+  const places = placesOf(name, stateRootOf(io));
   if (readState(places) === undefined) {
     throw new LabError(`Cannot find lab "${name}": start it with twill lab up ${name}`);
   }

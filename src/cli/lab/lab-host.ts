@@ -7,7 +7,7 @@ import { requireUp } from "#lab/world/lab.ts";
 import { defaultStateRoot, findInstallation, type Places, placesOf } from "#lab/world/places.ts";
 import { lockLab, readState } from "#lab/world/state.ts";
 
-export const defaultLab = "twill";
+const defaultLab = "twill";
 /** A step that takes longer is told of. */
 const worthTellingMs = 100;
 
@@ -30,6 +30,11 @@ export function openHost(io: CommandIo): LabHost {
 
 export function stateRootOf({ env }: Pick<CommandIo, "env">): string {
   return env.get("TWILL_LAB_DIR") || defaultStateRoot;
+}
+
+/** The lab that is meant when none is named. */
+export function labNameOf(given: string | undefined, { env }: Pick<CommandIo, "env">): string {
+  return checkLabName(given ?? (env.get("TWILL_LAB") || defaultLab));
 }
 
 /** `1.24 s` */

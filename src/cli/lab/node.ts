@@ -28,8 +28,7 @@ export async function nodeAdd({ args: { node }, flags }: NodeCall<string | undef
     if (spec.nodes.length >= maxNodes) throw new LabError(`Cannot have more than ${maxNodes} nodes in one lab`);
     checkMemory(1, false);
     const next = { ...spec, nodes: [...spec.nodes, { name, number, running: true }] };
-    await mend(host, places, next);
-    await awaitReady(host, places, next);
+    await awaitReady(host, places, next, await mend(host, places, next));
     return `node "${name}" is up`;
   });
 }
@@ -64,8 +63,7 @@ export async function nodeCrash(call: NodeCall, io: CommandIo): Promise<number> 
 export async function nodeStart(call: NodeCall, io: CommandIo): Promise<number> {
   return await withNode(call, io, async (host, places, spec, name) => {
     const next = withRunning(spec, name, true);
-    await mend(host, places, next);
-    await awaitReady(host, places, next);
+    await awaitReady(host, places, next, await mend(host, places, next));
     return `node "${name}" is up`;
   });
 }

@@ -57,12 +57,9 @@ async function podTarget(places: Places, spec: LabSpec, text: string): Promise<T
       `Cannot find "${text}" in lab "${spec.name}": it is no pod of namespace ${namespace}, and no part of the lab (${nodes}, ${reservedNames.join(", ")})`,
     );
   }
-  const { nodeName } = pod.spec ?? {};
-  const ids = (pod.status?.containerStatuses ?? []).flatMap(
-    ({ containerID }) => containerID?.replace(/^.*:\/\//, "") ?? [],
-  );
-  for (const id of nodeName === undefined ? [] : ids) {
-    const cgroup = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", pod.metadata.uid ?? "", id);
+  const { nodeName, containers = [] } = pod.spec ?? {};
+  for (const container of nodeName === undefined ? [] : containers) {
+    const cgroup = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", pod.metadata.uid ?? "", container.name);
     const [pid] = processesIn(cgroup);
     if (pid !== undefined) return { pid, cgroup };
   }

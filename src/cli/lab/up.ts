@@ -3,8 +3,8 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { CommandIo } from "#cli/command.ts";
-import { checkLabName, LabError, type LabFamily, type LabSpec, type Underlay } from "#lab/spec.ts";
-import { type LabHost, mend, timed } from "#lab/world/lab.ts";
+import { LabError, type LabFamily, type LabSpec, type Underlay } from "#lab/spec.ts";
+import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
 import { awaitService, isRunning } from "#lab/world/processes.ts";
@@ -12,7 +12,7 @@ import { adminClient, apiAnswers, unreadyNodes } from "#lab/world/ready.ts";
 import { choosePort, newSpec, nextSpec, type UpRequest } from "#lab/world/request.ts";
 import { type Service, wantServices } from "#lab/world/services.ts";
 import { forgetUnmade, lockLab, readState } from "#lab/world/state.ts";
-import { defaultLab, formatSeconds, openHost } from "./lab-host.ts";
+import { formatSeconds, labNameOf, openHost } from "./lab-host.ts";
 
 export type UpCall = {
   readonly args: { readonly name: string | undefined };
@@ -25,10 +25,11 @@ export type UpCall = {
   };
 };
 
-export async function labUp({ args: { name = defaultLab }, flags }: UpCall, io: CommandIo): Promise<number> {
+export async function labUp({ args, flags }: UpCall, io: CommandIo): Promise<number> {
+  const name = labNameOf(args.name, io);
   const host = openHost(io);
   const startMs = host.nowMs();
-  const places = placesOf(checkLabName(name), host.stateRoot);
+  const places = placesOf(name, host.stateRoot);
   const cni = flags.cni === undefined ? undefined : readConflist(flags.cni);
   using _ = await lockLab(places, host.sleep);
   const spec = await chooseSpec(host, places, { name, ...flags, cni }).catch((error: unknown) => {
@@ -36,10 +37,10 @@ export async function labUp({ args: { name = defaultLab }, flags }: UpCall, io: 
     throw error;
   });
   const started = await mend(host, places, spec);
-  await awaitReady(host, places, spec);
+  await awaitReady(host, places, spec, started);
   const took = formatSeconds(host.nowMs() - startMs);
   const nodes = spec.nodes.filter(({ running }) => running).length;
-  const what = started.length === 0 ? "was up already" : "is up";
+  const what = started.services.length === 0 ? "was up already" : "is up";
   io.stdout(`lab "${name}" ${what}: ${nodes} nodes, ${spec.family}, ${spec.underlay} (${took})\n`);
   io.stdout(`export KUBECONFIG=${places.kubeconfig}\n`);
   return 0;
@@ -67,7 +68,7 @@ const nodesLimitMs = 60_000;
 const stepMs = 20;
 
 /** Waits until the API server answers and all running nodes are Ready. @throws LabError */
-export async function awaitReady(host: LabHost, places: Places, spec: LabSpec): Promise<void> {
+export async function awaitReady(host: LabHost, places: Places, spec: LabSpec, started: Started): Promise<void> {
   const services = wantServices(spec, places, host.installation);
   const [control] = services;
   if (control === undefined) return;
@@ -77,7 +78,7 @@ export async function awaitReady(host: LabHost, places: Places, spec: LabSpec): 
   const kubelets = services.filter(({ name }) => name === "kubelet");
   await timed(host, "nodes", async () => {
     for (const kubelet of kubelets) {
-      const ready = async () => !(await unreadyNodes(client, spec)).includes(nodeOfService(kubelet));
+      const ready = async () => !(await unreadyNodes(client, spec, started)).includes(nodeOfService(kubelet));
       await awaitService(kubelet, ready, { ...wait, limitMs: nodesLimitMs });
     }
   });

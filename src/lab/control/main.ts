@@ -12,17 +12,19 @@ import { KubeClient } from "#kube/client.ts";
 import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { nodes } from "#kube/resource.ts";
-import { ApiServer } from "#lab/apiserver/api-server.ts";
-import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
+import type { ApiServer } from "#lab/apiserver/api-server.ts";
 import { HttpFront } from "#lab/apiserver/http.ts";
-import { Registry } from "#lab/apiserver/registry.ts";
+import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
-import { LabError } from "#lab/spec.ts";
+import { startControllers } from "#lab/controllers/all.ts";
+import { podBlock } from "#lab/fabric/addresses.ts";
+import { familiesOf, LabError, type LabSpec } from "#lab/spec.ts";
 import { apiPort, readServerCredentials } from "#lab/world/credentials.ts";
 import { holderOf } from "#lab/world/holders.ts";
 import type { Places } from "#lab/world/places.ts";
 import { readState } from "#lab/world/state.ts";
-import { localTransport } from "./local-transport.ts";
+import { labApi } from "./api.ts";
+import { bootstrap } from "./bootstrap.ts";
 import { applyNodeRoutes, showRouteOperation, wantNodeRoutes } from "./node-routes.ts";
 
 export type ControlHost = {
@@ -39,6 +41,10 @@ const loopback = "127.0.0.1";
 const anywhere = "::";
 /** Routes of nodes that stop and come back are looked at this often, beside every change of a node. */
 const routePeriodMs = 1000;
+/** Of a node's pods. */
+const blockLength = { ipv4: 24, ipv6: 64 } as const;
+/** A kubelet that has been silent for so long is gone; Kubernetes takes 50 s, of whoever watches a lab that is too much to ask. */
+const nodeGraceMs = 25_000;
 
 /** Runs until it is told to stop. @throws LabError when the lab is gone or a port is taken */
 export async function runControl(host: ControlHost, places: Places): Promise<void> {
@@ -49,23 +55,39 @@ export async function runControl(host: ControlHost, places: Places): Promise<voi
   }
   mkdirSync(places.control, { recursive: true });
   using store = new Store({ path: join(places.control, "store.db") });
-  const { now, random, log, pace } = host;
-  const { signingKey, ...credentials } = readServerCredentials(places.control);
-  const api = new ApiServer({
-    ...{ store, registry: new Registry(builtinResources), now, random, signingKey },
-    report: (error, { method, path }) => log(`${method} ${path}: ${error instanceof Error ? error.stack : error}`),
-  });
-  await using front = new HttpFront({ api, tls: credentials });
+  const pki = readServerCredentials(places.control);
+  const api = labApi(host, spec, store, pki);
+  await using front = new HttpFront({ api, tls: pki });
   await front.listen(loopback, spec.port);
   // A socket stays where it was made; all later ones are made in the lab.
   using netns = new Netns(`/proc/${holder}/ns/net`);
   enterForGood(netns);
   await front.listen(anywhere, apiPort);
-  log(`serving the API on ${loopback}:${spec.port} and in the lab`);
-  const client = (name: string) =>
-    new KubeClient(localTransport(api, { username: `system:${name}`, groups: ["system:masters"] }), name);
-  using _ = followNodeRoutes(client("route-controller"), places, { log, pace });
+  host.log(`serving the API on ${loopback}:${spec.port} and in the lab`);
+  await bootstrap(clientOf(api, "twill-lab"), spec);
+  using _controllers = startLabControllers(host, api, spec, pki.authority);
+  using _routes = followNodeRoutes(clientOf(api, "route-controller"), places, host);
   await host.stopped;
+}
+
+function clientOf(api: ApiServer, manager: string): KubeClient {
+  return new KubeClient(localTransport(api, controllerUser), manager);
+}
+
+function startLabControllers(
+  host: ControlHost,
+  api: ApiServer,
+  spec: LabSpec,
+  certificateAuthority: string,
+): Disposable {
+  const { pace, log, now } = host;
+  return startControllers({
+    ...{ client: clientOf(api, "kube-controller-manager"), pace, nowMs: now, log, certificateAuthority, nodeGraceMs },
+    blockPools: familiesOf(spec.family).map((family) => ({
+      range: podBlock[family],
+      blockLength: blockLength[family],
+    })),
+  });
 }
 
 function followNodeRoutes(

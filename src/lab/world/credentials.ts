@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { formatKubeconfig } from "#kube/kubeconfig.ts";
 import { type KeyPair, makeCertificate, type Subject } from "#lab/apiserver/pki/certificate.ts";
-import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
+import { controlAddress, gatewayOf, nodeAddresses, serviceBlock } from "#lab/fabric/addresses.ts";
 import { familiesOf, LabError, type LabSpec } from "#lab/spec.ts";
 import { type Ip, ip, ipBytes } from "#net/ip.ts";
 import { nodePlaces, type Places } from "./places.ts";
@@ -40,62 +40,78 @@ export type ServerCredentials = {
   readonly authority: string;
   /** Signs tokens of service accounts. */
   readonly signingKey: string;
+  /** How the API server shows itself to kubelets. */
+  readonly toKubelets: { readonly certificate: string; readonly key: string; readonly authority: string };
 };
 
 /** Makes what is missing; what is there stays, so that clients of a mended lab go on. */
 export function ensureCredentials(host: CredentialsHost, places: Places, spec: LabSpec): void {
-  const root = ensurePair(host, places, "ca", { subject: authority, use: "authority" });
+  const pki = pkiFolder(places.control);
+  const root = ensurePair(host, pki, "ca", { subject: authority, use: "authority" });
   const issuer = { subject: authority, key: root.key };
   const families = familiesOf(spec.family);
   const addresses: readonly Ip[] = [
     ip("127.0.0.1"),
     ...families.flatMap((family) => [controlAddress[family], gatewayOf(serviceBlock[family])]),
   ];
-  ensurePair(host, places, "server", {
+  ensurePair(host, pki, "server", {
     ...{ subject: { commonName: "kube-apiserver" }, use: "server", issuer, dnsNames: serverNames },
     addresses: addresses.map(ipBytes),
   });
-  ensurePair(host, places, "sa", { subject: { commonName: "service-accounts" }, use: "client", issuer });
-  const admin = ensurePair(host, places, "admin", { subject: administrator, use: "client", issuer });
+  ensurePair(host, pki, "sa", { subject: { commonName: "service-accounts" }, use: "client", issuer });
+  const toKubelets = { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"] };
+  ensurePair(host, pki, "kubelet-client", { subject: toKubelets, use: "client", issuer });
+  const admin = ensurePair(host, pki, "admin", { subject: administrator, use: "client", issuer });
   writeKubeconfig(places.kubeconfig, places.name, `https://127.0.0.1:${spec.port}`, root, admin);
   const [family = "ipv4"] = families;
   const server = `https://${bracketed(controlAddress[family])}:${apiPort}`;
-  for (const { name } of spec.nodes) {
-    const subject = { commonName: `system:node:${name}`, organizations: ["system:nodes"] };
-    const pair = ensurePair(host, places, `node-${name}`, { subject, use: "client", issuer });
-    writeKubeconfig(join(nodePlaces(places, name).kubelet, "kubeconfig"), places.name, server, root, pair);
+  for (const node of spec.nodes) {
+    const subject = { commonName: `system:node:${node.name}`, organizations: ["system:nodes"] };
+    const pair = ensurePair(host, pki, `node-${node.name}`, { subject, use: "client", issuer });
+    const { kubelet } = nodePlaces(places, node.name);
+    writeKubeconfig(join(kubelet, "kubeconfig"), places.name, server, root, pair);
+    const own = join(kubelet, "pki");
+    const wish = { subject, use: "server", issuer, dnsNames: [node.name] } as const;
+    ensurePair(host, own, "server", { ...wish, addresses: nodeAddresses(spec, node).map(ipBytes) });
+    writeWhole(certificatePath(own, "ca"), root.certificate);
   }
 }
 
 /** What `ensureCredentials` made for the API server. */
 export function readServerCredentials(control: string): ServerCredentials {
-  const pair = readPair(control, "server");
-  const [root, tokens] = [readPair(control, "ca"), readPair(control, "sa")];
-  if (pair === undefined || root === undefined || tokens === undefined) {
-    throw new LabError(`Cannot find the certificates in ${control}/pki: mend the lab with twill lab up`);
-  }
-  return { ...pair, authority: root.certificate, signingKey: tokens.key };
+  const requirePair = (name: string): KeyPair => {
+    const pair = readPair(pkiFolder(control), name);
+    if (pair !== undefined) return pair;
+    throw new LabError(`Cannot find certificate "${name}" in ${control}: mend the lab with twill lab up`);
+  };
+  const authority = requirePair("ca").certificate;
+  return {
+    ...requirePair("server"),
+    authority,
+    signingKey: requirePair("sa").key,
+    toKubelets: { ...requirePair("kubelet-client"), authority },
+  };
 }
 
 type Wish = Pick<Parameters<typeof makeCertificate>[0], "subject" | "use" | "issuer" | "dnsNames" | "addresses">;
 
-function ensurePair({ now, random }: CredentialsHost, { control }: Places, name: string, wish: Wish): KeyPair {
-  const found = readPair(control, name);
+function ensurePair({ now, random }: CredentialsHost, folder: string, name: string, wish: Wish): KeyPair {
+  const found = readPair(folder, name);
   if (found !== undefined) return found;
   const nowMs = now();
   // A clock that is set back a little does no harm.
   const pair = makeCertificate({ ...wish, random, notBeforeMs: nowMs - dayMs, notAfterMs: nowMs + validDays * dayMs });
   // The key first: a certificate that is there has its key.
-  writeWhole(keyPath(control, name), pair.key, secret);
-  writeWhole(certificatePath(control, name), pair.certificate);
+  writeWhole(keyPath(folder, name), pair.key, secret);
+  writeWhole(certificatePath(folder, name), pair.certificate);
   return pair;
 }
 
-function readPair(control: string, name: string): KeyPair | undefined {
+function readPair(folder: string, name: string): KeyPair | undefined {
   try {
     return {
-      certificate: readFileSync(certificatePath(control, name), "utf8"),
-      key: readFileSync(keyPath(control, name), "utf8"),
+      certificate: readFileSync(certificatePath(folder, name), "utf8"),
+      key: readFileSync(keyPath(folder, name), "utf8"),
     };
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
@@ -113,12 +129,16 @@ function writeKubeconfig(path: string, lab: string, server: string, root: KeyPai
   writeWhole(path, formatKubeconfig(`twill-lab-${lab}`, cluster), secret);
 }
 
-function certificatePath(control: string, name: string): string {
-  return join(control, "pki", `${name}.crt`);
+function pkiFolder(control: string): string {
+  return join(control, "pki");
 }
 
-function keyPath(control: string, name: string): string {
-  return join(control, "pki", `${name}.key`);
+function certificatePath(folder: string, name: string): string {
+  return join(folder, `${name}.crt`);
+}
+
+function keyPath(folder: string, name: string): string {
+  return join(folder, `${name}.key`);
 }
 
 function bracketed(address: Ip): string {

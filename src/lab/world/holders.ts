@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Netns } from "#kernel/netns.ts";
-import { processesIn, removeGroup } from "#lab/cgroup.ts";
+import { livingIn, removeGroup } from "#lab/cgroup.ts";
 import { Stations } from "#lab/fabric/apply.ts";
 import type { StationPath } from "#lab/fabric/station.ts";
 import { launch, nameOfStation } from "./launch.ts";
@@ -11,7 +11,7 @@ import { holderGroup, type Installation, nodePlaces, type Places } from "./place
 
 /** The process that holds a station's namespaces; undefined when there is none. */
 export function holderOf(places: Pick<Places, "cgroup">, station: StationPath): number | undefined {
-  return processesIn(holderGroup(places, station))[0];
+  return livingIn(holderGroup(places, station))[0];
 }
 
 /**

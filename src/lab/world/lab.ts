@@ -31,13 +31,17 @@ export type LabHost = {
   readonly progress: (step: string, tookMs: number) => void;
 };
 
+/** Services that were started, and since when, in milliseconds of the epoch. */
+export type Started = { readonly services: readonly Service[]; readonly sinceMs: number };
+
 /**
  * Makes everything that the lab lacks, and nothing twice. The state folder is locked by the caller.
  * Returns the services that it started.
  * @throws LabError, KernelError
  */
-export async function mend(host: LabHost, places: Places, spec: LabSpec): Promise<readonly Service[]> {
+export async function mend(host: LabHost, places: Places, spec: LabSpec): Promise<Started> {
   const { installation, sleep } = host;
+  const sinceMs = host.now();
   writeState(places, spec);
   const want = wantFabric(spec);
   const paths = want.map(({ path }) => path);
@@ -63,7 +67,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
     services.filter(({ station }) => station !== "control"),
   );
   await awaitWires(host, places, services);
-  return [...control, ...rest];
+  return { services: [...control, ...rest], sinceMs };
 }
 
 /** Runs one step and tells how long it took. */

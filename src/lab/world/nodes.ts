@@ -22,6 +22,7 @@ export function prepareNodes(places: Places, spec: LabSpec): void {
       addresses: nodeAddresses(spec, node),
       dns: families.map((family) => dnsAddress[family]),
       kubeconfig: join(kubelet, "kubeconfig"),
+      pki: join(kubelet, "pki"),
     };
     writeWhole(nodeConfigPath(folder), formatNodeConfig(config));
   }

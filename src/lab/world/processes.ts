@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { processesIn } from "#lab/cgroup.ts";
+import { livingIn } from "#lab/cgroup.ts";
 import { LabError } from "#lab/spec.ts";
 import { holderOf } from "./holders.ts";
 import { launch, nameOfStation } from "./launch.ts";
@@ -10,7 +10,7 @@ import type { Installation, Places } from "./places.ts";
 import type { Service } from "./services.ts";
 
 export function isRunning({ cgroup }: Pick<Service, "cgroup">): boolean {
-  return processesIn(cgroup).length > 0;
+  return livingIn(cgroup).length > 0;
 }
 
 /** Starts those that do not run and returns them. @throws LabError */

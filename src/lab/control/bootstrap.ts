@@ -1,0 +1,50 @@
+// What every cluster has from its first second on: namespaces, and the service by which pods find the API server.
+
+import type { Draft, KubeClient } from "#kube/client.ts";
+import { hasReason } from "#kube/kube-error.ts";
+import { endpointSlices, endpoints, namespaces, type Resource, services } from "#kube/resource.ts";
+import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
+import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { apiPort } from "#lab/world/credentials.ts";
+
+const initialNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
+const serviceName = { namespace: "default", name: "kubernetes" } as const;
+const portName = "https";
+const servicePort = 443;
+
+/** Makes what is missing; what is there stays as it is. @throws KubeError */
+export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void> {
+  for (const name of initialNamespaces) await ensure(client, namespaces, { metadata: { name } });
+  const [family = "ipv4"] = familiesOf(spec.family);
+  const labels = { component: "apiserver", provider: "kubernetes" };
+  await ensure(client, services, {
+    metadata: { ...serviceName, labels },
+    spec: {
+      type: "ClusterIP",
+      clusterIP: gatewayOf(serviceBlock[family]),
+      ports: [{ name: portName, protocol: "TCP", port: servicePort, targetPort: apiPort }],
+    },
+  });
+  const address = controlAddress[family];
+  const port = { name: portName, protocol: "TCP", port: apiPort };
+  await ensure(client, endpoints, {
+    metadata: serviceName,
+    subsets: [{ addresses: [{ ip: address }], ports: [port] }],
+  });
+  await ensure(client, endpointSlices, {
+    metadata: { ...serviceName, labels: { "kubernetes.io/service-name": serviceName.name } },
+    addressType: family === "ipv4" ? "IPv4" : "IPv6",
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [port],
+  });
+}
+
+async function ensure<T extends object>(client: KubeClient, resource: Resource<T>, object: Draft<T>): Promise<void> {
+  const { namespace, name = "" } = object.metadata;
+  try {
+    await client.get(resource, { namespace, name });
+  } catch (error) {
+    if (!hasReason(error, "NotFound")) throw error;
+    await client.create(resource, object);
+  }
+}
