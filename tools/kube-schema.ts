@@ -1,11 +1,11 @@
 // Generates the schemas of Kubernetes' built-in types into dist/kube/, from the published TypeScript types and from facts.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type FieldTable, fieldTable } from "#lab/apiserver/protobuf/field-table.ts";
 import type { Schema } from "#lab/apiserver/schema/schema.ts";
 import { type Declaration, type Field, type Module, parseDeclarations } from "./kube-schema/declarations.ts";
 import { defaultsOfTypes } from "./kube-schema/defaults.ts";
 import { atomicTypes, type FieldFacts, factsOfTypes, schemaExtensions } from "./kube-schema/facts.ts";
-import { parseNumberFormats } from "./kube-schema/field-numbers.ts";
 
 const project = new URL("../", import.meta.url).pathname;
 const types = `${project}node_modules/kubernetes-types/`;
@@ -34,7 +34,7 @@ const special: Readonly<Record<string, Schema>> = {
   [`${modules["apiextensions/v1"]}.JSON`]: { "x-kubernetes-preserve-unknown-fields": true },
 };
 
-const formats = parseNumberFormats(readFileSync(`${project}src/lab/apiserver/protobuf/fields.txt`, "utf8"));
+const formats = formatsOf(fieldTable());
 const definitions: Record<string, Schema> = {};
 const descriptions: Record<string, Record<string, string>> = {};
 
@@ -136,4 +136,18 @@ function factSchema(facts: FieldFacts = {}): Schema {
     ...(facts.default === undefined ? {} : { default: facts.default }),
     ...(facts.enum === undefined ? {} : { enum: facts.enum }),
   };
+}
+
+/** What the table of protobuf fields says of numbers and bytes, for the types that are published. */
+function formatsOf(table: FieldTable): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const inlined = [...table.values()].flatMap((fields) => [...fields.values()]);
+  const parts = new Set(inlined.flatMap((field) => ("inline" in field ? [field.inline] : [])));
+  const types = [...table].map(([type, fields]) => {
+    const marked = [...fields.values()].flatMap((field) =>
+      "inline" in field || field.format === undefined ? [] : [[field.name, field.format] as const],
+    );
+    return [type, new Map(marked)] as const;
+  });
+  // A type whose fields stand beside those of others is published as a part of those, if at all.
+  return new Map(types.filter(([type, fields]) => !parts.has(type) || fields.size > 0));
 }
