@@ -7,6 +7,7 @@ import { Registry } from "#lab/apiserver/registry.ts";
 import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
 import { withRules } from "#lab/apiserver/rules/rules.ts";
 import type { Store } from "#lab/apiserver/store/store.ts";
+import { kubePrinter } from "#lab/apiserver/table/printer.ts";
 import { serviceBlock } from "#lab/fabric/addresses.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import type { ServerCredentials } from "#lab/world/credentials.ts";
@@ -25,7 +26,14 @@ export function labApi({ now, random, log }: ApiHost, spec: LabSpec, store: Stor
   const ranges = familiesOf(spec.family).map((family) => new ServiceRange(serviceBlock[family], pick));
   const nodePorts = new NumberPool(firstNodePort, lastNodePort, pick);
   return new ApiServer({
-    ...{ store, now, random, signingKey: pki.signingKey, kubelets: new KubeletLink(pki.toKubelets) },
+    ...{
+      store,
+      now,
+      random,
+      printer: kubePrinter,
+      signingKey: pki.signingKey,
+      kubelets: new KubeletLink(pki.toKubelets),
+    },
     registry: new Registry(withRules(builtinResources, { ranges, nodePorts })),
     report: (error, { method, path }) => log(`${method} ${path}: ${error instanceof Error ? error.stack : error}`),
   });

@@ -56,7 +56,7 @@ export async function runControl(host: ControlHost, places: Places): Promise<voi
   mkdirSync(places.control, { recursive: true });
   using store = new Store({ path: join(places.control, "store.db") });
   const pki = readServerCredentials(places.control);
-  const api = labApi(host, spec, store, pki);
+  using api = labApi(host, spec, store, pki);
   await using front = new HttpFront({ api, tls: pki });
   await front.listen(loopback, spec.port);
   // A socket stays where it was made; all later ones are made in the lab.
