@@ -2,8 +2,9 @@
 
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
-import { killCgroup, type Limits, makeCgroup, processesIn } from "./cgroup.ts";
+import { killGroup, killProcess, processesIn } from "#lab/cgroup.ts";
 import { type Instance, instanceName } from "./instance.ts";
+import { type Limits, makeLimitedGroup } from "./limits.ts";
 import type { PodTool } from "./pod-tool.ts";
 import { type RunRequest, runArgs } from "./run-args.ts";
 import type { StateDir } from "./state-dir.ts";
@@ -67,7 +68,7 @@ export class Containers implements Disposable {
   async start(request: RunRequest, limits: Limits): Promise<Instance> {
     const { tool, state, cgroup, now } = this.#options;
     const { uid, container, attempt } = request;
-    makeCgroup(join(cgroup, uid, container), limits);
+    makeLimitedGroup(join(cgroup, uid, container), limits);
     const startedAt = now();
     const place = { cgroup, logFile: state.logFile(request), statusFile: state.statusFile(request) };
     const { exitCode, stdout, stderr } = await tool.finish(runArgs(request, place));
@@ -96,10 +97,10 @@ export class Containers implements Disposable {
     const run = this.runs(uid).get(container)?.at(-1);
     if (run === undefined || run.ending !== undefined) return;
     if (graceMs > 0 && this.#isThere(run)) {
-      signal(run.pid, "SIGTERM");
+      killProcess(run.pid, "SIGTERM");
       if (await this.#ended(run, graceMs)) return;
     }
-    killCgroup(this.#cgroupOf(run));
+    killGroup(this.#cgroupOf(run));
     if (await this.#ended(run, killMs)) return;
     this.#scan();
     this.#scan();
@@ -199,13 +200,5 @@ export class Containers implements Disposable {
   /** A process id alone may be somebody else's by now. */
   #isThere(run: Instance): boolean {
     return processesIn(this.#cgroupOf(run)).includes(run.pid);
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    return; // It has just ended.
   }
 }

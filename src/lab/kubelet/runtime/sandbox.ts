@@ -5,8 +5,8 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "#cni/json.ts";
 import { unmount } from "#kernel/unmount.ts";
+import { processesIn, removeGroup } from "#lab/cgroup.ts";
 import type { Ip } from "#net/ip.ts";
-import { processesIn, removeCgroup } from "./cgroup.ts";
 import type { Attachment, NodeNetwork } from "./network.ts";
 import type { PodTool } from "./pod-tool.ts";
 import type { SandboxRecord, StateDir } from "./state-dir.ts";
@@ -39,9 +39,6 @@ export type SandboxPlace = {
 
 /** The underscore is in no container's name. */
 export const sandboxCgroup = "_sandbox";
-
-const removeTries = 40;
-const removePauseMs = 25;
 
 /**
  * Starts the pause process and asks the network for an interface.
@@ -122,18 +119,9 @@ export async function removeSandbox(place: SandboxPlace, record: SandboxRecord):
     unmount(attachment.netns);
     rmSync(attachment.netns, { force: true });
   }
-  if (!(await removeProcesses(join(place.cgroup, record.uid)))) return false;
+  await removeGroup(join(place.cgroup, record.uid), Bun.sleep);
   state.forgetSandbox(record.uid);
   return true;
-}
-
-/** A killed process is gone only when its parent has seen it: moments later. */
-async function removeProcesses(cgroup: string): Promise<boolean> {
-  for (let tries = 0; tries < removeTries; tries++) {
-    if (removeCgroup(cgroup)) return true;
-    await Bun.sleep(removePauseMs);
-  }
-  return false;
 }
 
 function saved(state: StateDir, record: SandboxRecord): SandboxRecord {

@@ -96,6 +96,11 @@ export class StateDir {
     return readdirSync(this.containersDir).flatMap((name) => this.instance(name) ?? []);
   }
 
+  /** Removes a pod's volumes and files. */
+  forgetPod(uid: string): void {
+    rmSync(this.podDir(uid), { recursive: true, force: true });
+  }
+
   forgetInstance(key: InstanceKey): void {
     rmSync(this.statusFile(key), { force: true });
     rmSync(this.logFile(key), { force: true });

@@ -1,0 +1,193 @@
+// The kubelet of one node: a worker for each of its pods, and what all of them share.
+
+import { join } from "node:path";
+import type { KubeClient } from "#kube/client.ts";
+import type { Pod, Service } from "#kube/kinds.ts";
+import { hasReason } from "#kube/kube-error.ts";
+import { type Difference, Mirror } from "#kube/mirror.ts";
+import type { Pace } from "#kube/reflect.ts";
+import { pods, services } from "#kube/resource.ts";
+import { removeGroup } from "#lab/cgroup.ts";
+import type { Ip } from "#net/ip.ts";
+import { Events } from "./node/events.ts";
+import { ObjectCache } from "./node/object-cache.ts";
+import { findProgram } from "./node/programs.ts";
+import type { ClusterDns } from "./pod/resolver.ts";
+import { Containers } from "./runtime/containers.ts";
+import { delegateControllers } from "./runtime/limits.ts";
+import type { NodeNetwork } from "./runtime/network.ts";
+import type { PodTool } from "./runtime/pod-tool.ts";
+import { removeSandbox, type SandboxPlace } from "./runtime/sandbox.ts";
+import type { SandboxRecord, StateDir } from "./runtime/state-dir.ts";
+import { ContainerExec } from "./worker/container-exec.ts";
+import { type KubeletHost, timeText } from "./worker/kubelet-host.ts";
+import { PodWorker } from "./worker/pod-worker.ts";
+import { Slots } from "./worker/slots.ts";
+
+export type KubeletOptions = {
+  readonly client: KubeClient;
+  readonly node: string;
+  readonly nodeIps: readonly Ip[];
+  readonly dns: ClusterDns;
+  readonly tool: PodTool;
+  readonly network: NodeNetwork;
+  readonly state: StateDir;
+  /** Folder of the control groups of the node's pods. */
+  readonly cgroup: string;
+  readonly netnsDir: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly pace: Pace;
+  readonly now: () => number;
+  readonly log: (line: string) => void;
+};
+
+/** Pods that are being started at the same time: what they wait for is mostly the processors. */
+const startsAtOnce = 8;
+
+/** A pod and its container as the streaming side looks for them. */
+export type FoundContainer = { readonly uid: string; readonly pod: Pod; readonly container: string };
+
+export class Kubelet implements Disposable {
+  readonly #options: KubeletOptions;
+  readonly #host: KubeletHost;
+  readonly #containers: Containers;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #pods: Mirror<Pod>;
+  readonly #services: Mirror<Service>;
+  /** Sandboxes of an earlier kubelet whose pods have not been seen yet. */
+  readonly #left: Map<string, SandboxRecord>;
+  #ready = false;
+
+  constructor(options: KubeletOptions) {
+    const { client, node, pace, state, tool, cgroup, now, log } = options;
+    this.#options = options;
+    delegateControllers(cgroup);
+    this.#left = new Map(state.sandboxes().map((record) => [record.uid, record]));
+    const changed = (uid: string) => this.#workers.get(uid)?.wake();
+    this.#containers = new Containers({ tool, state, cgroup, now: () => timeText(now()), changed });
+    const failed = (error: unknown) =>
+      log(`Cannot follow the API: ${error instanceof Error ? error.message : String(error)}`);
+    this.#services = new Mirror({ client, resource: services, pace, failed });
+    this.#pods = new Mirror({
+      ...{ client, resource: pods, pace, failed, selection: { fieldSelector: `spec.nodeName=${node}` } },
+      changed: (difference) => this.#follow(difference),
+    });
+    this.#host = this.#makeHost();
+  }
+
+  /** Begins with the pods: removes what is left of those that are gone, then looks after the others. */
+  async start(): Promise<void> {
+    await Promise.all([this.#pods.synced, this.#services.synced]);
+    await this.#collectGarbage();
+    this.#ready = true;
+    for (const pod of this.#pods.objects.values()) this.#see(pod);
+    await this.#removeLeft();
+  }
+
+  /** Pods and containers go on without it. */
+  [Symbol.dispose](): void {
+    this.#pods[Symbol.dispose]();
+    this.#services[Symbol.dispose]();
+    this.#containers[Symbol.dispose]();
+    for (const worker of this.#workers.values()) worker.abandon();
+  }
+
+  get exec(): ContainerExec {
+    return this.#host.exec;
+  }
+
+  get state(): StateDir {
+    return this.#options.state;
+  }
+
+  get containers(): Containers {
+    return this.#containers;
+  }
+
+  /** Why the network cannot take pods now; undefined when it can. */
+  get network(): NodeNetwork {
+    return this.#options.network;
+  }
+
+  /** A container of a pod of this node; without a name the pod's first. Undefined when there is none. */
+  find(namespace: string, name: string, container: string | undefined): FoundContainer | undefined {
+    const pod = this.#pods.objects.get(`${namespace}/${name}`);
+    const all = [...(pod?.spec?.containers ?? []), ...(pod?.spec?.initContainers ?? [])];
+    const found = container === undefined || container === "" ? all[0] : all.find((each) => each.name === container);
+    if (pod === undefined || found === undefined) return undefined;
+    return { uid: pod.metadata.uid ?? "", pod, container: found.name };
+  }
+
+  #makeHost(): KubeletHost {
+    const { client, node, now, log, dns, tool, network, state, cgroup, netnsDir, nodeIps, cpus, memoryBytes } =
+      this.#options;
+    const sandboxes: SandboxPlace = { tool, network, state, cgroup, netnsDir, nodeIps, log };
+    return {
+      ...{ client, node, cpus, memoryBytes, dns, now, log, sandboxes },
+      containers: this.#containers,
+      exec: new ContainerExec(tool, this.#containers),
+      objects: new ObjectCache(client, now),
+      events: new Events(client, node, now),
+      services: () => [...this.#services.objects.values()],
+      slots: new Slots(startsAtOnce),
+      hasProgram: (program) => findProgram(program) !== undefined,
+      forgetPod: (pod) => this.#forgetPod(pod),
+    };
+  }
+
+  #follow({ before, after }: Difference<Pod>): void {
+    if (!this.#ready) return;
+    const old = before?.metadata.uid;
+    if (old !== undefined && old !== after?.metadata.uid) this.#workers.get(old)?.remove();
+    if (after !== undefined) this.#see(after);
+  }
+
+  #see(pod: Pod): void {
+    const { uid = "" } = pod.metadata;
+    const known = this.#workers.get(uid);
+    if (known !== undefined) {
+      known.update(pod);
+      return;
+    }
+    const worker = new PodWorker(this.#host, pod, this.#left.get(uid), (gone) => this.#workers.delete(gone));
+    this.#left.delete(uid);
+    this.#workers.set(uid, worker);
+    worker.wake();
+  }
+
+  async #forgetPod(pod: Pod): Promise<void> {
+    const { namespace, name, uid } = pod.metadata;
+    const options = { gracePeriodSeconds: 0, ...(uid === undefined ? {} : { preconditions: { uid } }) };
+    try {
+      await this.#options.client.remove(pods, { namespace, name }, options);
+    } catch (error) {
+      if (!hasReason(error, "NotFound", "Conflict")) throw error;
+    }
+  }
+
+  /** Tells the plugins which attachments are still somebody's; no pod is attached or detached meanwhile. */
+  async #collectGarbage(): Promise<void> {
+    const valid = [...this.#left.values()].flatMap(({ attachment }) => attachment ?? []);
+    try {
+      await this.#options.network.collect(valid);
+    } catch (error) {
+      this.#options.log(
+        `Cannot collect garbage of the network: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  /** What an earlier kubelet ran and the API does not know any more. */
+  async #removeLeft(): Promise<void> {
+    const { cgroup, state } = this.#options;
+    for (const record of this.#left.values()) await removeSandbox(this.#host.sandboxes, record);
+    this.#left.clear();
+    const known = new Set([...this.#pods.objects.values()].map(({ metadata }) => metadata.uid));
+    for (const uid of this.#containers.uids.filter((each) => !known.has(each))) {
+      await removeGroup(join(cgroup, uid), Bun.sleep);
+      this.#containers.forget(uid);
+      state.forgetPod(uid);
+    }
+  }
+}

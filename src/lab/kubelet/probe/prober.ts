@@ -1,0 +1,98 @@
+// The probes of one run of a container: a timer each, from its start until it ends.
+
+import type { Container, Probe } from "kubernetes-types/core/v1";
+import type { Ip } from "#net/ip.ts";
+import { afterResult, firstState, isUnhealthy, nextTryMs, type ProbeKind, type ProbeState } from "./probe-state.ts";
+import { probeTarget } from "./probe-target.ts";
+import { type ExecInContainer, type ProbeResult, tryProbe } from "./try-probe.ts";
+
+export type ProberOptions = {
+  readonly container: Container;
+  readonly ip: Ip;
+  readonly exec: ExecInContainer;
+  /** Told when a verdict has changed, or the container must be ended. */
+  readonly changed: () => void;
+  /** Told of every failed try, for events. */
+  readonly failed: (kind: ProbeKind, why: string) => void;
+};
+
+/** A server needs a moment from its start until it listens. */
+const firstTryMs = 50;
+
+/** Probes a container until it is disposed: first for startup, then for readiness and liveness. */
+export class Prober implements Disposable {
+  readonly #options: ProberOptions;
+  readonly #states = new Map<ProbeKind, ProbeState>();
+  readonly #timers = new Map<ProbeKind, ReturnType<typeof setTimeout>>();
+  #unhealthy: string | undefined;
+  #ended = false;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+    const { startupProbe } = options.container;
+    if (startupProbe === undefined) this.#beginMain();
+    else this.#begin("startup", startupProbe);
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
+  get started(): boolean {
+    return this.#states.get("startup")?.verdict ?? true;
+  }
+
+  get ready(): boolean {
+    const { readinessProbe } = this.#options.container;
+    return this.started && (readinessProbe === undefined || (this.#states.get("readiness")?.verdict ?? false));
+  }
+
+  /** Why the container must be ended; undefined while it need not. */
+  get unhealthy(): string | undefined {
+    return this.#unhealthy;
+  }
+
+  #beginMain(): void {
+    const { readinessProbe, livenessProbe } = this.#options.container;
+    if (readinessProbe !== undefined) this.#begin("readiness", readinessProbe);
+    if (livenessProbe !== undefined) this.#begin("liveness", livenessProbe);
+  }
+
+  #begin(kind: ProbeKind, probe: Probe): void {
+    this.#states.set(kind, firstState(kind));
+    this.#later(kind, probe, Math.max(firstTryMs, (probe.initialDelaySeconds ?? 0) * 1000));
+  }
+
+  #later(kind: ProbeKind, probe: Probe, ms: number): void {
+    this.#timers.set(
+      kind,
+      setTimeout(() => void this.#round(kind, probe), ms),
+    );
+  }
+
+  async #round(kind: ProbeKind, probe: Probe): Promise<void> {
+    const { container, ip, exec } = this.#options;
+    const target = probeTarget(probe, container, ip);
+    const result: ProbeResult =
+      target === undefined
+        ? { ok: false, why: "the probe's port is none of the container's" }
+        : await tryProbe(target, (probe.timeoutSeconds ?? 1) * 1000, exec);
+    if (this.#ended) return;
+    this.#take(kind, probe, result);
+    const state = this.#states.get(kind) ?? firstState(kind);
+    // A startup probe is over with its first success, and whoever is unhealthy is about to be ended.
+    if ((kind !== "startup" || !state.verdict) && this.#unhealthy === undefined)
+      this.#later(kind, probe, nextTryMs(kind, state, probe));
+  }
+
+  #take(kind: ProbeKind, probe: Probe, result: ProbeResult): void {
+    const before = this.#states.get(kind) ?? firstState(kind);
+    const after = afterResult(before, result.ok, probe);
+    this.#states.set(kind, after);
+    if (!result.ok) this.#options.failed(kind, result.why);
+    if (isUnhealthy(kind, after, probe)) this.#unhealthy = `failed ${kind} probe`;
+    if (kind === "startup" && after.verdict && !before.verdict) this.#beginMain();
+    if (after.verdict !== before.verdict || this.#unhealthy !== undefined) this.#options.changed();
+  }
+}

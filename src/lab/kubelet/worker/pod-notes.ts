@@ -1,0 +1,46 @@
+// Events of one pod, in the words that kubectl's users know.
+
+import type { Container } from "kubernetes-types/core/v1";
+import type { Pod } from "#kube/kinds.ts";
+import type { EventNote, Events } from "#lab/kubelet/node/events.ts";
+
+export class PodNotes {
+  readonly #events: Events;
+  readonly #pod: () => Pod;
+
+  constructor(events: Events, pod: () => Pod) {
+    this.#events = events;
+    this.#pod = pod;
+  }
+
+  normal(reason: string, message: string, container?: Container): void {
+    this.#note("Normal", reason, message, container);
+  }
+
+  warn(reason: string, message: string, container?: Container): void {
+    this.#note("Warning", reason, message, container);
+  }
+
+  /** Says too what plays the image: the lab pulls none. */
+  started(container: Container, kind: "command" | "standin"): void {
+    const who = kind === "standin" ? "the stand-in plays it" : "the node's own programs play it";
+    this.normal("Pulled", `Image "${container.image ?? ""}" is not pulled: ${who}`, container);
+    this.normal("Started", `Started container ${container.name}`, container);
+  }
+
+  killing(container: Container, why?: string): void {
+    const more = why === undefined ? "" : `: ${why}`;
+    this.normal("Killing", `Stopping container ${container.name}${more}`, container);
+  }
+
+  #note(type: EventNote["type"], reason: string, message: string, container: Container | undefined): void {
+    const { namespace, name, uid } = this.#pod().metadata;
+    const fieldPath = container === undefined ? undefined : `spec.containers{${container.name}}`;
+    this.#events.note({
+      object: { apiVersion: "v1", kind: "Pod", namespace, name, uid, fieldPath },
+      type,
+      reason,
+      message,
+    });
+  }
+}

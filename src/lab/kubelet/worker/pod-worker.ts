@@ -1,0 +1,355 @@
+// One pod on this node, from its first sight until nothing of it is left: compares what is with what should be, and does one round.
+//
+//   API ──update()──► worker ──► sandbox (network), files, containers, probes
+//   monitors, probes, timers ──wake()──► worker ──► status, events
+
+import type { Container } from "kubernetes-types/core/v1";
+import type { Pod } from "#kube/kinds.ts";
+import { afterRestart, type Backoff, noBackoff } from "#lab/kubelet/pod/backoff.ts";
+import { ConfigError, type Sources } from "#lab/kubelet/pod/environment.ts";
+import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
+import { type ContainerFacts, type ContainerStep, lastRun, planPod } from "#lab/kubelet/pod/plan.ts";
+import { sandboxRequest } from "#lab/kubelet/pod/sandbox-request.ts";
+import { podStatus, type Waiting } from "#lab/kubelet/pod/status.ts";
+import { containerPath } from "#lab/kubelet/runtime/pod-tool.ts";
+import { isAlive, removeSandbox, startSandbox } from "#lab/kubelet/runtime/sandbox.ts";
+import type { SandboxRecord } from "#lab/kubelet/runtime/state-dir.ts";
+import type { Ip } from "#net/ip.ts";
+import { limitsOf, runRequest } from "./container-start.ts";
+import { Ending } from "./ending.ts";
+import { type KubeletHost, timeText } from "./kubelet-host.ts";
+import { type Prepared, preparePod } from "./pod-files.ts";
+import { PodNotes } from "./pod-notes.ts";
+import { Probers } from "./probers.ts";
+import { StatusWriter } from "./status-writer.ts";
+
+const firstRetryMs = 500;
+const lastRetryMs = 20_000;
+/** Files of ConfigMaps, Secrets and tokens follow their objects within this. */
+const refreshMs = 10_000;
+
+export class PodWorker {
+  readonly uid: string;
+  readonly #host: KubeletHost;
+  readonly #probers: Probers;
+  readonly #notes: PodNotes;
+  readonly #ending: Ending;
+  readonly #status: StatusWriter;
+  readonly #startTime: string;
+  readonly #finishedWith: (uid: string) => void;
+  readonly #backoffs = new Map<string, Backoff>();
+  readonly #waiting = new Map<string, Waiting>();
+  #pod: Pod;
+  #removed = false;
+  #sandbox: SandboxRecord | undefined;
+  #ips: readonly Ip[] = [];
+  #prepared: Prepared = new Map();
+  #finished: "Succeeded" | "Failed" | undefined;
+  #retryMs = firstRetryMs;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running = false;
+  #dirty = false;
+  #done = false;
+
+  /** `sandbox` is what an earlier kubelet has left; `finished` is told when nothing of the pod is left here. */
+  constructor(host: KubeletHost, pod: Pod, sandbox: SandboxRecord | undefined, finished: (uid: string) => void) {
+    this.uid = pod.metadata.uid ?? "";
+    this.#host = host;
+    this.#pod = pod;
+    this.#sandbox = sandbox;
+    this.#ips = sandbox?.ips ?? [];
+    this.#finishedWith = finished;
+    this.#startTime = pod.status?.startTime ?? timeText(host.now());
+    this.#notes = new PodNotes(host.events, () => this.#pod);
+    this.#probers = new Probers(this.uid, host.exec, () => this.wake(), this.#notes);
+    this.#ending = new Ending(host, this.uid, this.#notes, () => this.wake());
+    this.#status = new StatusWriter(host.client, pod, host.log);
+  }
+
+  /** The pod as the API has it now. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.#status.saw(pod);
+    this.wake();
+  }
+
+  /** The API has no such pod any more: what runs of it ends, and nobody is told. */
+  remove(): void {
+    this.#removed = true;
+    this.wake();
+  }
+
+  /** Asks for a round; one that runs is followed by another. */
+  wake(): void {
+    this.#dirty = true;
+    if (!this.#running && !this.#done) void this.#loop();
+  }
+
+  /** Stops looking after the pod, which goes on as it is. */
+  abandon(): void {
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#probers.endAll();
+  }
+
+  async #loop(): Promise<void> {
+    this.#running = true;
+    while (this.#dirty && !this.#done) {
+      this.#dirty = false;
+      clearTimeout(this.#timer);
+      try {
+        await this.#round();
+      } catch (error) {
+        this.#host.log(`${this.#name()}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#again(this.#backOff());
+      }
+    }
+    this.#running = false;
+  }
+
+  async #round(): Promise<void> {
+    if (this.#removed || this.#pod.metadata.deletionTimestamp !== undefined) return await this.#end();
+    if (this.#sandbox !== undefined && !isAlive(this.#host.sandboxes, this.#sandbox)) await this.#loseSandbox();
+    const plan = planPod(this.#pod, this.#facts(), this.#host.now());
+    this.#finished = plan.finished ?? finishedPhase(this.#pod);
+    this.#note(plan.waiting);
+    if (this.#finished !== undefined) {
+      for (const step of plan.steps) if (step.do === "kill") this.#kill(step);
+      if (plan.steps.length === 0) await this.#stopSandbox();
+      return this.#report();
+    }
+    if (!(await this.#ensureSandbox())) return;
+    const sources = await this.#prepare();
+    if (sources === undefined) return;
+    for (const step of plan.steps) {
+      if (step.do === "kill") this.#kill(step);
+      else await this.#host.slots.run(() => this.#start(step, sources));
+    }
+    // What has just been started may be all that the next one waited for.
+    const next = plan.steps.some((step) => step.do === "start")
+      ? planPod(this.#pod, this.#facts(), this.#host.now())
+      : plan;
+    if (next.steps.some((step) => step.do === "start" && !this.#waiting.has(step.container))) this.#dirty = true;
+    this.#report();
+    this.#again(Math.min(refreshMs, ...next.waiting.values()));
+  }
+
+  async #ensureSandbox(): Promise<boolean> {
+    if (this.#sandbox?.ready === true) return true;
+    const { slots, sandboxes, dns } = this.#host;
+    try {
+      if (this.#sandbox !== undefined) await this.#stopSandbox();
+      // Those who look meanwhile see that somebody is at it; when it is quick, nobody is told twice.
+      const slow = setTimeout(() => this.#report(), 500);
+      try {
+        this.#sandbox = await slots.run(() => startSandbox(sandboxes, sandboxRequest(this.#pod, dns)));
+      } finally {
+        clearTimeout(slow);
+      }
+      this.#ips = this.#sandbox.ips;
+      this.#retryMs = firstRetryMs;
+      return true;
+    } catch (error) {
+      const message = `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`;
+      this.#notes.warn("FailedCreatePodSandBox", message);
+      this.#report();
+      this.#again(this.#backOff());
+      return false;
+    }
+  }
+
+  /** The pod's files, and what its containers refer to; undefined when something is missing that will be waited for. */
+  async #prepare(): Promise<Sources | undefined> {
+    const { objects, dns, sandboxes } = this.#host;
+    try {
+      const [sources, tokens] = await Promise.all([objects.sources(this.#pod), objects.tokens(this.#pod)]);
+      const folder = sandboxes.state.podDir(this.uid);
+      this.#prepared = preparePod(folder, this.#pod, this.#nodeFacts(), dns, sources, tokens, this.#prepared);
+      return sources;
+    } catch (error) {
+      this.#notes.warn(
+        "FailedMount",
+        `MountVolume.SetUp failed: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      this.#report();
+      this.#again(this.#backOff());
+      return undefined;
+    }
+  }
+
+  async #start({ container: name, attempt }: ContainerStep & { do: "start" }, sources: Sources): Promise<void> {
+    const container = this.#containers().find((each) => each.name === name);
+    const sandbox = this.#sandbox;
+    if (container === undefined || sandbox === undefined || this.#ending.has(name)) return;
+    const before = lastRun(this.#facts(), name)?.ending;
+    try {
+      const folder = this.#host.sandboxes.state.podDir(this.uid);
+      const request = runRequest(this.#host, this.#pod, container, attempt, {
+        sandbox,
+        folder,
+        node: this.#nodeFacts(),
+        sources,
+      });
+      const run = await this.#host.containers.start(request, limitsOf(container));
+      this.#waiting.delete(name);
+      if (before !== undefined) this.#countRestart(name);
+      if (run.ending !== undefined) return this.#notes.warn("Failed", `Error: ${run.ending.message ?? ""}`, container);
+      this.#notes.started(container, request.program.kind);
+      this.#probers.begin(container, run, sandbox.ips);
+      await this.#postStart(container);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#waiting.set(name, { reason: "CreateContainerConfigError", message: error.message });
+      this.#notes.warn("Failed", `Error: ${error.message}`, container);
+      this.#again(this.#backOff());
+    }
+  }
+
+  async #postStart(container: Container): Promise<void> {
+    const hook = container.lifecycle?.postStart;
+    const failure = hook === undefined ? undefined : await this.#ending.hook(hook, container, this.#ips[0]);
+    if (failure === undefined) return;
+    this.#notes.warn("FailedPostStartHook", `PostStartHook failed: ${failure}`, container);
+    this.#kill({ do: "kill", container: container.name, why: "FailedPostStartHook" });
+  }
+
+  #countRestart(name: string): void {
+    const run = this.#host.containers.runs(this.uid).get(name)?.at(-2);
+    const ranMs = run?.ending === undefined ? 0 : Date.parse(run.ending.finishedAt) - Date.parse(run.startedAt);
+    this.#backoffs.set(name, afterRestart(this.#backoffs.get(name) ?? noBackoff, ranMs));
+  }
+
+  #kill({ container: name, why }: ContainerStep & { do: "kill" }): void {
+    const container = this.#containers().find((each) => each.name === name);
+    if (container === undefined || this.#ending.has(name)) return;
+    this.#notes.killing(container, why);
+    this.#probers.end(name);
+    this.#ending.begin(container, this.#ips[0], (this.#pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000);
+  }
+
+  /** Everything of the pod ends: containers, then sidecars, then the sandbox; then the API forgets the pod. */
+  async #end(): Promise<void> {
+    const { containers, sandboxes } = this.#host;
+    this.#probers.endAll();
+    const graceMs = this.#graceMs();
+    const runs = this.#containers().filter(
+      ({ name }) => lastRun(this.#facts(), name)?.ending === undefined && containers.runs(this.uid).has(name),
+    );
+    const main = runs.filter((container) => !(this.#pod.spec?.initContainers ?? []).includes(container));
+    if (runs.length > 0) {
+      for (const container of main.length > 0 ? main : runs) {
+        if (!this.#ending.has(container.name)) this.#notes.killing(container);
+        this.#ending.begin(container, this.#ips[0], graceMs);
+      }
+      return this.#report();
+    }
+    if (this.#sandbox !== undefined && !(await removeSandbox(sandboxes, this.#sandbox)))
+      return this.#again(this.#backOff());
+    this.#sandbox = undefined;
+    if (!this.#removed) await this.#forgetInApi();
+    containers.forget(this.uid);
+    sandboxes.state.forgetPod(this.uid);
+    this.abandon();
+    this.#finishedWith(this.uid);
+  }
+
+  #graceMs(): number {
+    const { deletionGracePeriodSeconds } = this.#pod.metadata;
+    // Without a word of the API nobody waits for the pod any more.
+    if (this.#removed) return 1000;
+    return (deletionGracePeriodSeconds ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
+  }
+
+  async #forgetInApi(): Promise<void> {
+    this.#report();
+    await this.#status.flushed();
+    await this.#host.forgetPod(this.#pod);
+  }
+
+  /** The pause process is gone, and with it the pod's network: all starts anew, as Kubernetes does. */
+  async #loseSandbox(): Promise<void> {
+    const { containers } = this.#host;
+    this.#notes.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+    this.#probers.endAll();
+    await Promise.all(this.#containers().map(({ name }) => containers.stop(this.uid, name, 0)));
+    await this.#stopSandbox();
+    this.#prepared = new Map();
+  }
+
+  async #stopSandbox(): Promise<void> {
+    if (this.#sandbox === undefined) return;
+    if (!(await removeSandbox(this.#host.sandboxes, this.#sandbox))) throw new Error("its sandbox is not gone yet");
+    this.#sandbox = undefined;
+  }
+
+  #containers(): readonly Container[] {
+    const { containers = [], initContainers = [] } = this.#pod.spec ?? { containers: [] };
+    return [...initContainers, ...containers];
+  }
+
+  #facts(): ContainerFacts {
+    const instances = this.#host.containers.runs(this.uid);
+    // Containers that an earlier kubelet started are probed from now on.
+    for (const container of this.#containers()) {
+      const run = instances.get(container.name)?.at(-1);
+      if (run !== undefined) this.#probers.follow(container, run, this.#ips);
+    }
+    return {
+      instances,
+      backoffs: this.#backoffs,
+      started: this.#probers.started(),
+      unhealthy: this.#probers.unhealthy(),
+    };
+  }
+
+  #note(waits: ReadonlyMap<string, number>): void {
+    for (const [name, wait] of this.#waiting)
+      if (wait.reason === "CrashLoopBackOff" && !waits.has(name)) this.#waiting.delete(name);
+    for (const name of waits.keys()) {
+      if (this.#waiting.has(name)) continue;
+      const seconds = (this.#backoffs.get(name)?.delayMs ?? 0) / 1000;
+      const message = `back-off ${seconds}s restarting failed container=${name} pod=${this.#pod.metadata.name}`;
+      this.#waiting.set(name, { reason: "CrashLoopBackOff", message });
+      this.#notes.warn("BackOff", `Back-off restarting failed container ${name}`);
+    }
+  }
+
+  #nodeFacts(): NodeFacts {
+    const { node, cpus, memoryBytes, sandboxes } = this.#host;
+    const defaults = [
+      ["PATH", containerPath],
+      ["HOSTNAME", this.#pod.spec?.hostname ?? this.#pod.metadata.name],
+      ["HOME", "/root"],
+    ] as const;
+    return { name: node, ips: sandboxes.nodeIps, podIps: this.#ips, cpus, memoryBytes, defaults };
+  }
+
+  #report(): void {
+    if (this.#removed) return;
+    const now = this.#host.now();
+    const sandbox = { ready: this.#sandbox?.ready === true, ips: this.#ips };
+    const view = { ready: this.#probers.ready(), waiting: this.#waiting, sandbox, finished: this.#finished };
+    const facts = { ...this.#facts(), ...view, hostIps: this.#host.sandboxes.nodeIps, startTime: this.#startTime };
+    this.#status.write(podStatus(this.#pod, facts, timeText(now)));
+  }
+
+  #again(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.wake(), ms);
+  }
+
+  #backOff(): number {
+    const wait = this.#retryMs;
+    this.#retryMs = Math.min(2 * this.#retryMs, lastRetryMs);
+    return wait;
+  }
+
+  #name(): string {
+    return `pod ${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
+  }
+}
+
+/** A pod that was over before this kubelet saw it, or that somebody else has ended: it is not run again. */
+function finishedPhase({ status }: Pod): "Succeeded" | "Failed" | undefined {
+  return status?.phase === "Succeeded" || status?.phase === "Failed" ? status.phase : undefined;
+}
