@@ -66,6 +66,14 @@ export class TestLabs implements AsyncDisposable {
     return { exitCode, stderr };
   }
 
+  /** Starts `twill lab WORDS` and kills it after a time. */
+  async startAndKill(afterMs: number, ...words: readonly string[]): Promise<void> {
+    const child = Bun.spawn([twill, "lab", ...words], { ...this.#surroundings(), stdout: "ignore", stderr: "ignore" });
+    await Bun.sleep(afterMs);
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+
   /** Runs a command inside a station of a lab; its exit code tells. */
   inside(lab: string, place: string, ...command: readonly string[]): LabRan {
     return this.run("shell", "--lab", lab, place, "--", ...command);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { processesIn } from "#lab/cgroup.ts";
 import type { LabStatus } from "#lab/world/status.ts";
 import { groupOf, processesOf, TestLabs } from "#test/lab.ts";
@@ -113,6 +113,25 @@ describe("twill lab up and down", () => {
       labs.ok("up", lab);
       expect(broken(labs, lab)).toEqual([]);
       expect(labs.pings(lab, "client", "172.30.12.10")).toBe(true);
+    },
+    limitMs,
+  );
+
+  test(
+    "up goes on where a killed up stopped, and down removes what that left",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      for (const ms of [15, 30, 50, 80, 120, 200]) {
+        await labs.startAndKill(ms, "up", lab, "--nodes", "2");
+        if (ms % 20 !== 0) {
+          labs.ok("up", lab, "--nodes", "2");
+          expect(broken(labs, lab)).toEqual([]);
+        }
+        // Killed early, it has made nothing.
+        if (existsSync(join(labs.folder, lab))) labs.ok("down", lab);
+        expect(existsSync(groupOf(lab))).toBe(false);
+      }
     },
     limitMs,
   );
@@ -284,6 +303,15 @@ describe("twill lab says what is wrong with", () => {
     expect(stderr).toBe(
       `twill lab up: Cannot listen on 127.0.0.1:${port}: the port is in use; choose another with --port\n`,
     );
+  });
+
+  test("a user who is not root", () => {
+    const command = ["setpriv", "--reuid=65534", "--clear-groups", resolve("dist/twill"), "lab", "up"];
+    const { exitCode, stderr } = Bun.spawnSync(command);
+    expect(stderr.toString()).toBe(
+      "twill lab up: Cannot make network namespaces as user 65534: run it as root, with sudo\n",
+    );
+    expect(exitCode).toBe(1);
   });
 
   test("a name that a file has", async () => {

@@ -10,17 +10,17 @@ const nodeBytes = 60 * mib;
 
 /** @throws LabError when the machine has not enough for so many more nodes. */
 export function checkMemory(moreNodes: number, isNew: boolean): void {
-  const needed = (isNew ? baseBytes : 0) + moreNodes * nodeBytes;
-  const available = availableBytes();
-  if (available === undefined || available >= needed) return;
-  throw new LabError(
-    `Cannot start ${moreNodes} nodes: they need ${formatBytes(needed)} of memory, and ${formatBytes(available)} are free; ask for fewer with --nodes`,
-  );
+  const problem = memoryProblem(moreNodes, isNew, readFileSync("/proc/meminfo", "utf8"));
+  if (problem !== undefined) throw new LabError(problem);
 }
 
-function availableBytes(): number | undefined {
-  const kib = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
-  return kib === undefined ? undefined : Number(kib) * 1024;
+/** What is said when the memory of `meminfo`, the text of proc_meminfo(5), is too little. */
+export function memoryProblem(moreNodes: number, isNew: boolean, meminfo: string): string | undefined {
+  const neededBytes = (isNew ? baseBytes : 0) + moreNodes * nodeBytes;
+  const kib = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
+  if (kib === undefined || Number(kib) * 1024 >= neededBytes) return undefined;
+  const [needed, free] = [formatBytes(neededBytes), formatBytes(Number(kib) * 1024)];
+  return `Cannot start ${moreNodes} nodes: they need ${needed} of memory, and ${free} are free; ask for fewer with --nodes`;
 }
 
 /** The share of memory that is a process's own: pages that several have are divided among them. 0 when it is gone. */
