@@ -89,7 +89,9 @@ export class HttpFront implements AsyncDisposable {
 
   #userOf(message: IncomingMessage): UserInfo | undefined {
     const socket = message.socket as TLSSocket;
-    const certificate = socket.authorized ? subjectOf(socket) : undefined;
+    const certificate = subjectOf(socket);
+    // Whoever shows a certificate wants to be its subject: one that the authority has not signed makes nobody.
+    if (certificate !== undefined && !socket.authorized) return undefined;
     return this.#options.api.authenticate({ certificate, authorization: message.headers.authorization });
   }
 }
