@@ -2,6 +2,7 @@
 
 import { badRequest, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { decodeProtobufBody, protobufMediaType } from "./protobuf/decode.ts";
 import type { ApiRequest } from "./request.ts";
 import { isFields } from "./schema/json.ts";
 
@@ -11,6 +12,7 @@ export const maxBodyBytes = 3 * 2 ** 20;
 const decoders: Readonly<Record<string, (body: Uint8Array) => unknown>> = {
   "application/json": decodeJson,
   "application/yaml": decodeYaml,
+  [protobufMediaType]: decodeProtobufBody,
 };
 
 /** The media type of a body, without parameters; JSON unless told. */
