@@ -10,7 +10,7 @@ type KubeletCall = { readonly args: { readonly config: string } };
 
 export async function labKubelet({ args: { config } }: KubeletCall, io: CommandIo): Promise<number> {
   const host = {
-    ...{ now: () => Date.now(), random: crypto.getRandomValues.bind(crypto), pace, stopped: untilStopped() },
+    ...{ now: () => Date.now(), pace, stopped: untilStopped() },
     log: (line: string) => io.stdout(`${new Date().toISOString()} ${line}\n`),
     podTool: join(dirname(process.execPath), "twill-pod"),
   };

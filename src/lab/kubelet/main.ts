@@ -17,13 +17,12 @@ import { httpTransport } from "#kube/http-transport.ts";
 import type { Node } from "#kube/kinds.ts";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
 import type { Pace } from "#kube/reflect.ts";
-import { makeCertificate } from "#lab/apiserver/pki/certificate.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
 import { type NodeConfig, readNodeConfig } from "#lab/node-config.ts";
 import { familiesOf } from "#lab/spec.ts";
 import { writeWhole } from "#lab/world/state.ts";
 import { cidr } from "#net/cidr.ts";
-import { type Ip, ip, ipBytes } from "#net/ip.ts";
+import { type Ip, ip } from "#net/ip.ts";
 import { Kubelet } from "./kubelet.ts";
 import { NodeAgent } from "./node/node-agent.ts";
 import { conflistName, nodeConflist } from "./node/node-conflist.ts";
@@ -31,11 +30,10 @@ import type { NodeFacts } from "./node/node-status.ts";
 import { NodeNetwork } from "./runtime/network.ts";
 import { containerPath, PodTool } from "./runtime/pod-tool.ts";
 import { StateDir } from "./runtime/state-dir.ts";
-import { KubeletServer } from "./server/server.ts";
+import { KubeletServer, type KubeletTls } from "./server/server.ts";
 
 export type KubeletProcess = {
   readonly now: () => number;
-  readonly random: (bytes: Uint8Array) => Uint8Array;
   readonly pace: Pace;
   readonly log: (line: string) => void;
   /** Path of `twill-pod`. */
@@ -50,8 +48,6 @@ const cniBin = "/opt/cni/bin";
 const netnsDir = "/run/netns";
 /** A thousand pods in a lab of three nodes are to find their place. */
 const maxPods = 500;
-/** Its own certificate, made at each start: the API server does not ask who it is, as with real kubelets. */
-const certificateDays = 3650;
 
 /** Runs until it is told to stop; pods go on without it. */
 export async function runKubelet(host: KubeletProcess, configPath: string): Promise<void> {
@@ -87,15 +83,16 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
   });
   await agent.start();
   await kubelet.start();
-  const day = 24 * 60 * 60 * 1000;
-  const tls = makeCertificate({
-    ...{ subject: { commonName: config.node }, use: "server", random: host.random, dnsNames: [config.node] },
-    ...{ addresses: ips.map(ipBytes), notBeforeMs: now() - day, notAfterMs: now() + certificateDays * day },
-  });
-  using server = new KubeletServer({ kubelet, tls, now, log });
+  using server = new KubeletServer({ kubelet, tls: readTls(config), now, log });
   await server.listen("::", kubeletPort);
   log(`looking after the pods of ${config.node}`);
   await host.stopped;
+}
+
+/** What `lab up` made for this node. */
+function readTls({ folder }: NodeConfig): KubeletTls {
+  const read = (name: string) => readFileSync(join(folder, "kubelet", "pki", name), "utf8");
+  return { certificate: read("server.crt"), key: read("server.key"), authority: read("ca.crt") };
 }
 
 /** The node's blocks of addresses never change once it has them; a conflist of another maker stays as it is. */

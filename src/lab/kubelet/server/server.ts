@@ -19,9 +19,12 @@ export type StreamRequest = {
   readonly head: Uint8Array;
 };
 
+/** All PEM. Only clients with a certificate of the authority are let in: the API server. */
+export type KubeletTls = KeyPair & { readonly authority: string };
+
 export type KubeletServerOptions = {
   readonly kubelet: Kubelet;
-  readonly tls: KeyPair;
+  readonly tls: KubeletTls;
   /** Takes what streams; without it such a request is refused. */
   readonly stream?: (request: StreamRequest) => void;
   readonly now: () => number;
@@ -39,9 +42,9 @@ export class KubeletServer implements Disposable {
     this.#http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Uint8Array) =>
       this.#upgrade(request, socket, head),
     );
-    const { certificate: cert, key } = options.tls;
+    const { certificate: cert, key, authority: ca } = options.tls;
     // Bun's HTTPS server gives no raw socket on upgrade: the TLS server hands its connections over.
-    this.#tls = createTlsServer({ cert, key }, (socket) => {
+    this.#tls = createTlsServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true }, (socket) => {
       socket.on("error", () => socket.destroy());
       this.#http.emit("connection", socket);
     });
