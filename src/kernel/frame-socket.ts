@@ -26,17 +26,19 @@ const markOffset = 0xffff_f014;
  * Sent as they were received, they are what they were.
  */
 export class FrameSocket implements Disposable {
+  readonly #ifindex: number;
   readonly #subject: string;
   readonly #fd: Fd;
   #stream: Socket<undefined> | undefined;
 
   /** Receives nothing before `receive`. @throws KernelError, ENODEV without such an interface */
   constructor(netns: Netns | undefined, ifindex: number) {
+    this.#ifindex = ifindex;
     this.#subject = `interface #${ifindex}`;
     this.#fd = socketIn(netns, afPacket, sockRaw | sockCloexec | sockNonblock, 0);
     try {
       this.#set(solPacket, packetVnetHdr, 1);
-      this.#bind(ifindex, 0);
+      this.#bind(0);
     } catch (error) {
       this.#fd[Symbol.dispose]();
       throw error;
@@ -44,7 +46,7 @@ export class FrameSocket implements Disposable {
   }
 
   /** Hands every frame with this mark to `take`, in a buffer of its own. Once. @throws KernelError */
-  async receive(ifindex: number, mark: number, take: (frame: Uint8Array) => void): Promise<void> {
+  async receive(mark: number, take: (frame: Uint8Array) => void): Promise<void> {
     this.#set(solSocket, soRcvbufforce, receiveBufferBytes);
     attachFilter(this.#fd, [
       [0x20, 0, 0, markOffset], // ld mark
@@ -52,7 +54,7 @@ export class FrameSocket implements Disposable {
       [0x06, 0, 0, 0x40000], // accept
       [0x06, 0, 0, 0], // drop
     ]);
-    this.#bind(ifindex, everyProtocol);
+    this.#bind(everyProtocol);
     const socket: SocketHandler<undefined> = { data: (_, frame) => take(new Uint8Array(frame)), error: () => {} };
     // The engine takes a descriptor here, of which its types do not speak; each `data` is one frame.
     const options = { fd: this.#fd.disown(), socket };
@@ -80,12 +82,12 @@ export class FrameSocket implements Disposable {
     );
   }
 
-  #bind(ifindex: number, protocol: number): void {
+  #bind(protocol: number): void {
     const address = new Uint8Array(new ArrayBuffer(sockaddrBytes)); // struct sockaddr_ll
     const view = new DataView(address.buffer);
     view.setUint16(0, afPacket, true);
     view.setUint16(2, protocol, false);
-    view.setInt32(4, ifindex, true);
+    view.setInt32(4, this.#ifindex, true);
     checked(
       libc.bind(this.#fd.number, address, address.length),
       () => `Cannot open a packet socket on ${this.#subject}`,

@@ -35,11 +35,13 @@ export async function nodeAdd({ args: { node }, flags }: NodeCall<string | undef
 
 export async function nodeRemove(call: NodeCall, io: CommandIo): Promise<number> {
   return await withNode(call, io, async (host, places, spec, name) => {
+    // As long as it is still wanted, up brings it back if the API cannot be told.
+    await crashNode(places, name, host.sleep);
+    await forgetNode(places, name);
     await removeNode(places, name, host.sleep);
     const rest = spec.nodes.filter((each) => each.name !== name);
     const wires = spec.wires.filter(({ between }) => !between.includes(name));
     await applyWires(host, places, { ...spec, nodes: rest, wires });
-    await forgetNode(places, name);
     return `node "${name}" is gone`;
   });
 }

@@ -29,7 +29,7 @@ export async function runWires(host: WiresHost, spec: LabSpec): Promise<void> {
     const output = stack.use(new FrameSocket(undefined, way.to.index));
     const { nowMs, setTimer } = host;
     const line = new DelayLine({ delayMs: way.delayMs, nowMs, setTimer, send: (frame) => output.send(frame) });
-    await input.receive(reader, way.from.index, (frame) => line.put(frame));
+    await input.receive(way.from.index, (frame) => line.put(frame));
   }
   using nft = new Nftables();
   nft.runText(delaysText(spec));
