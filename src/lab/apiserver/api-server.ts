@@ -19,7 +19,8 @@ import { type ApiRequest, type ApiResponse, jsonResponse, type UserInfo } from "
 import { parseResourcePath, type ResourcePath } from "./request-info.ts";
 import { isFields } from "./schema/json.ts";
 import type { Store } from "./store/store.ts";
-import { plainPrinter, type TablePrinter } from "./table-printer.ts";
+import { kubePrinter } from "./table/printer.ts";
+import type { TablePrinter } from "./table-printer.ts";
 import type { Target } from "./target.ts";
 
 export type ApiServerOptions = {
@@ -57,7 +58,7 @@ export class ApiServer implements Disposable {
   readonly #report: NonNullable<ApiServerOptions["report"]>;
 
   constructor(options: ApiServerOptions) {
-    const { store, registry, now, random, authorizer = allowEverything, printer = plainPrinter, users } = options;
+    const { store, registry, now, random, authorizer = allowEverything, printer = kubePrinter, users } = options;
     const tokens = new TokenIssuer(options.signingKey, now);
     const ofServiceAccounts = serviceAccountTokens(tokens, (plural, namespace, { name, uid }) => {
       return store.get(keyOf({ group: "", plural }, namespace, name))?.object.metadata.uid === uid;

@@ -1,4 +1,4 @@
-// What kubectl prints of an object: the hook for columns and cells, and a printer that knows names and ages only.
+// What kubectl prints of an object: columns, and a cell for each.
 
 import type { KubeObject } from "#kube/object.ts";
 import type { ResourceDefinition, ResourceVersion } from "./registry.ts";
@@ -21,13 +21,4 @@ export type TablePrinter = {
     object: KubeObject,
     now: number,
   ) => readonly unknown[];
-};
-
-/** NAME and AGE, which every object has. The creation time is the age's cell: kubectl itself turns a `date` into an age. */
-export const plainPrinter: TablePrinter = {
-  columns: () => [
-    { name: "Name", type: "string", format: "name", description: "Name of the object", priority: 0 },
-    { name: "Created At", type: "date", format: "", description: "When the object was created", priority: 0 },
-  ],
-  cells: (_definition, _version, { metadata }) => [metadata.name ?? "", metadata.creationTimestamp ?? ""],
 };
