@@ -3,7 +3,7 @@
 import type { ResourceDefinition, Subresource, Verb } from "#lab/apiserver/registry.ts";
 import { definitionName } from "#lab/apiserver/schema/definitions.ts";
 import type { GroupVersionKind } from "#lab/apiserver/schema/schema.ts";
-import { schemaName } from "./schemas.ts";
+import { schemaName } from "./kinds.ts";
 
 type Operation = { readonly method: string; readonly action: string; readonly verb: Verb };
 

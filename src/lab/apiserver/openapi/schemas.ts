@@ -1,6 +1,6 @@
 // Schemas as an OpenAPI document holds them: with descriptions, and all types that they refer to.
 
-import { definition, definitionName, readDescriptions } from "#lab/apiserver/schema/definitions.ts";
+import { definition, readDescriptions } from "#lab/apiserver/schema/definitions.ts";
 import type { Schema } from "#lab/apiserver/schema/schema.ts";
 
 const intOrString = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
@@ -87,9 +87,4 @@ function describe(schema: object, description: string | undefined): object {
   if (description === undefined) return schema;
   if (!("$ref" in schema)) return { description, ...schema };
   return { description, allOf: [schema] };
-}
-
-/** The name of a kind's schema: the published one, or for others the group's domain turned round. */
-export function schemaName(group: string, version: string, kind: string): string {
-  return definitionName(group, version, kind) ?? [...group.split(".").reverse(), version, kind].join(".");
 }
