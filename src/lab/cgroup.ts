@@ -45,7 +45,8 @@ export function livingIn(path: string): readonly number[] {
 /** SIGKILL in a mask of signals, as proc_pid_status(5) writes it. */
 const killMask = 1n << 8n;
 
-function isLiving(pid: number): boolean {
+/** False for a process that is killed, or gone. */
+export function isLiving(pid: number): boolean {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)].map(([, mask]) => BigInt(`0x${mask}`));

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { CommandIo } from "#cli/command.ts";
+import { isLiving, processesBelow } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type Underlay } from "#lab/spec.ts";
 import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
@@ -49,6 +50,11 @@ export async function labUp({ args, flags }: UpCall, io: CommandIo): Promise<num
 async function chooseSpec(host: LabHost, places: Places, request: UpRequest): Promise<LabSpec> {
   const before = readState(places);
   if (before === undefined) {
+    if (processesBelow(places.cgroup).some(isLiving)) {
+      throw new LabError(
+        `Cannot start lab "${places.name}": processes of another one of that name run in ${places.cgroup}; end them with twill lab down ${places.name}, or choose another name`,
+      );
+    }
     const spec = newSpec(request, request.port ?? (await freePort(request.name)));
     checkMemory(spec.nodes.length, true);
     await requireFree(spec.port, "choose another with --port");

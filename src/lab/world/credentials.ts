@@ -1,6 +1,6 @@
 // A lab's own authority, and who it vouches for: the API server, the administrator, the nodes.
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { formatKubeconfig } from "#kube/kubeconfig.ts";
@@ -47,6 +47,7 @@ export type ServerCredentials = {
 /** Makes what is missing; what is there stays, so that clients of a mended lab go on. */
 export function ensureCredentials(host: CredentialsHost, places: Places, spec: LabSpec): void {
   const pki = pkiFolder(places.control);
+  mkdirSync(pki, { recursive: true, mode: 0o700 });
   const root = ensurePair(host, pki, "ca", { subject: authority, use: "authority" });
   const issuer = { subject: authority, key: root.key };
   const families = familiesOf(spec.family);
