@@ -6,25 +6,18 @@ import { LabError } from "./spec.ts";
 
 /** Where cgroup v2 is mounted: /sys/fs/cgroup, or beside the older ones. @throws LabError when it is nowhere. */
 export function cgroupMount(): string {
-  const [mount] = mountsOf("cgroup2");
+  const mount = mountOf("cgroup2");
   if (mount !== undefined) return mount;
   throw new LabError(
     "Cannot find cgroup v2: mount it with mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified",
   );
 }
 
-/** Where hierarchies of cgroup v1 are mounted; none on most machines. */
-export function oldCgroupMounts(): readonly string[] {
-  return mountsOf("cgroup");
-}
-
 /** proc_pid_mounts(5): device, mount point, type; blanks in a path are written as \040. */
-function mountsOf(type: string): readonly string[] {
+function mountOf(type: string): string | undefined {
   const rows = readFileSync("/proc/self/mounts", "utf8").split("\n");
-  return rows
-    .map((row) => row.split(" "))
-    .filter((fields) => fields[2] === type)
-    .map((fields) => (fields[1] ?? "").replaceAll("\\040", " "));
+  const fields = rows.map((row) => row.split(" ")).find((each) => each[2] === type);
+  return fields?.[1]?.replaceAll("\\040", " ");
 }
 
 /** Process ids directly in the group; none when there is no such group. */
@@ -92,7 +85,7 @@ export async function removeGroup(path: string, sleep: (ms: number) => Promise<v
 }
 
 /** Innermost first; false when one is still in use. */
-export function removeTree(path: string): boolean {
+function removeTree(path: string): boolean {
   for (const each of treeOf(path).toReversed()) {
     try {
       rmdirSync(each);

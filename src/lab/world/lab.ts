@@ -4,7 +4,7 @@ import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { Nftables } from "#kernel/nftables.ts";
-import { oldCgroupMounts, removeGroup, removeTree } from "#lab/cgroup.ts";
+import { removeGroup } from "#lab/cgroup.ts";
 import { applyFabric } from "#lab/fabric/apply.ts";
 import { masqueradeText, noDelaysText, wiresText } from "#lab/fabric/rules.ts";
 import { wantFabric } from "#lab/fabric/want.ts";
@@ -12,7 +12,7 @@ import { LabError, type LabSpec } from "#lab/spec.ts";
 import { ensureCredentials } from "./credentials.ts";
 import { holderOf, openStations, startHolders } from "./holders.ts";
 import { prepareNodes } from "./nodes.ts";
-import { cgroupName, type Installation, type Places } from "./places.ts";
+import type { Installation, Places } from "./places.ts";
 import { awaitService, isRunning, startServices } from "./processes.ts";
 import { type Service, wantServices } from "./services.ts";
 import { writeState } from "./state.ts";
@@ -127,9 +127,8 @@ export function exists({ folder, cgroup }: Places): boolean {
 }
 
 /** Ends and removes everything of a lab, whatever is left of it. @throws LabError when processes do not go */
-export async function remove({ folder, cgroup, name }: Places, sleep: LabHost["sleep"]): Promise<void> {
+export async function remove({ folder, cgroup }: Places, sleep: LabHost["sleep"]): Promise<void> {
   await removeGroup(cgroup, sleep);
-  for (const mount of oldCgroupMounts()) removeTree(join(mount, cgroupName, name));
   rmSync(folder, { recursive: true, force: true });
   removeEmpty(dirname(cgroup));
   removeEmpty(dirname(folder));

@@ -2,12 +2,12 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { killProcess, oldCgroupMounts, processesIn, removeGroup, removeTree } from "#lab/cgroup.ts";
+import { killProcess, processesIn, removeGroup } from "#lab/cgroup.ts";
 import { dnsAddress, nodeAddresses } from "#lab/fabric/addresses.ts";
-import { nodeStation, routerStation } from "#lab/fabric/station.ts";
+import { routerStation } from "#lab/fabric/station.ts";
 import { formatNodeConfig, nodeConfigPath } from "#lab/node-config.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
-import { cgroupName, nodePlaces, type Places } from "./places.ts";
+import { nodePlaces, type Places } from "./places.ts";
 import { writeWhole } from "./state.ts";
 
 type Sleep = (ms: number) => Promise<void>;
@@ -45,7 +45,6 @@ export async function crashNode(places: Places, node: string, sleep: Sleep): Pro
   const { cgroup, folder } = nodePlaces(places, node);
   await removeGroup(cgroup, sleep);
   await removeGroup(join(places.cgroup, routerStation(node)), sleep);
-  for (const mount of oldCgroupMounts()) removeTree(join(mount, cgroupName, places.name, nodeStation(node)));
   for (const lost of ["run", "layers"]) rmSync(join(folder, lost), { recursive: true, force: true });
 }
 

@@ -9,8 +9,8 @@ import { LabError } from "#lab/spec.ts";
 
 /** Holds one folder a lab. */
 export const defaultStateRoot = "/run/twill/lab";
-/** Below the mount of cgroup v2, and of each hierarchy of v1 that pods' limits are in. */
-export const cgroupName = "twill-lab";
+/** Below the mount of cgroup v2. */
+const cgroupName = "twill-lab";
 
 /** The files that a lab's processes are. */
 export type Installation = {
