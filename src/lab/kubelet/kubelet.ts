@@ -119,6 +119,11 @@ export class Kubelet implements Disposable {
     return { uid: pod.metadata.uid ?? "", pod, container: found.name };
   }
 
+  /** Lets every pod that waits for something try again now. */
+  retry(): void {
+    for (const worker of this.#workers.values()) worker.retry();
+  }
+
   #makeHost(): KubeletHost {
     const { client, node, now, log, dns, tool, network, state, cgroup, netnsDir, nodeIps, cpus, memoryBytes } =
       this.#options;

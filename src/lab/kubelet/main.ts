@@ -79,6 +79,7 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
   using agent = new NodeAgent({
     ...{ client, facts, pace, now, log, confDir: defaultConfDir },
     networkProblem: () => network.problem(),
+    networkReady: () => kubelet.retry(),
     changed: (node) => writeConflist(config, node, log),
   });
   await agent.start();

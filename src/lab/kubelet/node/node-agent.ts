@@ -17,6 +17,8 @@ export type NodeAgentOptions = {
   readonly confDir: string;
   /** Why pods cannot be attached now; undefined when they can. */
   readonly networkProblem: () => Promise<string | undefined>;
+  /** Told when the network can take pods after a time when it could not. */
+  readonly networkReady: () => void;
   /** Told of the node as the API has it, whenever that changes. */
   readonly changed: (node: Node) => void;
   readonly pace: Pace;
@@ -133,7 +135,9 @@ export class NodeAgent implements Disposable {
       const conditions = nodeConditions(problem, before, timeText(now()));
       const status = { ...nodeStatus(facts), conditions };
       await client.patch(nodes, { name: facts.name, subresource: "status" }, "merge", { status });
+      const recovered = problem === undefined && this.#problem !== undefined;
       this.#problem = problem;
+      if (recovered) this.#options.networkReady();
       this.#reportedMs = now();
     } catch (error) {
       log(messageOf(error));

@@ -103,7 +103,11 @@ export class ObjectCache {
     cache.delete(key);
     cache.set(key, { value, untilMs: this.#now() + forMs });
     for (const old of cache.keys()) if (cache.size > maxKept) cache.delete(old);
-    value.catch(() => cache.delete(key));
+    const forget = () => {
+      if (cache.get(key)?.value === value) cache.delete(key);
+    };
+    // What is missing is waited for: the next question must reach the API.
+    value.then((found) => (found === undefined ? forget() : undefined), forget);
     return value;
   }
 }

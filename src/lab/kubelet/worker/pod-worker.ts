@@ -47,6 +47,7 @@ export class PodWorker {
   #finished: "Succeeded" | "Failed" | undefined;
   #retryMs = firstRetryMs;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
   #running = false;
   #dirty = false;
   #done = false;
@@ -85,6 +86,12 @@ export class PodWorker {
     if (!this.#running && !this.#done) void this.#loop();
   }
 
+  /** What the pod waits for may be there now. */
+  retry(): void {
+    this.#retryMs = firstRetryMs;
+    this.wake();
+  }
+
   /** Stops looking after the pod, which goes on as it is. */
   abandon(): void {
     this.#done = true;
@@ -97,6 +104,7 @@ export class PodWorker {
     while (this.#dirty && !this.#done) {
       this.#dirty = false;
       clearTimeout(this.#timer);
+      this.#dueMs = Number.POSITIVE_INFINITY;
       try {
         await this.#round();
       } catch (error) {
@@ -193,7 +201,7 @@ export class PodWorker {
       const run = await this.#host.containers.start(request, limitsOf(container));
       this.#waiting.delete(name);
       if (before !== undefined) this.#countRestart(name);
-      if (run.ending !== undefined) return this.#notes.warn("Failed", `Error: ${run.ending.message ?? ""}`, container);
+      if (run.pid === 0) return this.#notes.warn("Failed", `Error: ${run.ending?.message ?? ""}`, container);
       this.#notes.started(container, request.program.kind);
       this.#probers.begin(container, run, sandbox.ips);
       await this.#postStart(container);
@@ -333,8 +341,12 @@ export class PodWorker {
     this.#status.write(podStatus(this.#pod, facts, timeText(now)));
   }
 
+  /** Asks for a round in so long, at the latest: the earliest wish of a round counts. */
   #again(ms: number): void {
+    const due = this.#host.now() + ms;
+    if (due >= this.#dueMs) return;
     clearTimeout(this.#timer);
+    this.#dueMs = due;
     this.#timer = setTimeout(() => this.wake(), ms);
   }
 
