@@ -27,7 +27,8 @@ export function createObject(context: ApiContext, target: Target, sent: KubeObje
   const { status, ...rest } = toStored(target, draft);
   const keepsStatus = definition.rules.keepsStatus === true || findSubresource(definition, "status") === undefined;
   const prepared: KubeObject = { ...rest, ...(keepsStatus && status !== undefined ? { status } : {}), metadata };
-  const ruled = rules === undefined ? prepared : rules(prepared, ruleContext(context, request.user, ""));
+  const by = ruleContext(context, request.user, "");
+  const ruled = rules === undefined ? prepared : rules(prepared, by);
   const object = withManagers(context, target, query, undefined, ruled);
   const { name = "" } = metadata;
   const causes = [
@@ -36,6 +37,7 @@ export function createObject(context: ApiContext, target: Target, sent: KubeObje
     ...(definition.rules.validate?.(object, undefined) ?? []),
   ];
   if (causes.length > 0) throw invalid(definition.kind, definition.group, name, causes);
+  definition.rules.admit?.(object, undefined, by);
   const key = keyOf(definition, namespace, name);
   if (query.dryRun) {
     if (context.store.get(key) !== undefined) throw alreadyExists(definition, name);

@@ -5,7 +5,7 @@ import type { KubeObject } from "#kube/object.ts";
 import { changedMetadata } from "#lab/apiserver/metadata.ts";
 import { findSubresource } from "#lab/apiserver/registry.ts";
 import { type Fields, isFields } from "#lab/apiserver/schema/json.ts";
-import { apiVersionOfTarget, fromStored, groupVersion, type Target, toStored } from "#lab/apiserver/target.ts";
+import { apiVersionOfTarget, fromStored, type Target, toStored } from "#lab/apiserver/target.ts";
 import { scaleOf, withScale } from "./scale.ts";
 
 export type Facet = {
@@ -34,9 +34,10 @@ export function facetOf({ subresource }: Target): Facet | undefined {
 /** Throws BadRequest when the body is of another kind or version than what the path names. */
 export function checkKind(target: Target, { apiVersion, kind }: KubeObject): void {
   const own = findSubresource(target.definition, target.subresource);
-  const expected =
-    own?.group === undefined ? apiVersionOfTarget(target) : groupVersion(own.group, own.version ?? apiVersion);
-  if (apiVersion !== expected) {
+  const expected = apiVersionOfTarget(target);
+  // Kinds of another group travel in any version of it: older clients evict by policy/v1beta1.
+  const fits = own?.group === undefined ? apiVersion === expected : apiVersion.startsWith(`${own.group}/`);
+  if (!fits) {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
     );

@@ -61,7 +61,8 @@ function change(
 ): KubeObject {
   const { definition, subresource, request } = target;
   const rules = definition.rules.prepareUpdate;
-  const prepared = rules === undefined ? merged : rules(merged, live, ruleContext(context, request.user, subresource));
+  const by = ruleContext(context, request.user, subresource);
+  const prepared = rules === undefined ? merged : rules(merged, live, by);
   const object = withManagers(context, target, query, live, countGeneration(definition, prepared, live));
   const causes = [
     ...metadataFaults(definition, object),
@@ -70,6 +71,7 @@ function change(
     ...(definition.rules.validate?.(object, live) ?? []),
   ];
   if (causes.length > 0) throw invalid(definition.kind, definition.group, live.metadata.name ?? "", causes);
+  definition.rules.admit?.(object, live, by);
   return object;
 }
 
