@@ -28,6 +28,7 @@ const foreign: readonly { readonly module: RegExp; readonly layers: readonly str
   { module: /^(node:)?child_process$/, layers: ["cni", "lab"], why: "only src/cni/ and src/lab/ start processes" },
   { module: /^kubernetes-types\//, layers: undefined, why: "" },
   { module: /^dns-packet$/, layers: ["lab"], why: "only the lab answers DNS" },
+  { module: /^@marcbachmann\/cel-js$/, layers: ["lab"], why: "only the lab's API server evaluates rules of CRDs" },
   { module: /^(node:|bun$|bun:)/, layers: undefined, why: "" },
 ];
 

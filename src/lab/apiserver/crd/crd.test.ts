@@ -188,6 +188,11 @@ describe("validateCrd()", () => {
       cronTabs({ metadata: { name: "crontabs.x.k8s.io" }, spec: { group: "x.k8s.io" } }),
       'metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation "api-approved.kubernetes.io"',
     ],
+    [
+      "a rule that cannot be read",
+      cronTabs({ schema: object({}, { "x-kubernetes-validations": [{ rule: "self.a >" }] }) }),
+      `${at}.x-kubernetes-validations[0].rule: Invalid value: "self.a >": rule compilation failed: Unexpected token: EOF`,
+    ],
   ];
   for (const [what, crd, fault] of rows) {
     test(`finds ${what}`, () => {
@@ -260,6 +265,48 @@ describe("crdDefinition()", () => {
       { field: "spec", reason: "FieldValueRequired" },
     ]);
   });
+});
+
+describe("rules of a definition", () => {
+  const count = { type: "integer" };
+  const schema = {
+    type: "object",
+    properties: {
+      spec: {
+        type: "object",
+        properties: { min: count, max: count },
+        "x-kubernetes-validations": [
+          { rule: "self.min <= self.max", message: "min is above max" },
+          { rule: "self.max >= oldSelf.max", message: "max may only grow" },
+        ],
+      },
+    },
+  };
+  const { validate } = crdDefinition(cronTabs({ schema })).rules;
+  const cronTab = (spec: object): KubeObject => ({
+    apiVersion: "stable.example.com/v1",
+    kind: "CronTab",
+    metadata: { name: "a" },
+    spec,
+  });
+  const rows: readonly (readonly [what: string, now: object, old: object | undefined, messages: readonly string[]])[] =
+    [
+      ["fits", { min: 1, max: 2 }, undefined, []],
+      ["breaks one", { min: 3, max: 2 }, undefined, ['Invalid value: "object": min is above max']],
+      [
+        "breaks one about changes",
+        { min: 1, max: 2 },
+        { min: 1, max: 5 },
+        ['Invalid value: "object": max may only grow'],
+      ],
+      ["has a wrong shape, of which the schema speaks", { min: "x", max: 2 }, undefined, []],
+    ];
+  for (const [what, now, old, messages] of rows) {
+    test(`are looked at: an object that ${what}`, () => {
+      const causes = validate?.(cronTab(now), old === undefined ? undefined : cronTab(old)) ?? [];
+      expect(causes.map(({ message }) => message)).toEqual([...messages]);
+    });
+  }
 });
 
 describe("compareVersions()", () => {

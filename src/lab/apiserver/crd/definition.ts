@@ -6,9 +6,12 @@ import {
   type Column,
   type ResourceDefinition,
   type ResourceVersion,
+  type Rules,
   type Subresource,
 } from "#lab/apiserver/registry.ts";
 import { anything, type Schema } from "#lab/apiserver/schema/schema.ts";
+import { validateSchema } from "#lab/apiserver/schema/validate.ts";
+import { ruleFaults } from "./cel/rules.ts";
 import { type CrdVersion, crdSpec, defaultCrd, writtenSchema } from "./crd.ts";
 import { plainPath } from "./json-path.ts";
 
@@ -31,7 +34,7 @@ export function crdDefinition(crd: KubeObject): ResourceDefinition {
     subresources: subresourcesOf(versions, kind),
     selectableFields: selectableFieldsOf(versions),
     generation: true,
-    rules: {},
+    rules: rulesOf(crd),
     custom: true,
   };
 }
@@ -60,6 +63,16 @@ export function wholeSchema(written: Schema, gvk: Gvk): Schema {
       metadata: Object.keys(restriction).length === 0 ? objectMeta : { ...objectMeta, allOf: [restriction] },
     },
     "x-kubernetes-group-version-kind": [gvk],
+  };
+}
+
+/** Rules in CEL, of the version in which objects are stored; an object whose shape is wrong is not asked for more. */
+function rulesOf(crd: KubeObject): Rules {
+  const stored = crdSpec(crd).versions.find(({ storage }) => storage);
+  const schema = stored === undefined ? undefined : writtenSchema(stored);
+  if (schema === undefined || !JSON.stringify(schema).includes('"x-kubernetes-validations":')) return {};
+  return {
+    validate: (object, old) => (validateSchema(schema, object).length > 0 ? [] : ruleFaults(schema, object, old)),
   };
 }
 

@@ -12,6 +12,7 @@ import { equalJson, isFields } from "#lab/apiserver/schema/json.ts";
 import { prune } from "#lab/apiserver/schema/prune.ts";
 import { keepsUnknown, type Schema } from "#lab/apiserver/schema/schema.ts";
 import { compiles, validateSchema } from "#lab/apiserver/schema/validate.ts";
+import { ruleFault } from "./cel/rules.ts";
 
 const types = ["array", "boolean", "integer", "number", "object", "string"];
 const listTypes = ["atomic", "map", "set"];
@@ -38,6 +39,7 @@ function checkNode(schema: Schema, place: Place, causes: Cause[]): void {
   checkLists(schema, path, causes);
   checkPattern(schema, path, causes);
   checkDefault(schema, path, causes);
+  checkRules(schema, path, causes);
   for (const [name, parts] of junctorsOf(schema)) {
     for (const [index, part] of parts.entries()) {
       const at = name === "not" ? `${path}.not` : `${path}.${name}[${index}]`;
@@ -169,6 +171,14 @@ function checkDefault(schema: Schema, path: string, causes: Cause[]): void {
   }
   for (const { message, field } of validateSchema(schema, schema.default)) {
     causes.push(invalidValue(at, schema.default, field === "" ? message : `${field}: ${message}`));
+  }
+}
+
+function checkRules(schema: Schema, path: string, causes: Cause[]): void {
+  for (const [index, rule] of (schema["x-kubernetes-validations"] ?? []).entries()) {
+    const fault = ruleFault(rule);
+    if (fault !== undefined)
+      causes.push(invalidValue(`${path}.x-kubernetes-validations[${index}].rule`, rule.rule, fault));
   }
 }
 
