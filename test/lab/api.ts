@@ -2,6 +2,7 @@
 
 import { ApiServer } from "#lab/apiserver/api-server.ts";
 import type { Authorizer } from "#lab/apiserver/authorizer.ts";
+import { Rbac } from "#lab/apiserver/authz/rbac.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
 import type { UserInfo } from "#lab/apiserver/request.ts";
@@ -9,7 +10,7 @@ import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
 import { withRules } from "#lab/apiserver/rules/rules.ts";
 import type { WindowLimits } from "#lab/apiserver/store/event-window.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
-import { cidr } from "#net/cidr.ts";
+import { type Cidr, cidr } from "#net/cidr.ts";
 import { Random } from "#test/random.ts";
 
 /** An answer; `body` is its JSON. */
@@ -56,13 +57,20 @@ export class TestApi implements Disposable {
   readonly faults: unknown[] = [];
   nowMs = Date.parse("2030-01-01T00:00:00Z");
 
-  constructor(options: { readonly window?: WindowLimits; readonly authorizer?: Authorizer } = {}) {
-    const { window, authorizer } = options;
+  constructor(
+    options: {
+      readonly window?: WindowLimits;
+      readonly authorizer?: Authorizer | "rbac";
+      readonly serviceBlocks?: readonly Cidr[];
+    } = {},
+  ) {
+    const { window, authorizer, serviceBlocks = [cidr("10.96.0.0/16")] } = options;
     const random = new Random(1);
     const pick = (count: number) => random.below(count);
-    const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
+    const ranges = serviceBlocks.map((block) => new ServiceRange(block, pick));
     const nodePorts = new NumberPool(30_000, 32_767, pick);
     this.store = new Store({ path: ":memory:", ...(window === undefined ? {} : { window }) });
+    const who = authorizer === "rbac" ? new Rbac(this.store) : authorizer;
     this.server = new ApiServer({
       store: this.store,
       registry: new Registry(withRules(builtinResources, { ranges, nodePorts })),
@@ -72,7 +80,7 @@ export class TestApi implements Disposable {
         return bytes;
       },
       report: (error) => this.faults.push(error),
-      ...(authorizer === undefined ? {} : { authorizer }),
+      ...(who === undefined ? {} : { authorizer: who }),
     });
   }
 

@@ -5,7 +5,7 @@ import type { TokenChecker } from "./authn/authenticator.ts";
 import type { TokenIssuer } from "./authn/service-account-token.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { prefixOf } from "./keys.ts";
-import type { Registry, RuleContext } from "./registry.ts";
+import type { AdmitContext, Registry } from "./registry.ts";
 import type { UserInfo } from "./request.ts";
 import type { Store } from "./store/store.ts";
 import type { TablePrinter } from "./table-printer.ts";
@@ -31,12 +31,13 @@ export function formatTime(ms: number): string {
 }
 
 /** What the rules of a kind may look at. */
-export function ruleContext(context: ApiContext, user: UserInfo, subresource: string): RuleContext {
+export function ruleContext(context: ApiContext, user: UserInfo, subresource: string): AdmitContext {
   return {
     now: formatTime(context.now()),
     user,
     subresource,
     random: context.random,
+    authorizer: context.authorizer,
     objects: (group, plural, namespace) => objectsOf(context, group, plural, namespace),
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Cause } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import type { Authorizer } from "./authorizer.ts";
 import type { ScalePaths } from "./operations/scale.ts";
 import type { UserInfo } from "./request.ts";
 import type { Schema } from "./schema/schema.ts";
@@ -68,6 +69,9 @@ export type RuleContext = {
   readonly objects: (group: string, plural: string, namespace: string) => readonly KubeObject[];
 };
 
+/** What decides whether somebody may write an object may look at besides. */
+export type AdmitContext = RuleContext & { readonly authorizer: Authorizer };
+
 /** What is particular to a kind. Objects are never changed in place: a rule gives a new one. */
 export type Rules = {
   /** A new object may bring its status along, as a kubelet's node does; of other kinds it is dropped. */
@@ -77,6 +81,8 @@ export type Rules = {
   readonly prepareUpdate?: (object: KubeObject, old: KubeObject, context: RuleContext) => KubeObject;
   /** What is wrong; `old` is there for an update. */
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly Cause[];
+  /** Of a valid object: whether this user may write it. Throws KubeError. */
+  readonly admit?: (object: KubeObject, old: KubeObject | undefined, context: AdmitContext) => void;
 };
 
 export type ResourceDefinition = {

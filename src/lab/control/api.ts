@@ -1,6 +1,7 @@
 // The API server of a lab: its kinds with their rules, in the lab's ranges of addresses.
 
 import { ApiServer } from "#lab/apiserver/api-server.ts";
+import type { Authorizer } from "#lab/apiserver/authorizer.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { KubeletLink } from "#lab/apiserver/node-proxy/kubelet-link.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
@@ -21,13 +22,16 @@ export type ApiHost = {
 /** As a kube-apiserver has it by default. */
 const [firstNodePort, lastNodePort] = [30_000, 32_767];
 
-export function labApi({ now, random, log }: ApiHost, spec: LabSpec, store: Store, pki: ServerCredentials): ApiServer {
+export type ApiParts = { readonly store: Store; readonly authorizer: Authorizer; readonly pki: ServerCredentials };
+
+export function labApi({ now, random, log }: ApiHost, spec: LabSpec, { store, authorizer, pki }: ApiParts): ApiServer {
   const pick = (count: number) => new DataView(random(new Uint8Array(4)).buffer).getUint32(0) % count;
   const ranges = familiesOf(spec.family).map((family) => new ServiceRange(serviceBlock[family], pick));
   const nodePorts = new NumberPool(firstNodePort, lastNodePort, pick);
   return new ApiServer({
     ...{
       store,
+      authorizer,
       now,
       random,
       printer: kubePrinter,

@@ -1,8 +1,9 @@
-// What every cluster has from its first second on: namespaces, and the service by which pods find the API server.
+// What every cluster has from its first second on: namespaces, roles, and the service by which pods find the API server.
 
 import type { Draft, KubeClient } from "#kube/client.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { endpointSlices, endpoints, namespaces, type Resource, services } from "#kube/resource.ts";
+import { bootstrapRoles, rbacResource } from "#lab/apiserver/authz/bootstrap-roles.ts";
 import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { apiPort } from "#lab/world/credentials.ts";
@@ -15,6 +16,7 @@ const servicePort = 443;
 /** Makes what is missing; what is there stays as it is. @throws KubeError */
 export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void> {
   for (const name of initialNamespaces) await ensure(client, namespaces, { metadata: { name } });
+  for (const role of bootstrapRoles) await ensure(client, rbacResource(role.kind), role);
   const [family = "ipv4"] = familiesOf(spec.family);
   const labels = { component: "apiserver", provider: "kubernetes" };
   await ensure(client, services, {

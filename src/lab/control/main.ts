@@ -13,6 +13,7 @@ import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { nodes } from "#kube/resource.ts";
 import type { ApiServer } from "#lab/apiserver/api-server.ts";
+import { Rbac } from "#lab/apiserver/authz/rbac.ts";
 import { HttpFront } from "#lab/apiserver/http.ts";
 import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
@@ -55,8 +56,9 @@ export async function runControl(host: ControlHost, places: Places): Promise<voi
   }
   mkdirSync(places.control, { recursive: true });
   using store = new Store({ path: join(places.control, "store.db") });
+  using authorizer = new Rbac(store);
   const pki = readServerCredentials(places.control);
-  using api = labApi(host, spec, store, pki);
+  using api = labApi(host, spec, { store, authorizer, pki });
   await using front = new HttpFront({ api, tls: pki });
   await front.listen(loopback, spec.port);
   // A socket stays where it was made; all later ones are made in the lab.

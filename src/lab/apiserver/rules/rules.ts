@@ -7,6 +7,7 @@ import { namespaceRules } from "./namespace.ts";
 import { networkPolicyRules } from "./network-policy.ts";
 import { nodeRules } from "./node.ts";
 import { podRules } from "./pod.ts";
+import { bindingRules, roleRules } from "./rbac.ts";
 import { type ServiceOptions, serviceRules } from "./service.ts";
 import { jobRules, workloadRules } from "./workload.ts";
 
@@ -29,6 +30,10 @@ export function withRules(
     "batch/Job": jobRules,
     "discovery.k8s.io/EndpointSlice": endpointSliceRules,
     "networking.k8s.io/NetworkPolicy": networkPolicyRules,
+    "rbac.authorization.k8s.io/Role": roleRules,
+    "rbac.authorization.k8s.io/ClusterRole": roleRules,
+    "rbac.authorization.k8s.io/RoleBinding": bindingRules,
+    "rbac.authorization.k8s.io/ClusterRoleBinding": bindingRules,
   };
   return resources.map((definition) => {
     const own = rules[`${definition.group}/${definition.kind}`];
