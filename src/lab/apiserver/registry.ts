@@ -104,8 +104,6 @@ export type ResourceDefinition = {
   readonly generation: boolean;
   /** Where objects live when they are those of another resource: events.k8s.io's are the core group's. */
   readonly storedAs?: { readonly group: string; readonly plural: string };
-  /** For resources that are not stored: answers to a POST, such as SubjectAccessReview. */
-  readonly virtual?: boolean;
   readonly rules: Rules;
   /** True for resources of CRDs: a strategic merge patch does not exist for them. */
   readonly custom: boolean;

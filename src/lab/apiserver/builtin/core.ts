@@ -93,5 +93,5 @@ export const core = defineGroup("", "v1", [
     subresources: [statusOf("ReplicationController"), scale],
   },
   { kind: "PodTemplate" },
-  { kind: "Binding", verbs: ["create"], virtual: true },
+  { kind: "Binding", verbs: ["create"] },
 ]);

@@ -26,7 +26,6 @@ export type BuiltinRow = {
   readonly olderVersions?: readonly string[];
   readonly versions?: readonly ResourceVersion[];
   readonly storedAs?: ResourceDefinition["storedAs"];
-  readonly virtual?: boolean;
   readonly rules?: Rules;
 };
 
@@ -37,7 +36,7 @@ export function defineGroup(
   rows: readonly BuiltinRow[],
 ): readonly ResourceDefinition[] {
   return rows.map((row) => {
-    const { kind, olderVersions = [], storedAs, virtual } = row;
+    const { kind, olderVersions = [], storedAs } = row;
     const plural = row.plural ?? `${kind.toLowerCase()}s`;
     // Older versions that are served have the shape of the newer one.
     const schema = () => schemaOf(group, version, kind);
@@ -60,7 +59,6 @@ export function defineGroup(
       selectableFields: row.selectableFields ?? [],
       generation: row.generation ?? false,
       ...(storedAs === undefined ? {} : { storedAs }),
-      ...(virtual === undefined ? {} : { virtual }),
       rules: row.rules ?? {},
       custom: false,
     };

@@ -11,7 +11,7 @@ export const rbac = defineGroup("rbac.authorization.k8s.io", "v1", [
 
 /** Questions: a POST is answered, and nothing is kept. */
 function question(kind: string, namespaced = false): BuiltinRow {
-  return { kind, namespaced, verbs: ["create"], virtual: true };
+  return { kind, namespaced, verbs: ["create"] };
 }
 
 export const authentication = defineGroup("authentication.k8s.io", "v1", [

@@ -63,6 +63,8 @@ describe("a watch", () => {
     };
     await api.send(`POST ${shopPods}/a/binding`, binding);
     expect(await one.lines()).toEqual(["ADDED b"]);
+    using path = await api.watch(`${shopPods}/b`);
+    expect(await path.lines()).toEqual(["ADDED b"]);
     expect(await node.lines()).toEqual(["ADDED a"]);
   });
 

@@ -1,6 +1,7 @@
 // GET of a collection with `watch`: its changes as they happen, one JSON object a line.
 
 import { expired, type KubeError } from "#kube/kube-error.ts";
+import type { FieldRequirement } from "#kube/selector.ts";
 import type { ApiContext } from "#lab/apiserver/context.ts";
 import { checkFields, selects } from "#lab/apiserver/field-selector.ts";
 import { prefixOf } from "#lab/apiserver/keys.ts";
@@ -24,12 +25,18 @@ const defaultTimeoutSeconds = 1_800;
  * Starts a watch at once; its changes are sent as the stream is read. A revision too old for the window of changes is told as an ERROR
  * event, as clients expect it.
  */
-export function watchObjects(context: ApiContext, target: Target, query: ListQuery): ApiResponse {
-  checkFields(target.definition, query.fields);
+export function watchObjects(context: ApiContext, target: Target, asked: ListQuery): ApiResponse {
+  checkFields(target.definition, asked.fields);
+  const query = target.name === "" ? asked : { ...asked, fields: [...asked.fields, nameIs(target.name)] };
   const from = Number(query.resourceVersion);
   if (from > context.store.revision) throw tooLarge(from, context.store.revision);
   const watch: Watch = { context, target, query, form: formOf(target), queue: new WatchQueue() };
   return { status: 200, headers: jsonHeaders, stream: lines(watch, open(watch, from)) };
+}
+
+/** A watch of one object's path is one of its collection that selects its name. */
+function nameIs(value: string): FieldRequirement {
+  return { path: "metadata.name", equal: true, value };
 }
 
 type Watch = {
