@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { cgroupMount, processesBelow, removeGroup } from "#lab/cgroup.ts";
+import type { LabStatus } from "#lab/world/status.ts";
 import { sweepLeftovers } from "./leftovers.ts";
 import { isLeftover, ownPrefix } from "./owner.ts";
 import { needsRoot } from "./sandbox.ts";
@@ -79,6 +80,31 @@ export class TestLabs implements AsyncDisposable {
     return this.run("shell", "--lab", lab, place, "--", ...command);
   }
 
+  status(lab: string): LabStatus {
+    return JSON.parse(this.ok("status", lab, "-o", "json")) as LabStatus;
+  }
+
+  /** What is not as it should be, `node1: lacks kubelet`. */
+  broken(lab: string): readonly string[] {
+    const parts = this.status(lab).parts.filter(({ state }) => state !== "up");
+    return parts.map(({ name, state }) => `${name}: ${state}`);
+  }
+
+  /** The output of Debian's kubectl; throws with its stderr when it fails. */
+  kubectl(lab: string, ...words: readonly string[]): string {
+    const control = join(this.folder, lab, "control");
+    const env = { PATH: process.env["PATH"] ?? "", KUBECONFIG: join(control, "admin.kubeconfig") };
+    const command = ["kubectl", `--cache-dir=${join(control, "kubectl")}`, ...words];
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command, { env });
+    if (exitCode !== 0) throw new Error(`kubectl ${words.join(" ")} failed with ${exitCode}: ${stderr.toString()}`);
+    return stdout.toString();
+  }
+
+  /** What the cluster gave a node for its pods. */
+  blocksOf(lab: string, node: string): readonly string[] {
+    return this.kubectl(lab, "get", "node", node, "-o", "jsonpath={.spec.podCIDRs[*]}").split(" ");
+  }
+
   pings(lab: string, place: string, address: string): boolean {
     return this.inside(lab, place, "ping", "-c", "1", "-W", "0.3", address).exitCode === 0;
   }
@@ -102,6 +128,12 @@ export function groupOf(lab: string): string {
 /** Process ids of a lab. */
 export function processesOf(lab: string): readonly number[] {
   return processesBelow(groupOf(lab));
+}
+
+/** Whether it becomes true in time. */
+export async function within(ms: number, isTrue: () => boolean): Promise<boolean> {
+  for (const until = performance.now() + ms; performance.now() < until; await Bun.sleep(20)) if (isTrue()) return true;
+  return false;
 }
 
 async function sweepLabs(): Promise<void> {

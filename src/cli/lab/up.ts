@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { CommandIo } from "#cli/command.ts";
+import { parseNetworkList } from "#cni/conflist.ts";
 import { isLiving, processesBelow } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type Underlay } from "#lab/spec.ts";
 import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
@@ -96,12 +97,10 @@ function nodeOfService({ station }: Service): string {
 
 function readConflist(path: string): string {
   try {
-    const text = readFileSync(path, "utf8");
-    JSON.parse(text);
-    return text;
+    return parseNetworkList(readFileSync(path, "utf8"), path).text;
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new LabError(`Cannot use ${path} as a conflist: ${problem}`, { cause });
+    throw new LabError(`Cannot use ${path} as a conflist: ${problem.replace(`${path}: `, "")}`, { cause });
   }
 }
 

@@ -1,0 +1,114 @@
+// Nodes that come and go, their blocks of addresses and their pods; who is outside.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { groupOf, TestLabs, within } from "#test/lab.ts";
+
+const limitMs = 60_000;
+
+describe("twill lab node", () => {
+  test(
+    "nodes are added, stopped, started with their addresses, crashed and removed",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      labs.ok("up", lab, "--nodes", "1", "--underlay", "l3");
+      labs.ok("node", "add", "--lab", lab, "extra");
+      expect(labs.status(lab).parts.find(({ name }) => name === "extra")?.addresses).toEqual(["172.30.12.10"]);
+      expect(labs.pings(lab, "node1", "172.30.12.10")).toBe(true);
+      labs.ok("node", "stop", "--lab", lab, "extra");
+      expect(labs.broken(lab)).toEqual(["extra: stopped"]);
+      expect(labs.pings(lab, "node1", "172.30.12.10")).toBe(false);
+      expect(labs.ok("up", lab)).toContain("was up already");
+      labs.ok("node", "start", "--lab", lab, "extra");
+      expect(labs.pings(lab, "node1", "172.30.12.10")).toBe(true);
+      labs.ok("node", "crash", "--lab", lab, "extra");
+      expect(existsSync(join(groupOf(lab), "nodes", "extra"))).toBe(false);
+      labs.ok("node", "start", "--lab", lab, "extra");
+      labs.ok("node", "remove", "--lab", lab, "extra");
+      expect(labs.kubectl(lab, "get", "nodes", "-o", "name").trim()).toBe("node/node1");
+      expect(existsSync(join(labs.folder, lab, "nodes", "extra"))).toBe(false);
+      expect(labs.broken(lab)).toEqual([]);
+    },
+    limitMs,
+  );
+
+  for (const underlay of ["l2", "l3"]) {
+    test(
+      `the blocks of nodes are routed over ${underlay} while they have them`,
+      async () => {
+        await using labs = await TestLabs.open();
+        const lab = labs.name();
+        labs.ok("up", lab, "--nodes", "2", "--family", "dual", "--underlay", underlay);
+        const routes = () => labs.inside(lab, "switch", "sh", "-c", "ip route; ip -6 route").stdout;
+        for (const block of labs.blocksOf(lab, "node2")) {
+          expect(await within(5000, () => routes().includes(block))).toBe(true);
+          const pod = block.replace(/(0\/24|\/64)$/, "9");
+          labs.inside(lab, "node2", "ip", "address", "add", pod, "dev", "lo");
+          expect(labs.pings(lab, "node1", pod)).toBe(true);
+        }
+        const [gone = ""] = labs.blocksOf(lab, "node2");
+        labs.ok("node", "remove", "--lab", lab, "node2");
+        expect(await within(5000, () => !routes().includes(gone))).toBe(true);
+      },
+      limitMs,
+    );
+  }
+});
+
+describe("pods of a lab", () => {
+  test(
+    "are joined by the conflist that it was given, and reached from another node, the outside and a shell",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      const conflist = join(labs.folder, "ptp.conflist");
+      const plugins = [{ type: "ptp", ipam: { type: "host-local" } }];
+      writeFileSync(conflist, JSON.stringify({ cniVersion: "1.0.0", name: "wires", plugins }));
+      labs.ok("up", lab, "--nodes", "2", "--family", "dual", "--underlay", "l3", "--cni", conflist);
+      const manifest = join(labs.folder, "pod.json");
+      writeFileSync(
+        manifest,
+        JSON.stringify({
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name: "web" },
+          spec: { nodeName: "node2", containers: [{ name: "web", image: "web:1", ports: [{ containerPort: 80 }] }] },
+        }),
+      );
+      labs.kubectl(lab, "apply", "-f", manifest);
+      labs.kubectl(lab, "wait", "--for=condition=Ready", "pod/web", "--timeout=20s");
+      const ips = labs.kubectl(lab, "get", "pod", "web", "-o", "jsonpath={.status.podIPs[*].ip}").split(" ");
+      expect(ips.length).toBe(2);
+      for (const ip of ips) {
+        const url = `http://${ip.includes(":") ? `[${ip}]` : ip}/`;
+        for (const place of ["node1", "client"]) {
+          expect(labs.inside(lab, place, "curl", "-s", "-m", "5", url).stdout).toContain('"pod":"web"');
+        }
+      }
+      expect(labs.inside(lab, "web", "hostname").stdout).toBe("web\n");
+      expect(labs.inside(lab, "default/web", "sh", "-c", "exit 7").exitCode).toBe(7);
+    },
+    limitMs,
+  );
+});
+
+describe("the outside of a lab", () => {
+  test(
+    "the internet tells who asks, by name; pods come from the switch",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      labs.ok("up", lab, "--nodes", "1", "--family", "dual");
+      const get = (address: string, ...more: readonly string[]) =>
+        labs.inside(lab, "node1", "curl", "-s", ...more, `http://${address}/`).stdout;
+      expect(get("203.0.113.10")).toContain("www.example.com greets 172.30.0.11\n");
+      expect(get("[2001:db8:113::10]")).toContain("www.example.com greets fd00:30::11\n");
+      const pod = labs.blocksOf(lab, "node1")[0]?.replace("0/24", "9") ?? "";
+      labs.inside(lab, "node1", "ip", "address", "add", pod, "dev", "lo");
+      expect(get("203.0.113.10", "--interface", pod)).toContain("greets 203.0.113.1\n");
+    },
+    limitMs,
+  );
+});
