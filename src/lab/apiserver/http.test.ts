@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer as createHttpsServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import { at, podNamed, shopPods } from "#test/lab/api.ts";
 import { ApiServer } from "./api-server.ts";
@@ -11,6 +11,7 @@ import { HttpFront } from "./http.ts";
 import { KubeletLink } from "./node-proxy/kubelet-link.ts";
 import { type KeyPair, makeCertificate, type Subject } from "./pki/certificate.ts";
 import { Registry } from "./registry.ts";
+import type { ApiRequest } from "./request.ts";
 import { Store } from "./store/store.ts";
 
 const random = (bytes: Uint8Array) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
@@ -147,6 +148,72 @@ describe("the socket", () => {
     const response = await send(path, { method: "POST", body: new Uint8Array(4 * 2 ** 20) });
     expect(response.status).toBe(413);
     expect((await send("/healthz")).status).toBe(200);
+  });
+
+  const rude: readonly (readonly [what: string, behave: (end: () => void) => void])[] = [
+    [
+      "speaks no TLS",
+      (end) => {
+        const socket = connectPlain(port, "127.0.0.1", () => socket.write("GET / HTTP/1.1\r\n\r\n"));
+        socket.on("close", end).on("error", end);
+        socket.resume();
+      },
+    ],
+    [
+      "leaves in the middle of the handshake",
+      (end) => {
+        const socket = connectPlain(port, "127.0.0.1", () => socket.end(Uint8Array.of(0x16, 0x03, 0x01, 0x02)));
+        socket.on("close", end).on("error", end);
+        socket.resume();
+      },
+    ],
+    [
+      "leaves in the middle of a body",
+      (end) => {
+        const socket = connect({ host: "127.0.0.1", port, ca: authority.certificate }, () => {
+          socket.write(`POST ${shopPods} HTTP/1.1\r\nHost: lab\r\nContent-Length: 1000\r\n\r\n{`, () =>
+            socket.destroy(),
+          );
+        });
+        socket.on("close", end).on("error", end);
+      },
+    ],
+    [
+      "speaks no HTTP",
+      (end) => {
+        const socket = connect({ host: "127.0.0.1", port, ca: authority.certificate }, () =>
+          socket.end("\0\0\0\0\r\n\r\n"),
+        );
+        socket.on("close", end).on("error", end);
+        socket.resume();
+      },
+    ],
+  ];
+  for (const [what, behave] of rude) {
+    test(`goes on after a client that ${what}`, async () => {
+      await new Promise<void>((resolve) => behave(resolve));
+      expect((await send("/healthz")).status).toBe(200);
+    });
+  }
+
+  test("tells a stream that its reader is gone", async () => {
+    const { promise: told, resolve } = Promise.withResolvers<void>();
+    async function* forever(signal: AbortSignal): AsyncGenerator<string> {
+      yield "{}\n";
+      await new Promise((end) => signal.addEventListener("abort", end));
+      resolve();
+    }
+    const handle = async ({ signal }: ApiRequest) => ({ status: 200, headers: {}, stream: forever(signal) });
+    const authenticate = () => ({ username: "anybody", groups: [] });
+    const tls = { ...ofServer, authority: authority.certificate };
+    await using front = new HttpFront({ api: { handle, authenticate, upgrade: async () => undefined }, tls });
+    const own = await front.listen("127.0.0.1", 0);
+    const gone = new AbortController();
+    const init = { signal: gone.signal, tls: { ca: authority.certificate } } as BunFetchRequestInit;
+    const response = await fetch(`https://127.0.0.1:${own}/`, init);
+    await response.body?.getReader().read();
+    gone.abort();
+    await told;
   });
 
   test("answers HEAD without a body", async () => {

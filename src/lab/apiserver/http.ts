@@ -28,8 +28,13 @@ export class HttpFront implements AsyncDisposable {
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
-    this.#http = createServer((request, response) => void this.#serve(request, response));
-    this.#http.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    // What breaks in the middle, a body that ends early or a stream that fails, can be answered by the end of the connection only.
+    this.#http = createServer((request, response) => {
+      this.#serve(request, response).catch(() => request.socket.destroy());
+    });
+    this.#http.on("upgrade", (request, socket, head) => {
+      this.#upgrade(request, socket, head).catch(() => socket.destroy());
+    });
   }
 
   /** Listens on one more address; gives the port, which is chosen by the kernel when 0 is asked for. */
