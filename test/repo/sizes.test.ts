@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readTree } from "./tree.ts";
 
 const maxLines = 400;
-const folders = ["src", "test", "bench", "tools", "shim", "bpf"];
+const folders = ["src", "test", "bench", "tools", "shim", "pod", "bpf"];
 const endings = [".ts", ".c", ".h", ".sh", ".proto"];
 
 // Longer files, each with the reason why it cannot be two.

@@ -1,3 +1,4 @@
+// The kubelet with a real API server, real namespaces and the real plugins: pods come up, fail, come back and go.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// Delays between restarts, by a clock in hand.
 import { describe, expect, test } from "bun:test";
 import { afterRestart, noBackoff, waitMs } from "./backoff.ts";
 

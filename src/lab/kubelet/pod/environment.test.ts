@@ -1,3 +1,4 @@
+// Variables of containers from every source, and what is missing.
 import { describe, expect, test } from "bun:test";
 import type { Container } from "kubernetes-types/core/v1";
 import type { Service } from "#kube/kinds.ts";

@@ -1,3 +1,4 @@
+// Plans as text: pods in every state, and what to do about their containers.
 import { describe, expect, test } from "bun:test";
 import type { Container, PodSpec } from "kubernetes-types/core/v1";
 import type { Instance } from "#lab/kubelet/runtime/instance.ts";

@@ -1,3 +1,4 @@
+// resolv.conf and hosts files as text.
 import { describe, expect, test } from "bun:test";
 import type { PodSpec } from "kubernetes-types/core/v1";
 import { ip } from "#net/ip.ts";

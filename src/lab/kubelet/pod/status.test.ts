@@ -1,3 +1,4 @@
+// Statuses as kubectl would show them.
 import { describe, expect, test } from "bun:test";
 import type { PodSpec, PodStatus } from "kubernetes-types/core/v1";
 import { ip } from "#net/ip.ts";
