@@ -2,7 +2,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { KubeClient } from "#kube/client.ts";
+import { nodes } from "#kube/resource.ts";
 import { cgroupMount, processesBelow, removeGroup } from "#lab/cgroup.ts";
+import { placesOf } from "#lab/world/places.ts";
+import { adminClient } from "#lab/world/ready.ts";
 import type { LabStatus } from "#lab/world/status.ts";
 import { sweepLeftovers } from "./leftovers.ts";
 import { isLeftover, ownPrefix } from "./owner.ts";
@@ -37,6 +41,12 @@ export class TestLabs implements AsyncDisposable {
     if (!existsSync(twill)) throw new Error(`Cannot test the lab: ${twill} is missing, make it with make build`);
     await sweepLabs();
     return new TestLabs();
+  }
+
+  /** Names of a lab's nodes in the API. */
+  async nodeNames(lab: string): Promise<readonly string[]> {
+    const { items } = await this.client(lab).list(nodes);
+    return items.map(({ metadata }) => metadata.name ?? "");
   }
 
   /** A name that no other test has. */
@@ -90,19 +100,15 @@ export class TestLabs implements AsyncDisposable {
     return parts.map(({ name, state }) => `${name}: ${state}`);
   }
 
-  /** The output of Debian's kubectl; throws with its stderr when it fails. */
-  kubectl(lab: string, ...words: readonly string[]): string {
-    const control = join(this.folder, lab, "control");
-    const env = { PATH: process.env["PATH"] ?? "", KUBECONFIG: join(control, "admin.kubeconfig") };
-    const command = ["kubectl", `--cache-dir=${join(control, "kubectl")}`, ...words];
-    const { exitCode, stdout, stderr } = Bun.spawnSync(command, { env });
-    if (exitCode !== 0) throw new Error(`kubectl ${words.join(" ")} failed with ${exitCode}: ${stderr.toString()}`);
-    return stdout.toString();
+  /** A client of a lab's API server, as its administrator. */
+  client(lab: string): KubeClient {
+    return adminClient(placesOf(lab, this.folder));
   }
 
   /** What the cluster gave a node for its pods. */
-  blocksOf(lab: string, node: string): readonly string[] {
-    return this.kubectl(lab, "get", "node", node, "-o", "jsonpath={.spec.podCIDRs[*]}").split(" ");
+  async blocksOf(lab: string, node: string): Promise<readonly string[]> {
+    const { spec } = await this.client(lab).get(nodes, { name: node });
+    return spec?.podCIDRs ?? [];
   }
 
   pings(lab: string, place: string, address: string): boolean {
@@ -131,8 +137,10 @@ export function processesOf(lab: string): readonly number[] {
 }
 
 /** Whether it becomes true in time. */
-export async function within(ms: number, isTrue: () => boolean): Promise<boolean> {
-  for (const until = performance.now() + ms; performance.now() < until; await Bun.sleep(20)) if (isTrue()) return true;
+export async function within(ms: number, isTrue: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (const until = performance.now() + ms; performance.now() < until; await Bun.sleep(20)) {
+    if (await isTrue()) return true;
+  }
   return false;
 }
 

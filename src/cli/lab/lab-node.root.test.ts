@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pods } from "#kube/resource.ts";
 import { groupOf, TestLabs, within } from "#test/lab.ts";
 
 const limitMs = 60_000;
@@ -27,7 +28,7 @@ describe("twill lab node", () => {
       expect(existsSync(join(groupOf(lab), "nodes", "extra"))).toBe(false);
       labs.ok("node", "start", "--lab", lab, "extra");
       labs.ok("node", "remove", "--lab", lab, "extra");
-      expect(labs.kubectl(lab, "get", "nodes", "-o", "name").trim()).toBe("node/node1");
+      expect(await labs.nodeNames(lab)).toEqual(["node1"]);
       expect(existsSync(join(labs.folder, lab, "nodes", "extra"))).toBe(false);
       expect(labs.broken(lab)).toEqual([]);
     },
@@ -42,13 +43,13 @@ describe("twill lab node", () => {
         const lab = labs.name();
         labs.ok("up", lab, "--nodes", "2", "--family", "dual", "--underlay", underlay);
         const routes = () => labs.inside(lab, "switch", "sh", "-c", "ip route; ip -6 route").stdout;
-        for (const block of labs.blocksOf(lab, "node2")) {
+        for (const block of await labs.blocksOf(lab, "node2")) {
           expect(await within(5000, () => routes().includes(block))).toBe(true);
           const pod = block.replace(/(0\/24|\/64)$/, "9");
           labs.inside(lab, "node2", "ip", "address", "add", pod, "dev", "lo");
           expect(labs.pings(lab, "node1", pod)).toBe(true);
         }
-        const [gone = ""] = labs.blocksOf(lab, "node2");
+        const [gone = ""] = await labs.blocksOf(lab, "node2");
         labs.ok("node", "remove", "--lab", lab, "node2");
         expect(await within(5000, () => !routes().includes(gone))).toBe(true);
       },
@@ -67,19 +68,17 @@ describe("pods of a lab", () => {
       const plugins = [{ type: "ptp", ipam: { type: "host-local" } }];
       writeFileSync(conflist, JSON.stringify({ cniVersion: "1.0.0", name: "wires", plugins }));
       labs.ok("up", lab, "--nodes", "2", "--family", "dual", "--underlay", "l3", "--cni", conflist);
-      const manifest = join(labs.folder, "pod.json");
-      writeFileSync(
-        manifest,
-        JSON.stringify({
-          apiVersion: "v1",
-          kind: "Pod",
-          metadata: { name: "web" },
-          spec: { nodeName: "node2", containers: [{ name: "web", image: "web:1", ports: [{ containerPort: 80 }] }] },
-        }),
-      );
-      labs.kubectl(lab, "apply", "-f", manifest);
-      labs.kubectl(lab, "wait", "--for=condition=Ready", "pod/web", "--timeout=20s");
-      const ips = labs.kubectl(lab, "get", "pod", "web", "-o", "jsonpath={.status.podIPs[*].ip}").split(" ");
+      const place = { namespace: "default", name: "web" } as const;
+      const containers = [{ name: "web", image: "web:1", ports: [{ containerPort: 80 }] }];
+      const client = labs.client(lab);
+      await client.create(pods, { metadata: place, spec: { nodeName: "node2", containers } });
+      let ips: readonly string[] = [];
+      const isReady = async () => {
+        const { status } = await client.get(pods, place);
+        ips = (status?.podIPs ?? []).map(({ ip }) => ip ?? "");
+        return status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") === true;
+      };
+      expect(await within(20_000, isReady)).toBe(true);
       expect(ips.length).toBe(2);
       for (const ip of ips) {
         const url = `http://${ip.includes(":") ? `[${ip}]` : ip}/`;
@@ -105,7 +104,7 @@ describe("the outside of a lab", () => {
         labs.inside(lab, "node1", "curl", "-s", ...more, `http://${address}/`).stdout;
       expect(get("203.0.113.10")).toContain("www.example.com greets 172.30.0.11\n");
       expect(get("[2001:db8:113::10]")).toContain("www.example.com greets fd00:30::11\n");
-      const pod = labs.blocksOf(lab, "node1")[0]?.replace("0/24", "9") ?? "";
+      const pod = (await labs.blocksOf(lab, "node1"))[0]?.replace("0/24", "9") ?? "";
       labs.inside(lab, "node1", "ip", "address", "add", pod, "dev", "lo");
       expect(get("203.0.113.10", "--interface", pod)).toContain("greets 203.0.113.1\n");
     },

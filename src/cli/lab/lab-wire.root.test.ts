@@ -20,7 +20,7 @@ describe("twill lab wire", () => {
             ? ["172.30.0.12", "fd00:30::12", "172.30.0.13"]
             : ["172.30.12.10", "fd00:30:2::10", "172.30.13.10"];
         // As a pod's: an address behind a node, that the switch routes to.
-        const pod = labs.blocksOf(lab, "node2")[0]?.replace("0/24", "9") ?? "";
+        const pod = (await labs.blocksOf(lab, "node2"))[0]?.replace("0/24", "9") ?? "";
         labs.inside(lab, "node2", "ip", "address", "add", pod, "dev", "lo");
         expect(await within(5000, () => labs.pings(lab, "node1", pod))).toBe(true);
         labs.ok("wire", "cut", "--lab", lab, "node1", "node2");

@@ -19,8 +19,7 @@ describe("twill lab up and down", () => {
       // The goal, with a fresh machine in mind: it takes a fifth of that.
       expect(Number(/\(([\d.]+) s\)/.exec(up)?.[1])).toBeLessThan(3);
       expect(labs.broken(lab)).toEqual([]);
-      const names = labs.kubectl(lab, "get", "nodes", "-o", "name").trim().split("\n");
-      expect(names).toEqual(["node/node1", "node/node2", "node/node3"]);
+      expect(await labs.nodeNames(lab)).toEqual(["node1", "node2", "node3"]);
       expect(labs.ok("up", lab)).toContain("was up already");
       expect(labs.ok("kubeconfig", lab)).toContain("kind: Config");
       expect(labs.ok("down", lab)).toContain("is gone");
