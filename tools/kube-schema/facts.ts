@@ -50,6 +50,7 @@ export const factsOfTypes: Readonly<Record<string, TypeFacts>> = {
 
   [`${core}.Container`]: container,
   [`${core}.EphemeralContainer`]: container,
+  [`${core}.ContainerStatus`]: { volumeMounts: { mergeKey: "mountPath" } },
   [`${core}.ContainerPort`]: { protocol: { default: "TCP", enum: protocols } },
   [`${core}.ServicePort`]: { protocol: { default: "TCP", enum: protocols } },
   [`${core}.EndpointPort`]: { protocol: oneOf(...protocols) },

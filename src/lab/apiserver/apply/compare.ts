@@ -42,10 +42,11 @@ function compareElements(before: Element | undefined, after: Element | undefined
     return after === undefined ? same : { ...same, added: fieldsOfElement(after, "updated") };
   }
   if (after === undefined) return { ...same, removed: fieldsOfElement(before, "all") };
+  // Most of an object stays as it is in a write; comparing is cheaper than taking it apart.
+  if (equalJson(before.value, after.value)) return same;
   const old = elementsOf(before.schema, before.value);
   const now = elementsOf(after.schema, after.value);
   if (old === undefined || now === undefined || Array.isArray(before.value) !== Array.isArray(after.value)) {
-    if (equalJson(before.value, after.value)) return same;
     return {
       added: now === undefined ? emptySet : fieldsOfElement(after, "updated"),
       modified: leafSet,

@@ -1,7 +1,7 @@
 // Default values that a schema states.
 
 import { type Fields, fieldOf, isFields } from "./json.ts";
-import { itemSchema, resolve, type Schema } from "./schema.ts";
+import { itemSchema, propertySchema, resolve, type Schema } from "./schema.ts";
 
 /**
  * The value with the schema's defaults where fields are absent, also inside of defaults just taken.
@@ -24,23 +24,28 @@ function fill(schema: Schema, value: unknown): unknown {
 
 function fillFields(schema: Schema, object: Fields): Fields {
   const changed = new Map<string, unknown>();
-  const properties = schema.properties ?? {};
-  for (const [name, reference] of Object.entries(properties)) {
-    const property = resolve(reference);
+  for (const [name, property] of propertiesWithDefault(schema)) {
     const old = fieldOf(object, name);
     const absent = old === undefined || (old === null && property.nullable !== true);
-    if (absent && property.default === undefined) continue;
-    const filled = fill(property, absent ? property.default : old);
+    if (absent) changed.set(name, fill(property, property.default));
+  }
+  for (const [name, old] of Object.entries(object)) {
+    if (typeof old !== "object" || old === null) continue;
+    const property = propertySchema(schema, name);
+    const filled = property === undefined ? old : fill(property, old);
     if (filled !== old) changed.set(name, filled);
   }
-  const { additionalProperties } = schema;
-  if (typeof additionalProperties === "object") {
-    const property = resolve(additionalProperties);
-    for (const [name, old] of Object.entries(object)) {
-      if (Object.hasOwn(properties, name)) continue;
-      const filled = fill(property, old);
-      if (filled !== old) changed.set(name, filled);
-    }
-  }
   return changed.size === 0 ? object : { ...object, ...Object.fromEntries(changed) };
+}
+
+const withDefault = new WeakMap<Schema, readonly (readonly [string, Schema])[]>();
+
+/** Few of a type's fields have a default: they are found once. */
+function propertiesWithDefault(schema: Schema): readonly (readonly [string, Schema])[] {
+  const known = withDefault.get(schema);
+  if (known !== undefined) return known;
+  const all = Object.entries(schema.properties ?? {}).map(([name, property]) => [name, resolve(property)] as const);
+  const found = all.filter(([, property]) => property.default !== undefined);
+  withDefault.set(schema, found);
+  return found;
 }
