@@ -6,7 +6,8 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -name '*.guest.ts
 PLUGINS := $(shell cat tools/plugins.txt)
 NATIVE := dist/native/twill_native.so
 # Files that sources import: they are there before anything is checked, tested or built.
-GENERATED := $(NATIVE) dist/kube/definitions.openapi
+PACKET_PATH := dist/bpf/twill.bpf.o
+GENERATED := $(NATIVE) $(PACKET_PATH) dist/kube/definitions.openapi
 INSTALLED := $(PLUGINS:%=dist/cni/bin/%) dist/cni/bin/twill-standalone
 
 .DEFAULT_GOAL := help
@@ -46,6 +47,10 @@ setup-check setup-build setup-test setup-demo setup-bench: setup-%:
 $(NATIVE): src/kernel/native/twill_native.c | setup-check
 	@mkdir -p $(@D)
 	gcc -std=gnu11 -shared -fPIC -O2 -s -Wall -Wextra -Werror -o $@ $<
+
+$(PACKET_PATH): $(wildcard bpf/*) | setup-check
+	@mkdir -p $(@D)
+	bpf/build.sh $@
 
 # Writes dist/kube/descriptions.openapi as well.
 dist/kube/definitions.openapi: tools/kube-schema.ts $(wildcard tools/kube-schema/*) src/lab/apiserver/protobuf/fields.txt package-lock.json | setup-check

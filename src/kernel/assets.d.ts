@@ -4,3 +4,8 @@ declare module "*.so" {
   const path: string;
   export default path;
 }
+
+declare module "*.bpf.o" {
+  const path: string;
+  export default path;
+}

@@ -21,6 +21,7 @@ const { symbols } = dlopen("libc.so.6", {
   setns: { args: ["int", "int"], returns: "int" },
   memfd_create: { args: ["ptr", "u32"], returns: "int" },
   flock: { args: ["int", "int"], returns: "int" },
+  mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "int" },
   umount2: { args: ["ptr", "int"], returns: "int" },
 });
 

@@ -39,6 +39,7 @@ const spawningLayers: readonly string[] = ["cni", "lab"];
 // The files that `make` compiles or generates before anything runs: built things have no alias.
 const builtFiles: readonly string[] = [
   "../../dist/native/twill_native.so",
+  "../../dist/bpf/twill.bpf.o",
   "../../../../dist/kube/definitions.openapi",
   "../../../../dist/kube/descriptions.openapi",
 ];

@@ -1,4 +1,4 @@
-// Taking a mount away.
+// Mounting a file system, and taking a mount away.
 
 import { errnoName, KernelError } from "./errno.ts";
 import { errno, libc } from "./libc.ts";
@@ -11,4 +11,11 @@ export function unmount(path: string): void {
   if (libc.umount2(Buffer.from(`${path}\0`), detach) === 0) return;
   const number = errno();
   if (!["ENOENT", "EINVAL"].includes(errnoName(number))) throw new KernelError(`Cannot unmount ${path}`, number);
+}
+
+/** Mounts a file system that has no device, such as `bpf`, on a folder that is there. @throws KernelError */
+export function mountFileSystem(type: string, path: string): void {
+  const name = Buffer.from(`${type}\0`);
+  if (libc.mount(name, Buffer.from(`${path}\0`), name, 0n, null) === 0) return;
+  throw new KernelError(`Cannot mount a file system of type ${type} on ${path}`, errno());
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What became of packets, counted by outcome. A reason is never reused: its number is what other programs remember. */
+#ifndef TWILL_COUNTERS_H
+#define TWILL_COUNTERS_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+enum outcome {
+	FORWARD_LOCAL = 0,      /* to a pod of this node, past the kernel's own routing */
+	FORWARD_TUNNEL = 1,     /* into the overlay */
+	FORWARD_KERNEL = 2,     /* left to the kernel's routing */
+	DROP_MALFORMED = 3,     /* shorter than its own headers say */
+	DROP_SOURCE = 4,        /* a pod sent as somebody else */
+	DROP_TUNNEL_SOURCE = 5, /* came through the tunnel from a node that does not have the sender */
+	DROP_NO_ENDPOINT = 6,   /* came from a device that is no pod's */
+	DROP_TUNNEL_KEY = 7,    /* the kernel refused the tunnel's parameters */
+	OUTCOMES = 8,
+};
+
+struct counter {
+	__u64 packets;
+	__u64 bytes;
+};
+_Static_assert(sizeof(struct counter) == 16, "struct counter is read by the agent");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OUTCOMES);
+	__type(key, __u32);
+	__type(value, struct counter);
+} counters SEC(".maps");
+
+static __always_inline void count(const struct __sk_buff *skb, __u32 outcome)
+{
+	struct counter *counter = bpf_map_lookup_elem(&counters, &outcome);
+
+	if (!counter)
+		return;
+	counter->packets++;
+	counter->bytes += skb->len;
+}
+
+static __always_inline int drop(const struct __sk_buff *skb, __u32 reason)
+{
+	count(skb, reason);
+	return TC_ACT_SHOT;
+}
+
+/* The kernel's own routing takes over, with all that belongs to it: masquerading, ICMP errors, reassembly. */
+static __always_inline int to_kernel(const struct __sk_buff *skb)
+{
+	count(skb, FORWARD_KERNEL);
+	return TC_ACT_OK;
+}
+
+#endif

@@ -1,0 +1,78 @@
+// Maps with types: keys and values as plain data, bytes only inside.
+
+import { type Codec, Reader, Writer } from "#codec/codec.ts";
+import { deleteElement, lookUpElement, nextKey, possibleCpus, updateElement } from "#kernel/bpf-map.ts";
+
+/** The shape of one map, as its header under bpf/ says it. */
+export type MapFormat<K, V> = {
+  readonly name: string;
+  readonly key: Codec<K>;
+  readonly value: Codec<V>;
+  readonly keySize: number;
+  readonly valueSize: number;
+};
+
+/** Operations on one map; the descriptor belongs to whoever opened it. */
+export class BpfMap<K, V> {
+  readonly format: MapFormat<K, V>;
+  readonly #fd: number;
+
+  constructor(format: MapFormat<K, V>, fd: number) {
+    this.format = format;
+    this.#fd = fd;
+  }
+
+  /** Writes an element, whether it is there or not. @throws KernelError E2BIG when the map is full */
+  set(key: K, value: V): void {
+    updateElement(this.#fd, this.#keyBytes(key), encodeWhole(this.format.value, value, this.format.valueSize));
+  }
+
+  get(key: K): V | undefined {
+    const bytes = new Uint8Array(new ArrayBuffer(this.format.valueSize));
+    return lookUpElement(this.#fd, this.#keyBytes(key), bytes)
+      ? this.format.value.decode(new Reader(bytes))
+      : undefined;
+  }
+
+  /** False when there was none. */
+  delete(key: K): boolean {
+    return deleteElement(this.#fd, this.#keyBytes(key));
+  }
+
+  /** All elements; those that change meanwhile may be missing or come twice. */
+  *entries(): Generator<readonly [K, V]> {
+    const { key, value, keySize, valueSize } = this.format;
+    let last: Uint8Array | undefined;
+    for (;;) {
+      const next = new Uint8Array(new ArrayBuffer(keySize));
+      if (!nextKey(this.#fd, last, next)) return;
+      const bytes = new Uint8Array(new ArrayBuffer(valueSize));
+      if (lookUpElement(this.#fd, next, bytes)) yield [key.decode(new Reader(next)), value.decode(new Reader(bytes))];
+      last = next;
+    }
+  }
+
+  #keyBytes(key: K): Uint8Array {
+    return encodeWhole(this.format.key, key, this.format.keySize);
+  }
+}
+
+/** An element of a per-CPU map: one value per processor. */
+export function readPerCpu<K, V>({ key, value, keySize, valueSize }: MapFormat<K, V>, fd: number, at: K): readonly V[] {
+  // Values of per-CPU maps are padded to 8 bytes each.
+  const size = Math.ceil(valueSize / 8) * 8;
+  const bytes = new Uint8Array(new ArrayBuffer(size * possibleCpus()));
+  if (!lookUpElement(fd, encodeWhole(key, at, keySize), bytes)) return [];
+  return Array.from({ length: bytes.length / size }, (_, cpu) =>
+    value.decode(new Reader(bytes.slice(cpu * size, cpu * size + valueSize))),
+  );
+}
+
+function encodeWhole<T>(codec: Codec<T>, value: T, size: number): Uint8Array {
+  const writer = new Writer();
+  codec.encode(writer, value);
+  if (writer.length !== size) throw new RangeError(`A key or value of ${writer.length} bytes is not the map's ${size}`);
+  const bytes = new Uint8Array(new ArrayBuffer(size));
+  bytes.set(writer.finish());
+  return bytes;
+}

@@ -1,0 +1,188 @@
+// The packet path in the kernel: its programs in their places, its maps as the agent writes them.
+//
+//   block of all pods, ingress ── from_pod        overlay's device ── from_overlay
+//   block of all pods, egress ─── to_pod          node's devices ──── from_net
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { BpfMap, readPerCpu } from "#bpf/map.ts";
+import { BpfObject } from "#kernel/bpf-object.ts";
+import { isErrno } from "#kernel/errno.ts";
+import type { Cidr } from "#net/cidr.ts";
+import type { Ip } from "#net/ip.ts";
+import type { Mac } from "#net/mac.ts";
+import { setProgram } from "#netlink/bpf-filter.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { addVeth, findLink, setLink } from "#netlink/link.ts";
+import type { Request } from "#netlink/message.ts";
+import { addQdisc } from "#netlink/qdisc.ts";
+import { ingressHandle, Parent } from "#netlink/tc.ts";
+import packetPath from "../../dist/bpf/twill.bpf.o" with { type: "file" };
+import {
+  countersFormat,
+  endpointsFormat,
+  type Outcome,
+  outcomes,
+  peersFormat,
+  peerTunnel,
+  settingsFormat,
+  sourcesFormat,
+} from "./formats.ts";
+import { pinName } from "./pins.ts";
+
+/** The blocks that the links of all pods join. */
+export type Blocks = { readonly ingress: number; readonly egress: number };
+export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
+
+/** A link that is always there: a block goes when its last link goes, and the programs with it. */
+const anchor = "twill-anchor";
+const anchorPeer = "twill-anchor0";
+
+/** A pod of this node as the packet path knows it. */
+export type EndpointEntry = {
+  readonly id: number;
+  readonly ifindex: number;
+  readonly mtu: number;
+  readonly mac: Mac;
+  readonly hostMac: Mac;
+  readonly ipv4: Ip | undefined;
+  readonly ipv6: Ip | undefined;
+};
+
+/** Another node's block of pods; without `tunnel` the kernel's routes lead there. */
+export type PeerEntry = { readonly block: Cidr; readonly node: Ip; readonly mac: Mac; readonly tunnel: boolean };
+
+export type DatapathOptions = {
+  /** A folder on a bpf file system; undefined: nothing outlives the process. */
+  readonly pins: string | undefined;
+  readonly blocks?: Blocks;
+};
+
+export type Counts = { readonly [O in Outcome]: { readonly packets: bigint; readonly bytes: bigint } };
+
+/** Loads the programs, takes the pinned maps up again, and writes them. One per node. */
+export class Datapath implements Disposable {
+  readonly #object: BpfObject;
+  readonly #blocks: Blocks;
+  readonly #endpoints;
+  readonly #sources;
+  readonly #peers;
+  readonly #settings;
+
+  /** @throws KernelError when libbpf is missing or the kernel refuses a program */
+  constructor({ pins, blocks = defaultBlocks }: DatapathOptions) {
+    this.#blocks = blocks;
+    this.#object = new BpfObject(readFileSync(packetPath), {
+      pinPath: (map) => (pins === undefined || map.name.startsWith(".") ? undefined : join(pins, pinName(map))),
+    });
+    this.#endpoints = new BpfMap(endpointsFormat, this.#object.mapFd(endpointsFormat.name));
+    this.#sources = new BpfMap(sourcesFormat, this.#object.mapFd(sourcesFormat.name));
+    this.#peers = new BpfMap(peersFormat, this.#object.mapFd(peersFormat.name));
+    this.#settings = new BpfMap(settingsFormat, this.#object.mapFd(settingsFormat.name));
+  }
+
+  /** Puts the programs of the pods' blocks in their places, over those of an earlier agent in one step. @throws KernelError */
+  attachPods(connection: Connection): void {
+    const { ingress, egress } = this.#blocks;
+    if (findLink(connection, anchor) === undefined) {
+      connection.apply([addVeth({ name: anchor }, { name: anchorPeer })]);
+    }
+    const ifindex = findLink(connection, anchor)?.index ?? 0;
+    try {
+      connection.apply([this.joinBlocks(ifindex)]);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+    connection.apply([
+      setLink(ifindex, { up: false }),
+      setProgram({ block: ingress }, this.#object.programFd("from_pod"), "from_pod"),
+      setProgram({ block: egress }, this.#object.programFd("to_pod"), "to_pod"),
+    ]);
+  }
+
+  /** What makes a link one of the pods': sent with the requests that make the link. */
+  joinBlocks(ifindex: number): Request {
+    const { ingress, egress } = this.#blocks;
+    return addQdisc({
+      ifindex,
+      parent: Parent.ingress,
+      handle: ingressHandle,
+      shape: { kind: "clsact", ingressBlock: ingress, egressBlock: egress },
+    });
+  }
+
+  /** Puts a program on what a device of the node receives. @throws KernelError */
+  attachDevice(connection: Connection, ifindex: number, program: "from_net" | "from_overlay"): void {
+    const clsact = addQdisc({ ifindex, parent: Parent.ingress, handle: ingressHandle, shape: { kind: "clsact" } });
+    try {
+      connection.apply([clsact]);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+    connection.apply([setProgram({ ifindex, direction: "ingress" }, this.#object.programFd(program), program)]);
+  }
+
+  /** Who may send comes before who can be reached: a pod's first answer must find both. */
+  setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6 }: EndpointEntry): void {
+    this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id });
+    for (const address of [ipv4, ipv6]) {
+      if (address !== undefined) this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac });
+    }
+  }
+
+  removeEndpoint({ ifindex, ipv4, ipv6 }: Pick<EndpointEntry, "ifindex" | "ipv4" | "ipv6">): void {
+    for (const address of [ipv4, ipv6]) {
+      // The address may be somebody else's already.
+      if (address !== undefined && this.#endpoints.get(address)?.ifindex === ifindex) this.#endpoints.delete(address);
+    }
+    this.#sources.delete(ifindex);
+  }
+
+  /** Host ends that the maps know, for what must be compared with the links that are there. */
+  endpoints(): readonly { readonly address: Ip; readonly ifindex: number; readonly id: number }[] {
+    return [...this.#endpoints.entries()].map(([address, { ifindex, id }]) => ({ address, ifindex, id }));
+  }
+
+  setPeer({ block, node, mac, tunnel }: PeerEntry): void {
+    this.#peers.set(block, { node, mac, flags: tunnel ? peerTunnel : 0 });
+  }
+
+  removePeer(block: Cidr): void {
+    this.#peers.delete(block);
+  }
+
+  peers(): readonly PeerEntry[] {
+    return [...this.#peers.entries()].map(([block, { node, mac, flags }]) => ({
+      block,
+      node,
+      mac,
+      tunnel: (flags & peerTunnel) !== 0,
+    }));
+  }
+
+  /** `tunnelIfindex` 0: this node has no overlay. */
+  setTunnel(tunnelIfindex: number, tunnelId: number, tunnelMac: Mac): void {
+    this.#settings.set(0, { tunnelIfindex, tunnelId, tunnelMac });
+  }
+
+  /** What became of packets since the maps were made. */
+  counts(): Counts {
+    const fd = this.#object.mapFd(countersFormat.name);
+    const rows = outcomes.map((outcome, index) => {
+      const all = readPerCpu(countersFormat, fd, index);
+      const sum = (of: (counter: (typeof all)[number]) => bigint) => all.reduce((total, each) => total + of(each), 0n);
+      return [outcome, { packets: sum(({ packets }) => packets), bytes: sum(({ bytes }) => bytes) }];
+    });
+    return Object.fromEntries(rows) as Counts;
+  }
+
+  /** For tests of single packets. */
+  programFd(name: "from_pod" | "to_pod" | "from_net" | "from_overlay"): number {
+    return this.#object.programFd(name);
+  }
+
+  /** The programs stay in their places, and the maps where they are pinned. */
+  [Symbol.dispose](): void {
+    this.#object[Symbol.dispose]();
+  }
+}

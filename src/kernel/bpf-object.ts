@@ -1,0 +1,80 @@
+// A compiled object of eBPF programs and maps, loaded into the kernel; its maps are taken up again where they are pinned.
+
+import type { Pointer } from "bun:ffi";
+import { KernelError } from "./errno.ts";
+import { checkedBpf, cstring, libbpf, textAt } from "./libbpf.ts";
+import { errno } from "./libc.ts";
+
+export type MapShape = { readonly name: string; readonly keySize: number; readonly valueSize: number };
+
+export type ObjectOptions = {
+  /** Where each map is pinned, or taken up when it is pinned there already; undefined: not at all. */
+  readonly pinPath?: (map: MapShape) => string | undefined;
+};
+
+/** Programs and maps live as long as the object, or longer where they are pinned or attached. */
+export class BpfObject implements Disposable {
+  #object: Pointer | null;
+  readonly maps: readonly MapShape[];
+
+  /** @throws KernelError when the library is missing, the bytes are no object, or the kernel refuses a map or a program */
+  constructor(bytes: Uint8Array, { pinPath }: ObjectOptions = {}) {
+    const library = libbpf();
+    // The library keeps pointers into the object until it is loaded.
+    const stable = new Uint8Array(new ArrayBuffer(bytes.length));
+    stable.set(bytes);
+    this.#object = library.bpf_object__open_mem(stable, BigInt(stable.length), null) as Pointer | null;
+    if (this.#object === null) throw new KernelError("Cannot read the compiled packet path", errno());
+    try {
+      this.maps = this.#pinMaps(pinPath);
+      checkedBpf(library.bpf_object__load(this.#object), () => "Cannot load the packet path into the kernel");
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The descriptor belongs to the object. @throws KernelError ENOENT */
+  mapFd(name: string): number {
+    const map = libbpf().bpf_object__find_map_by_name(this.#open(), cstring(name));
+    if (map === null) throw new KernelError(`Cannot find map ${name} in the packet path`, errno());
+    return checkedBpf(libbpf().bpf_map__fd(map), () => `Cannot use map ${name}`);
+  }
+
+  /** The descriptor belongs to the object. @throws KernelError ENOENT */
+  programFd(name: string): number {
+    const program = libbpf().bpf_object__find_program_by_name(this.#open(), cstring(name));
+    if (program === null) throw new KernelError(`Cannot find program ${name} in the packet path`, errno());
+    return checkedBpf(libbpf().bpf_program__fd(program), () => `Cannot use program ${name}`);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#object !== null) libbpf().bpf_object__close(this.#object);
+    this.#object = null;
+  }
+
+  #open(): Pointer {
+    if (this.#object === null) throw new RangeError("The object is closed already");
+    return this.#object;
+  }
+
+  #pinMaps(pinPath: ObjectOptions["pinPath"]): readonly MapShape[] {
+    const library = libbpf();
+    const shapes: MapShape[] = [];
+    for (let map = library.bpf_object__next_map(this.#object, null) as Pointer | null; map !== null; ) {
+      const name = library.bpf_map__name(map);
+      const shape = {
+        name: name === null ? "" : textAt(name as Pointer),
+        keySize: library.bpf_map__key_size(map),
+        valueSize: library.bpf_map__value_size(map),
+      };
+      const path = pinPath?.(shape);
+      if (path !== undefined) {
+        checkedBpf(library.bpf_map__set_pin_path(map, cstring(path)), () => `Cannot pin map ${shape.name} at ${path}`);
+      }
+      shapes.push(shape);
+      map = library.bpf_object__next_map(this.#object, map) as Pointer | null;
+    }
+    return shapes;
+  }
+}
