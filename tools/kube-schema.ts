@@ -133,6 +133,7 @@ function factSchema(facts: FieldFacts = {}): Schema {
     ...(mergeKey === undefined ? {} : { "x-kubernetes-patch-merge-key": mergeKey }),
     ...(strategy === undefined ? {} : { "x-kubernetes-patch-strategy": strategy }),
     ...(facts.atomic === undefined ? {} : { "x-kubernetes-map-type": "atomic" }),
+    ...(facts.granular === undefined ? {} : { "x-kubernetes-map-type": "granular" }),
     ...(facts.default === undefined ? {} : { default: facts.default }),
     ...(facts.enum === undefined ? {} : { enum: facts.enum }),
   };

@@ -11,6 +11,8 @@ export type FieldFacts = {
   readonly keys?: readonly string[];
   readonly list?: "set" | "atomic";
   readonly atomic?: true;
+  /** Merges field by field although its type is atomic elsewhere. */
+  readonly granular?: true;
   readonly default?: unknown;
   readonly enum?: readonly string[];
 };
@@ -89,6 +91,7 @@ export const factsOfTypes: Readonly<Record<string, TypeFacts>> = {
   [`${core}.NamespaceStatus`]: conditions,
   [`${core}.ComponentStatus`]: conditions,
   [`${core}.PersistentVolumeClaimStatus`]: conditions,
+  [`${core}.PersistentVolumeSpec`]: { claimRef: { granular: true } },
   [`${core}.ReplicationControllerSpec`]: { selector: { atomic: true } },
   [`${core}.ReplicationControllerStatus`]: conditions,
   [`${core}.ServiceAccount`]: { secrets: byName },
@@ -137,6 +140,8 @@ export const factsOfTypes: Readonly<Record<string, TypeFacts>> = {
 export const atomicTypes: readonly string[] = [
   `${core}.ConfigMapKeySelector`,
   `${core}.ConfigMapNodeConfigSource`,
+  `${core}.EndpointAddress`,
+  `${core}.EndpointPort`,
   `${core}.LocalObjectReference`,
   `${core}.NodeSelector`,
   `${core}.NodeSelectorTerm`,
@@ -153,6 +158,7 @@ export const atomicTypes: readonly string[] = [
   `${meta}.OwnerReference`,
   `${networking}.ServiceBackendPort`,
   "io.k8s.api.autoscaling.v1.CrossVersionObjectReference",
+  "io.k8s.api.discovery.v1.EndpointPort",
   "io.k8s.api.rbac.v1.RoleRef",
   "io.k8s.api.rbac.v1.Subject",
 ];
