@@ -139,7 +139,6 @@ export const factsOfTypes: Readonly<Record<string, TypeFacts>> = {
 /** Types that one manager owns whole, whatever their fields (`x-kubernetes-map-type: atomic`). */
 export const atomicTypes: readonly string[] = [
   `${core}.ConfigMapKeySelector`,
-  `${core}.ConfigMapNodeConfigSource`,
   `${core}.EndpointAddress`,
   `${core}.EndpointPort`,
   `${core}.LocalObjectReference`,
@@ -149,7 +148,6 @@ export const atomicTypes: readonly string[] = [
   `${core}.ObjectReference`,
   `${core}.ResourceFieldSelector`,
   `${core}.ScopeSelector`,
-  `${core}.ScopedResourceSelectorRequirement`,
   `${core}.SecretKeySelector`,
   `${core}.SecretReference`,
   `${core}.TopologySelectorTerm`,
