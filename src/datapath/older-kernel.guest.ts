@@ -1,0 +1,4 @@
+// The packet path on Debian's kernel: its verifier takes the same programs, and they do the same.
+
+import "./datapath.root.test.ts";
+import "./packets.root.test.ts";
