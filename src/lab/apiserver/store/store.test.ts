@@ -1,7 +1,7 @@
 // The store against a model of it, its window of changes, and its end by kill -9.
 
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KubeObject } from "#kube/object.ts";
@@ -123,6 +123,30 @@ describe("Store", () => {
       expect(store.revision).toBe(4);
       expect(names(store.list("/core/pods/"))).toBe("a");
       expect(thrownBy(() => store.watch("/core/pods/", 3, () => {}))).toMatchObject({ code: "compacted" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("says whose a file is that it cannot open", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "twill-store-"));
+    try {
+      const path = join(folder, "store.db");
+      using store = new Store({ path });
+      store.create(keyOf("a"), pod("a"));
+      const script = `
+        import { Store } from "${import.meta.dir}/store.ts";
+        try { new Store({ path: ${JSON.stringify(path)} }); } catch (error) { console.log(error.code, error.message); }`;
+      const other = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+      expect(await other.stdout.text()).toBe(
+        `busy Cannot open the store ${path}: another process has it open, end that first\n`,
+      );
+      const text = join(folder, "text");
+      writeFileSync(
+        text,
+        "no database, but long enough to be read as the header of one, and then some more text to be sure",
+      );
+      expect(thrownBy(() => new Store({ path: text }))).toMatchObject({ code: "foreign" });
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,6 +1,6 @@
 // The API server's memory: objects by key in SQLite, one revision counter, watches by prefix.
 
-import { Database, type Statement } from "bun:sqlite";
+import { Database, SQLiteError, type Statement } from "bun:sqlite";
 import type { KubeObject } from "#kube/object.ts";
 import { EventWindow, type StoreEvent, type WindowLimits } from "./event-window.ts";
 import { StoreError } from "./store-error.ts";
@@ -45,18 +45,9 @@ export class Store implements Disposable {
   readonly #statements: Statements;
   #revision: number;
 
+  /** Throws StoreError `busy` when another process has the file, `foreign` when it is no database. */
   constructor({ path, window }: StoreOptions) {
-    this.#db = new Database(path, { create: true, strict: true });
-    this.#db.run("PRAGMA locking_mode = EXCLUSIVE");
-    this.#db.run("PRAGMA journal_mode = WAL");
-    // The log reaches the disk at checkpoints: a power failure may lose the last writes, the end of the process loses none.
-    this.#db.run("PRAGMA synchronous = NORMAL");
-    this.#db.run(
-      "CREATE TABLE IF NOT EXISTS object (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value TEXT NOT NULL)",
-    );
-    this.#db.run("CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)");
-    // A revision of 0 means "any" to clients of the API: the first write gets 2, and lists of an empty store are at 1.
-    this.#db.run("INSERT OR IGNORE INTO counter VALUES ('revision', 1)");
+    this.#db = openDatabase(path);
     this.#statements = prepare(this.#db);
     this.#revision = this.#statements.revision.get()?.value ?? 1;
     this.#window = new EventWindow(this.#revision, window);
@@ -157,6 +148,35 @@ export class Store implements Disposable {
     this.#watches.notify(event);
     return current;
   }
+}
+
+function openDatabase(path: string): Database {
+  const db = new Database(path, { create: true, strict: true });
+  try {
+    db.run("PRAGMA locking_mode = EXCLUSIVE");
+    db.run("PRAGMA journal_mode = WAL");
+    // The log reaches the disk at checkpoints: a power failure may lose the last writes, the end of the process loses none.
+    db.run("PRAGMA synchronous = NORMAL");
+    db.run("CREATE TABLE IF NOT EXISTS object (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value TEXT NOT NULL)");
+    db.run("CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)");
+    // A revision of 0 means "any" to clients of the API: the first write gets 2, and lists of an empty store are at 1.
+    db.run("INSERT OR IGNORE INTO counter VALUES ('revision', 1)");
+    return db;
+  } catch (error) {
+    db.close();
+    throw explained(error, path);
+  }
+}
+
+function explained(error: unknown, path: string): unknown {
+  const code = error instanceof SQLiteError ? error.code : undefined;
+  if (code === "SQLITE_BUSY") {
+    return new StoreError("busy", `Cannot open the store ${path}: another process has it open, end that first`, {
+      cause: error,
+    });
+  }
+  if (code !== "SQLITE_NOTADB") return error;
+  return new StoreError("foreign", `Cannot open the store ${path}: it is no database, move it away`, { cause: error });
 }
 
 type Statements = {
