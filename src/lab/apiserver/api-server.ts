@@ -9,6 +9,7 @@ import { type Attributes, type Authorizer, allowEverything } from "./authorizer.
 import type { ApiContext } from "./context.ts";
 import { CustomResources } from "./custom-resources.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
+import { EventExpiry } from "./event-expiry.ts";
 import { keyOf } from "./keys.ts";
 import { type KubeletCall, kubeletCall, podStreams } from "./node-proxy/kubelet-call.ts";
 import type { KubeletLink } from "./node-proxy/kubelet-link.ts";
@@ -53,7 +54,8 @@ export class ApiServer implements Disposable {
   /** Who a caller is, for whoever takes requests from sockets. */
   readonly authenticate: Authenticator;
   readonly #context: ApiContext;
-  readonly #customResources: CustomResources;
+  /** What the server does by itself when something is written. */
+  readonly #followers = new DisposableStack();
   readonly #kubelets: KubeletLink | undefined;
   readonly #report: NonNullable<ApiServerOptions["report"]>;
 
@@ -66,7 +68,8 @@ export class ApiServer implements Disposable {
     const checkToken: TokenChecker = (token) => users?.get(token) ?? ofServiceAccounts(token);
     this.authenticate = authenticator(checkToken);
     this.#context = { store, registry, now, random, authorizer, printer, tokens, checkToken };
-    this.#customResources = new CustomResources(this.#context);
+    this.#followers.use(new CustomResources(this.#context));
+    this.#followers.use(new EventExpiry(this.#context));
     this.#kubelets = options.kubelets;
     this.#report = options.report ?? (() => {});
   }
@@ -98,7 +101,7 @@ export class ApiServer implements Disposable {
 
   /** Stops following the store, which is the caller's. */
   [Symbol.dispose](): void {
-    this.#customResources[Symbol.dispose]();
+    this.#followers.dispose();
   }
 
   #explain(error: unknown, request: ApiRequest): ApiResponse {
