@@ -70,6 +70,13 @@ export class TestLabs implements AsyncDisposable {
     return stdout;
   }
 
+  /** Runs a script whose $0 is the executable in mounts of its own. */
+  apart(script: string): LabRan {
+    const command = ["unshare", "--mount", "sh", "-ec", script, twill];
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command, this.#surroundings());
+    return { exitCode: exitCode ?? 128, stdout: stdout.toString(), stderr: stderr.toString() };
+  }
+
   /** The same without waiting for it; resolves with its exit code and stderr. */
   async start(...words: readonly string[]): Promise<{ readonly exitCode: number; readonly stderr: string }> {
     const child = Bun.spawn([twill, "lab", ...words], { ...this.#surroundings(), stdout: "ignore", stderr: "pipe" });

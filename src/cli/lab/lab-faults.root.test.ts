@@ -22,16 +22,20 @@ describe("twill lab says what is wrong with", () => {
     );
   });
 
-  test("a name that a lab of another folder has", async () => {
-    await using labs = await TestLabs.open();
-    await using others = await TestLabs.open();
-    const lab = others.name();
-    others.ok("up", lab, "--nodes", "1");
-    expect(labs.run("up", lab).stderr).toContain(
-      `processes of another one of that name run in ${groupOf(lab)}; end them`,
-    );
-    expect(others.broken(lab)).toEqual([]);
-  });
+  test(
+    "a name that a lab of another folder has",
+    async () => {
+      await using labs = await TestLabs.open();
+      await using others = await TestLabs.open();
+      const lab = others.name();
+      others.ok("up", lab, "--nodes", "1");
+      expect(labs.run("up", lab).stderr).toContain(
+        `processes of another one of that name run in ${groupOf(lab)}; end them`,
+      );
+      expect(others.broken(lab)).toEqual([]);
+    },
+    limitMs,
+  );
 
   test("a user who is not root", () => {
     const command = ["setpriv", "--reuid=65534", "--clear-groups", resolve("dist/twill"), "lab", "up"];

@@ -106,6 +106,21 @@ describe("twill lab up and down", () => {
     limitMs,
   );
 
+  test(
+    "a lab mounts cgroup v2 itself where it is nowhere, and takes it away",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      const script = `umount -l ${groupOf("..")} && "$0" lab up ${lab} && "$0" lab status ${lab} -o json && "$0" lab down ${lab} && cat /proc/mounts`;
+      const { exitCode, stdout, stderr } = labs.apart(script);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(stdout).toContain("is gone");
+      expect(stdout).not.toContain(" cgroup2 ");
+      expect(existsSync(labs.folder)).toBe(false);
+    },
+    limitMs,
+  );
+
   const halves: readonly (readonly [what: string, damage: (labs: TestLabs, lab: string) => void])[] = [
     ["its processes", (_, lab) => processesOf(lab).forEach((pid) => void process.kill(pid, "SIGKILL"))],
     ["its folder", (labs, lab) => rmSync(join(labs.folder, lab), { recursive: true })],

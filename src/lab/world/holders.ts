@@ -54,10 +54,12 @@ export function openStations(places: Places, paths: readonly StationPath[]): Sta
 }
 
 const cniBin = "/opt/cni/bin";
+/** Where cgroup file systems are, of whatever version. */
+const cgroups = "/sys/fs/cgroup";
 
 /** What a station sees of files: its own network's /sys; a node moreover has folders of its own where those of the host are. */
 function mountOptions(places: Places, installation: Installation, station: StationPath): readonly string[] {
-  const sys = ["--mount", "sysfs:/sys", "--bind", "/sys/fs/cgroup:/sys/fs/cgroup"];
+  const sys = ["--mount", "sysfs:/sys", "--bind", `${cgroups}:${cgroups}`];
   const node = /^nodes\/(.*)$/.exec(station)?.[1];
   if (node === undefined) return sys;
   const { own, folder, layers, kubelet, pods } = nodePlaces(places, node);
@@ -69,6 +71,10 @@ function mountOptions(places: Places, installation: Installation, station: Stati
     ...sys,
     ...[...layered].flatMap((each) => ["--mount", layerOver(each, layers)]),
     ...binds.flatMap(([inside, outside]) => ["--bind", `${outside}:${inside}`]),
+    // Where a lab had to mount it itself.
+    ...(places.cgroup.startsWith(`${cgroups}/`)
+      ? []
+      : ["--bind", `${dirname(places.cgroup)}:${dirname(places.cgroup)}`]),
     // Below /run, which the node has its own of, but where both find it: processes of the node are told paths.
     ...["--bind", `${folder}:${folder}`],
   ];

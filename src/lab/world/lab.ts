@@ -4,7 +4,7 @@ import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { Nftables } from "#kernel/nftables.ts";
-import { removeGroup } from "#lab/cgroup.ts";
+import { ensureCgroupMount, removeCgroupMount, removeGroup } from "#lab/cgroup.ts";
 import { applyFabric } from "#lab/fabric/apply.ts";
 import { masqueradeText, noDelaysText, wiresText } from "#lab/fabric/rules.ts";
 import { wantFabric } from "#lab/fabric/want.ts";
@@ -12,10 +12,10 @@ import { LabError, type LabSpec } from "#lab/spec.ts";
 import { ensureCredentials } from "./credentials.ts";
 import { holderOf, openStations, startHolders } from "./holders.ts";
 import { prepareNodes } from "./nodes.ts";
-import type { Installation, Places } from "./places.ts";
+import { type Installation, ownCgroupMount, type Places } from "./places.ts";
 import { awaitService, isRunning, startServices } from "./processes.ts";
 import { type Service, wantServices } from "./services.ts";
-import { writeState } from "./state.ts";
+import { labNames, writeState } from "./state.ts";
 
 /** What the lab's commands use of the process that they run in. */
 export type LabHost = {
@@ -43,6 +43,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   const { installation, sleep } = host;
   const sinceMs = host.now();
   writeState(places, spec);
+  ensureCgroupMount(ownCgroupMount(host.stateRoot));
   const want = wantFabric(spec);
   const paths = want.map(({ path }) => path);
   const services = wantServices(spec, places, installation);
@@ -131,7 +132,9 @@ export async function remove({ folder, cgroup }: Places, sleep: LabHost["sleep"]
   await removeGroup(cgroup, sleep);
   rmSync(folder, { recursive: true, force: true });
   removeEmpty(dirname(cgroup));
-  removeEmpty(dirname(folder));
+  const stateRoot = dirname(folder);
+  if (labNames(stateRoot).length === 0) removeCgroupMount(ownCgroupMount(stateRoot));
+  removeEmpty(stateRoot);
 }
 
 /** Removes what no other lab is in. */

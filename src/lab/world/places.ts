@@ -31,7 +31,6 @@ export type Places = {
   readonly cgroup: string;
 };
 
-/** @throws LabError without cgroup v2. */
 export function placesOf(name: string, stateRoot: string): Places {
   const folder = join(stateRoot, name);
   return {
@@ -40,8 +39,13 @@ export function placesOf(name: string, stateRoot: string): Places {
     spec: join(folder, "lab.json"),
     control: join(folder, "control"),
     kubeconfig: join(folder, "control", "admin.kubeconfig"),
-    cgroup: join(cgroupMount(), cgroupName, name),
+    cgroup: join(cgroupMount(ownCgroupMount(stateRoot)), cgroupName, name),
   };
+}
+
+/** Where labs mount cgroup v2 on a machine that has it nowhere. No lab can be called so. */
+export function ownCgroupMount(stateRoot: string): string {
+  return join(stateRoot, ".cgroup");
 }
 
 export type NodePlaces = {

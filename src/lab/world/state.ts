@@ -71,7 +71,7 @@ export function writeWhole(path: string, text: string, mode = 0o644): void {
 export function labNames(stateRoot: string): readonly string[] {
   try {
     const entries = readdirSync(stateRoot, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw error;
