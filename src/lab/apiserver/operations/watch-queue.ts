@@ -16,6 +16,10 @@ export class WatchQueue {
     this.#wake?.();
   };
 
+  get isEmpty(): boolean {
+    return this.#events.length === 0;
+  }
+
   /** Ends the queue; what is in it is dropped. */
   readonly end = (): void => {
     this.#ended = true;

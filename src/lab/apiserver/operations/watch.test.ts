@@ -80,6 +80,22 @@ describe("a watch", () => {
     });
   });
 
+  test("says which revision it has reached when nothing else concerns it for a minute", async () => {
+    using api = await TestApi.withShop();
+    using watch = await api.watch(`${shopPods}?labelSelector=app%3Dweb&allowWatchBookmarks=true`);
+    using silent = await api.watch(`${shopPods}?labelSelector=app%3Dweb`);
+    await watch.lines();
+    await api.send(`POST ${shopPods}`, podNamed("a"));
+    expect(await watch.lines()).toEqual([]);
+    api.nowMs += 60_000;
+    await api.send(`POST ${shopPods}`, podNamed("b"));
+    expect(await watch.lines()).toEqual(["BOOKMARK"]);
+    expect(at(watch.events, "0.object.metadata.resourceVersion")).toBe(String(api.store.revision));
+    await label(api, "a", "web");
+    expect(await watch.lines()).toEqual(["BOOKMARK", "ADDED a"]);
+    expect(await silent.lines()).toEqual(["ADDED a"]);
+  });
+
   test("without initial events begins now", async () => {
     using api = await TestApi.withShop();
     await api.send(`POST ${shopPods}`, podNamed("a"));

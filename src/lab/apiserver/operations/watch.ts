@@ -16,7 +16,7 @@ import { apiVersionOfTarget, type Target } from "#lab/apiserver/target.ts";
 import { tooLarge } from "./read.ts";
 import { WatchQueue } from "./watch-queue.ts";
 
-/** How often a quiet watch tells the revision it has reached, when the client asked for that. */
+/** How often a watch that has nothing to tell says which revision it has reached, when the client asked for that. */
 const bookmarkIntervalMs = 60_000;
 /** Watches that name no end get one between this and twice this, so that not all clients come back at once. */
 const defaultTimeoutSeconds = 1_800;
@@ -81,26 +81,28 @@ async function* lines(watch: Watch, opened: Opened): AsyncGenerator<string> {
   const seconds = query.timeoutSeconds ?? defaultTimeoutSeconds * (1 + fraction(context.random));
   const timer = setTimeout(queue.end, seconds * 1_000);
   signal.addEventListener("abort", queue.end, { once: true });
+  const line = lineWriter(watch);
   try {
-    let first = true;
-    for (const stored of opened.initial) {
-      yield line(watch, "ADDED", stored, first);
-      first = false;
-    }
+    yield* inChunks(opened.initial.map((stored) => line("ADDED", stored)));
     if (query.sendInitialEvents === true && query.bookmarks) {
       yield bookmark(watch, opened.revision, { "k8s.io/initial-events-end": "true" });
     }
+    let sentMs = context.now();
     while (!signal.aborted) {
       const events = await queue.next(bookmarkIntervalMs);
       if (events === undefined) break;
-      for (const event of events) {
+      const seen = events.flatMap((event) => {
         const type = transition(watch, event);
-        if (type === undefined) continue;
-        yield line(watch, type, event.current, first);
-        first = false;
+        return type === undefined ? [] : [line(type, event.current)];
+      });
+      if (seen.length > 0) {
+        sentMs = context.now();
+        yield* inChunks(seen);
+      } else if (query.bookmarks && queue.isEmpty && context.now() - sentMs >= bookmarkIntervalMs) {
+        // Nothing waits: the watcher has seen all that concerns it up to the last write.
+        sentMs = context.now();
+        yield bookmark(watch, context.store.revision);
       }
-      // Nothing waits: the watcher has seen everything up to the last write.
-      if (events.length === 0 && query.bookmarks) yield bookmark(watch, context.store.revision);
     }
   } finally {
     clearTimeout(timer);
@@ -117,8 +119,28 @@ function transition({ target, query }: Watch, { type, current, previous }: Store
   return was ? "DELETED" : undefined;
 }
 
-function line({ context, target, form }: Watch, type: string, stored: Stored, first: boolean): string {
-  return `{"type":"${type}","object":${watchText(context, target, form, stored, first)}}\n`;
+/** Writes events one after another: of tables only the first names the columns. */
+function lineWriter({ context, target, form }: Watch): (type: string, stored: Stored) => string {
+  let first = true;
+  return (type, stored) => {
+    const object = watchText(context, target, form, stored, first);
+    first = false;
+    return `{"type":"${type}","object":${object}}\n`;
+  };
+}
+
+/** What happened at once is sent together, but not without limit. */
+const chunkCharacters = 64 * 2 ** 10;
+
+function* inChunks(lines: Iterable<string>): Generator<string> {
+  let chunk = "";
+  for (const line of lines) {
+    chunk += line;
+    if (chunk.length < chunkCharacters) continue;
+    yield chunk;
+    chunk = "";
+  }
+  if (chunk !== "") yield chunk;
 }
 
 function bookmark({ target, form }: Watch, revision: number, annotations?: object): string {
