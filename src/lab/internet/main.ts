@@ -1,7 +1,8 @@
 // What the internet is in a lab: a web server and a name server, in a namespace of their own.
 
+import { DnsServer } from "#lab/dns/server.ts";
 import { internetAddress, internetName } from "#lab/fabric/addresses.ts";
-import { answerQuery } from "./name-server.ts";
+import { answerInternet } from "./name-server.ts";
 
 const httpPort = 80;
 const dnsPort = 53;
@@ -19,16 +20,10 @@ export async function runInternet(log: (line: string) => void): Promise<never> {
       return new Response(`${internetName} greets ${client}\n${request.method} ${pathname}\n`);
     },
   });
-  await Bun.udpSocket({
-    hostname: anywhere,
-    port: dnsPort,
-    socket: {
-      data(socket, query, port, address) {
-        const answer = answerQuery(query, internetName, Object.values(internetAddress));
-        if (answer !== undefined) socket.send(answer, port, address);
-      },
-    },
-  });
+  const addresses = Object.values(internetAddress);
+  await using _names = await DnsServer.listen(anywhere, dnsPort, async (query) =>
+    answerInternet(query, internetName, addresses),
+  );
   log(`serving HTTP on port ${httpPort} and DNS on port ${dnsPort}`);
   return await new Promise(() => {});
 }

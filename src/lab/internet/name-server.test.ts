@@ -1,47 +1,45 @@
-// Queries and answers as bytes.
+// Queries and answers of the internet's name server.
+
 import { describe, expect, test } from "bun:test";
+import type { Packet, Question } from "dns-packet";
 import { ip } from "#net/ip.ts";
-import { hex, toHex } from "#test/hex.ts";
-import { answerQuery } from "./name-server.ts";
+import { answerInternet } from "./name-server.ts";
 
 const addresses = [ip("203.0.113.10"), ip("2001:db8:113::10")];
-const name = "03777777 076578616d706c65 03636f6d 00";
+const web = "www.example.com";
 
-function ask(query: string): string | undefined {
-  const answer = answerQuery(hex(query), "www.example.com", addresses);
-  return answer === undefined ? undefined : toHex(answer).replaceAll(" ", "");
+function ask(questions: Question[], flags = 0): string {
+  const query: Packet = { type: "query", id: 0x1234, flags, questions };
+  const { id, type, flags: given = 0, answers = [] } = answerInternet(query, web, addresses);
+  const found = answers.map((answer) => `${answer.name} ${"data" in answer ? String(answer.data) : ""}`);
+  return [`${id?.toString(16)} ${type} ${given.toString(16)}`, ...found].join("; ");
 }
 
-describe("answerQuery()", () => {
-  const rows: readonly (readonly [what: string, query: string, answer: string | undefined])[] = [
+describe("answerInternet()", () => {
+  const rows: readonly (readonly [what: string, questions: Question[], flags: number, answer: string])[] = [
+    ["an IPv4 address", [{ name: web, type: "A" }], 0x100, `1234 response 500; ${web} 203.0.113.10`],
+    ["an IPv6 address", [{ name: web, type: "AAAA" }], 0, `1234 response 400; ${web} 2001:db8:113::10`],
     [
-      "an IPv4 address",
-      `1234 0100 0001 0000 0000 0000 ${name} 0001 0001`,
-      `1234 8500 0001 0001 0000 0000 ${name} 0001 0001 c00c 0001 0001 0000003c 0004 cb00710a`,
+      "a name as it was asked",
+      [{ name: "WWW.Example.com", type: "A" }],
+      0,
+      "1234 response 400; WWW.Example.com 203.0.113.10",
     ],
+    ["no record of another type", [{ name: web, type: "MX" }], 0, "1234 response 400"],
+    ["that there is no such name", [{ name: "xyz", type: "A" }], 0x100, "1234 response 503"],
+    ["that a question is missing", [], 0x100, "1234 response 501"],
     [
-      "an IPv6 address",
-      `1234 0000 0001 0000 0000 0000 ${name} 001c 0001`,
-      `1234 8400 0001 0001 0000 0000 ${name} 001c 0001 c00c 001c 0001 0000003c 0010 20010db8011300000000000000000010`,
+      "that nobody asks two questions",
+      [
+        { name: web, type: "A" },
+        { name: web, type: "AAAA" },
+      ],
+      0,
+      "1234 response 401",
     ],
-    [
-      "no record of another type",
-      `1234 0100 0001 0000 0000 0000 ${name} 000f 0001`,
-      `1234 8500 0001 0000 0000 0000 ${name} 000f 0001`,
-    ],
-    [
-      "that there is no such name",
-      "1234 0100 0001 0000 0000 0001 0378797a 00 0001 0001 00",
-      "1234 8503 0001 0000 0000 0000 0378797a 00 0001 0001",
-    ],
-    ["that a question is missing", "1234 0100 0000 0000 0000 0000", "1234 8501 0000 0000 0000 0000"],
-    ["that a label runs over the end", "1234 0100 0001 0000 0000 0000 3f77", "1234 8501 0000 0000 0000 0000"],
-    ["nothing to an answer", `1234 8100 0001 0000 0000 0000 ${name} 0001 0001`, undefined],
-    ["nothing to half a header", "1234 01", undefined],
+    ["that it takes no updates", [{ name: web, type: "A" }], 5 << 11, "1234 response 404"],
   ];
-  for (const [what, query, answer] of rows) {
-    test(`tells ${what}`, () => {
-      expect(ask(query)).toBe(answer?.replaceAll(" ", ""));
-    });
+  for (const [what, questions, flags, answer] of rows) {
+    test(`tells ${what}`, () => expect(ask(questions, flags)).toBe(answer));
   }
 });
