@@ -245,6 +245,20 @@ describe("updateManagedFields()", () => {
     ]);
   });
 
+  test("gives nobody a list that its struct always has", () => {
+    const made = update(undefined, deployment({ template: { spec: { containers: [{ name: "web" }] } } }), "m");
+    expect(made.metadata.managedFields).toMatchObject([
+      {
+        fieldsV1: {
+          "f:spec": {
+            "f:template": { "f:spec": { "f:containers": { 'k:{"name":"web"}': { ".": {}, "f:name": {} } } } },
+          },
+        },
+      },
+    ]);
+    expect(JSON.stringify(made.metadata.managedFields)).not.toContain('"f:containers":{"."');
+  });
+
   test("moves what an update changes to its manager", () => {
     const live = apply(undefined, deployment({ replicas: 2, paused: true }));
     const scaled = update(live, { ...live, spec: { replicas: 5, paused: true } }, "autoscaler", "scale");

@@ -13,7 +13,7 @@ export type Depth = "applied" | "updated" | "all";
 
 /** The fields of a value. */
 export function fieldsIn(schema: Schema, value: unknown, depth: Depth): FieldSet {
-  return fieldsOfElement({ schema, value, named: true }, depth, true);
+  return fieldsOfElement({ schema, value, ...root }, depth, true);
 }
 
 function fieldsOfElement(element: Element, depth: Depth, isRoot = false): FieldSet {
@@ -23,18 +23,20 @@ function fieldsOfElement(element: Element, depth: Depth, isRoot = false): FieldS
   return fieldSet(!isRoot && isMember(element, depth), children);
 }
 
-function isMember({ schema, value, named }: Element, depth: Depth): boolean {
+function isMember({ schema, value, named, required }: Element, depth: Depth): boolean {
   if (depth === "all" || !named) return true;
-  return depth === "updated" && (Array.isArray(value) || schema.properties === undefined);
+  return depth === "updated" && !required && (Array.isArray(value) || schema.properties === undefined);
 }
 
 export type Difference = { readonly added: FieldSet; readonly modified: FieldSet; readonly removed: FieldSet };
 
 const same: Difference = { added: emptySet, modified: emptySet, removed: emptySet };
 
+const root = { named: true, required: true } as const;
+
 /** How `after` differs from `before`, field by field. */
 export function compare(schema: Schema, before: unknown, after: unknown): Difference {
-  return compareElements({ schema, value: before, named: true }, { schema, value: after, named: true });
+  return compareElements({ ...root, schema, value: before }, { ...root, schema, value: after });
 }
 
 function compareElements(before: Element | undefined, after: Element | undefined): Difference {

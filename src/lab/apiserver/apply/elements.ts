@@ -9,6 +9,8 @@ export type Element = {
   readonly value: unknown;
   /** Whether the schema names it: a field of a struct, in contrast to a key of a map and to an item. */
   readonly named: boolean;
+  /** Whether it is always there, if only empty: Kubernetes' structs have such lists from the start. */
+  readonly required: boolean;
 };
 
 /**
@@ -22,7 +24,8 @@ export function elementsOf(schema: Schema, value: unknown): ReadonlyMap<string, 
   if (!Array.isArray(value) || !hasElements(schema)) return undefined;
   const items = itemSchema(schema);
   const elements = value.map(
-    (item, index) => [elementKey(schema, item, index), { schema: items, value: item, named: false }] as const,
+    (item, index) =>
+      [elementKey(schema, item, index), { schema: items, value: item, named: false, required: false }] as const,
   );
   return new Map(elements);
 }
@@ -32,7 +35,8 @@ function fieldsOf(schema: Schema, object: Fields): ReadonlyMap<string, Element> 
   return new Map(
     Object.entries(object).map(([name, value]) => {
       const named = Object.hasOwn(properties, name);
-      return [`f:${name}`, { schema: propertySchema(schema, name) ?? anything, value, named }] as const;
+      const required = schema.required?.includes(name) === true;
+      return [`f:${name}`, { schema: propertySchema(schema, name) ?? anything, value, named, required }] as const;
     }),
   );
 }
