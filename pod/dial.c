@@ -1,6 +1,7 @@
 // Standard input and output as a TCP connection made in another process's network namespace.
 #define _GNU_SOURCE
 #include "fail.h"
+#include "flow.h"
 #include "namespaces.h"
 #include "role.h"
 #include <errno.h>
@@ -26,15 +27,7 @@ static int connect_to(const char *host, const char *port) {
   fail("Cannot connect to %s port %s: %s", host, port, strerror(errno));
 }
 
-// Copies once; 0 at the end of the source.
-static int copy(int from, int to) {
-  char bytes[16 << 10];
-  ssize_t n = read(from, bytes, sizeof bytes);
-  if (n < 0 && errno == EINTR) return 1;
-  for (ssize_t done = 0, m; done < n; done += m)
-    if ((m = write(to, bytes + done, (size_t)(n - done))) < 0) return 0;
-  return n > 0;
-}
+enum { LISTENED_TO = 0, SPOKEN_TO = 1 };
 
 int dial_role(char **args) {
   if (!args[0] || strcmp(args[0], "--pid") != 0 || !args[1] || !args[2] || !args[3] || args[4])
@@ -42,10 +35,20 @@ int dial_role(char **args) {
   signal(SIGPIPE, SIG_IGN);
   join_namespaces(open_process(args[1]), CLONE_NEWNET);
   int fd = connect_to(args[2], args[3]);
-  struct pollfd polled[] = {{0, POLLIN, 0}, {fd, POLLIN, 0}};
-  for (;;) {
+  static struct flow flows[2];
+  flows[LISTENED_TO].from = fd, flows[LISTENED_TO].to = 1;
+  flows[SPOKEN_TO].from = 0, flows[SPOKEN_TO].to = fd;
+  for (int each = 0; each < 2; each++) make_nonblocking(each);
+  make_nonblocking(fd);
+  int half_closed = 0;
+  // Whoever asked may end its side first; when the other side ends, nobody is there any more who could be spoken to.
+  while (!flow_is_over(&flows[LISTENED_TO])) {
+    struct pollfd polled[2];
+    for (int each = 0; each < 2; each++) await_flow(&flows[each], &polled[each]);
     if (poll(polled, 2, -1) < 0 && errno != EINTR) fail("Cannot wait: %s", strerror(errno));
-    if (polled[1].revents && !copy(fd, 1)) return 0;
-    if (polled[0].revents && !copy(0, fd)) shutdown(fd, SHUT_WR), polled[0].fd = -1;
+    for (int each = 0; each < 2; each++)
+      if (polled[each].revents) move_flow(&flows[each]);
+    if (!half_closed && flow_is_over(&flows[SPOKEN_TO])) half_closed = 1, shutdown(fd, SHUT_WR);
   }
+  return 0;
 }

@@ -4,6 +4,7 @@
 #include "fail.h"
 #include "launch.h"
 #include "namespaces.h"
+#include "relay.h"
 #include "role.h"
 #include "spec.h"
 #include "wait.h"
@@ -50,7 +51,15 @@ static int differing_namespaces(const char *pid) {
   return flags;
 }
 
-static int run_beside(const char *pid, char **argv, int terminal) {
+enum { TERMINAL = 1, RELAY = 2 };
+
+// The terminal becomes that of the new session: job control needs a session whose leader is in the same pid namespace.
+static void take_terminal(void) {
+  setsid();
+  ioctl(0, TIOCSCTTY, 1);
+}
+
+static int run_beside(const char *pid, char **argv, int how) {
   char *end;
   if (!isdigit((unsigned char)*pid) || (strtol(pid, &end, 10), *end)) fail("Cannot enter process %s: it must be a number", pid);
   int cgroup = open_cgroup(spec.cgroup);
@@ -58,14 +67,12 @@ static int run_beside(const char *pid, char **argv, int terminal) {
   join_namespaces(open_process(pid), differing_namespaces(pid));
   for (struct pair *each = spec.env.pairs; each < spec.env.pairs + spec.env.count; each++) setenv(each->name, each->value, 1);
   if (spec.cwd && chdir(spec.cwd) < 0) fail("Cannot work in %s: %s", spec.cwd, strerror(errno));
+  if (how & RELAY) open_relay(how & TERMINAL);
   pid_t child = fork_into(cgroup, 0);
-  if (child > 0) return wait_as(child);
+  if (child > 0) return how & RELAY ? relay_until_end(child) : wait_as(child);
   reset_signals();
-  if (terminal) {
-    // The terminal becomes that of the new session: job control needs a session whose leader is in the same pid namespace.
-    setsid();
-    ioctl(0, TIOCSCTTY, 1);
-  }
+  if (how & RELAY) take_relayed_streams();
+  else if (how & TERMINAL) take_terminal();
   execvp(argv[0], argv);
   int missing = errno == ENOENT;
   dprintf(2, "Cannot execute %s: %s\n", argv[0], strerror(errno));
@@ -74,12 +81,11 @@ static int run_beside(const char *pid, char **argv, int terminal) {
 
 int exec_role(char **args) {
   const char *pid = NULL;
-  int terminal = 0;
+  int how = 0;
   for (; *args && strcmp(*args, "--") != 0; args++) {
-    if (strcmp(*args, "--tty") == 0) {
-      terminal = 1;
-      continue;
-    }
+    int flag = strcmp(*args, "--tty") == 0 ? TERMINAL : strcmp(*args, "--relay") == 0 ? RELAY : 0;
+    how |= flag;
+    if (flag) continue;
     if (!args[1]) fail("Cannot read %s: it is no option of exec, or its value is missing", *args);
     char *value = *++args, *equals = strchr(value, '=');
     if (strcmp(args[-1], "--pid") == 0) pid = value;
@@ -87,15 +93,15 @@ int exec_role(char **args) {
     else if (strcmp(args[-1], "--cwd") == 0) spec.cwd = value;
     else if (strcmp(args[-1], "--env") == 0 && equals && spec.env.count < MAX_LIST)
       *equals = 0, spec.env.pairs[spec.env.count++] = (struct pair){value, equals + 1};
-    else fail("Cannot read %s %s: options of exec are --pid, --cgroup, --cwd, --env NAME=VALUE and --tty", args[-1], value);
+    else fail("Cannot read %s %s: options of exec are --pid, --cgroup, --cwd, --env NAME=VALUE, --tty and --relay", args[-1], value);
   }
   if (!pid || !*args || !args[1]) fail("Cannot execute anything: needs --pid PID, and \"-- ARGV\" at the end");
-  return run_beside(pid, args + 1, terminal);
+  return run_beside(pid, args + 1, how);
 }
 
 int enter_role(char **args) {
   static char *shell[] = {"/bin/sh", "-c", "command -v bash >/dev/null && exec bash -i || exec sh -i", NULL};
   if (!*args) fail("Cannot enter: the process id is missing");
   char **argv = args[1] && strcmp(args[1], "--") == 0 ? args + 2 : args + 1;
-  return run_beside(*args, *argv ? argv : shell, isatty(0));
+  return run_beside(*args, *argv ? argv : shell, isatty(0) ? TERMINAL : 0);
 }

@@ -5,6 +5,8 @@
 //   twill-pod run OPTIONS -- ARGV            starts a container's process and stays as its parent: output to a log in the form
 //                                            of the Container Runtime Interface, state and exit to a file
 //   twill-pod exec --pid PID OPTIONS -- ARGV runs ARGV beside PID: its namespaces, its root, its cgroup, its environment
+//                                            --tty takes standard input as its terminal; --relay passes its streams on instead
+//                                            of handing them over, with --tty those of a new terminal (pod/relay.h)
 //   twill-pod enter PID [ARGV]               the same with a terminal; without ARGV a shell
 //   twill-pod dial --pid PID HOST PORT       standard input and output as a TCP connection made in PID's network namespace
 //   twill-pod standin OPTIONS                answers on ports in place of an image that the lab does not have

@@ -20,12 +20,14 @@ import type { Pace } from "#kube/reflect.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
 import { type NodeConfig, readNodeConfig } from "#lab/node-config.ts";
 import { familiesOf } from "#lab/spec.ts";
+import { type StreamingHost, serveStream } from "#lab/streaming/streaming.ts";
 import { writeWhole } from "#lab/world/state.ts";
 import { cidr } from "#net/cidr.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import { Kubelet } from "./kubelet.ts";
 import { NodeAgent } from "./node/node-agent.ts";
 import { conflistName, nodeConflist } from "./node/node-conflist.ts";
+import { startNodeServices } from "./node/node-services.ts";
 import type { NodeFacts } from "./node/node-status.ts";
 import { NodeNetwork } from "./runtime/network.ts";
 import { containerPath, PodTool } from "./runtime/pod-tool.ts";
@@ -82,9 +84,18 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     networkReady: () => kubelet.retry(),
     changed: (node) => writeConflist(config, node, log),
   });
+  await using _services = startNodeServices({ client, config, domain: clusterDomain, pace, log });
   await agent.start();
   await kubelet.start();
-  using server = new KubeletServer({ kubelet, tls: readTls(config), now, log });
+  const streaming: StreamingHost = {
+    open: (request) => kubelet.exec.open(request),
+    dial: (uid, container, port) => kubelet.exec.dial(uid, container, port),
+    log,
+  };
+  using server = new KubeletServer({
+    ...{ kubelet, tls: readTls(config), now, log },
+    stream: (request) => void serveStream(streaming, request),
+  });
   await server.listen("::", kubeletPort);
   log(`looking after the pods of ${config.node}`);
   await host.stopped;

@@ -1,7 +1,8 @@
 // Running programs inside containers, and reaching their ports: for probes and hooks, and for whoever streams.
 
+import { writeSync } from "node:fs";
 import type { Containers } from "#lab/kubelet/runtime/containers.ts";
-import type { PodTool } from "#lab/kubelet/runtime/pod-tool.ts";
+import { containerPath, type PodTool } from "#lab/kubelet/runtime/pod-tool.ts";
 
 /** A container that does not run cannot be entered. */
 export class NotRunningError extends Error {
@@ -12,15 +13,17 @@ export class NotRunningError extends Error {
   }
 }
 
-/** A program in a container, as a remote terminal or pipe sees it. */
+/** A program in a container, as a remote terminal or pipe sees it. What is not read stops the program sooner or later. */
 export type ExecSession = {
   readonly stdout: ReadableStream<Uint8Array>;
-  /** Empty with a terminal, where both outputs are one. */
+  /** With a terminal, where both outputs are one, only what kept the program from starting. */
   readonly stderr: ReadableStream<Uint8Array>;
-  readonly write: (bytes: Uint8Array) => void;
+  /** Resolves when the program's side has room for more, also when nobody will read it any more. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly closeInput: () => void;
   /** Does nothing without a terminal. */
   readonly resize: (columns: number, rows: number) => void;
+  /** Ends the program at once, and what it has started in its process group. */
   readonly kill: () => void;
   /** 128 and the signal for the killed. */
   readonly exited: Promise<number>;
@@ -54,19 +57,19 @@ export class ContainerExec {
 
   /** Starts a program, with a terminal if asked. @throws NotRunningError */
   open(request: ExecRequest): ExecSession {
-    const args = this.#args(request);
-    return request.tty ? terminalSession(this.#tool, args) : pipeSession(this.#tool, args);
+    return openSession(this.#tool, this.#args(request), request.tty);
   }
 
-  /** A connection to a port inside the pod, over 127.0.0.1 of its own. @throws NotRunningError */
+  /** A connection to a port inside the pod, at localhost there. @throws NotRunningError */
   dial(uid: string, container: string, port: number): ExecSession {
-    return pipeSession(this.#tool, ["dial", "--pid", String(this.#pid(uid, container)), "localhost", String(port)]);
+    const pid = String(this.#pid(uid, container));
+    return openSession(this.#tool, ["dial", "--pid", pid, "localhost", String(port)], false);
   }
 
   #args({ uid, container, argv, tty }: ExecRequest): readonly string[] {
     const pid = this.#pid(uid, container);
     const cgroup = this.#containers.cgroupOf(uid, container);
-    return ["exec", "--pid", String(pid), "--cgroup", cgroup, ...(tty ? ["--tty"] : []), "--", ...argv];
+    return ["exec", "--relay", "--pid", String(pid), "--cgroup", cgroup, ...(tty ? ["--tty"] : []), "--", ...argv];
   }
 
   #pid(uid: string, container: string): number {
@@ -76,51 +79,38 @@ export class ContainerExec {
   }
 }
 
-function pipeSession(tool: PodTool, args: readonly string[]): ExecSession {
-  const child = tool.start(args, { stdin: "pipe" });
-  const { stdin } = child;
+function openSession(tool: PodTool, args: readonly string[], terminal: boolean): ExecSession {
+  const child = Bun.spawn([tool.executable, ...args], {
+    stdio: ["pipe", "pipe", "pipe", terminal ? "pipe" : "ignore"],
+    env: { PATH: containerPath, TERM: "xterm" },
+  });
+  const { stdin, stdout, stderr } = child;
+  const [, , , sizes] = child.stdio;
   return {
-    stdout: child.stdout,
-    stderr: child.stderr,
-    write: (bytes) => {
-      if (stdin === undefined || typeof stdin === "number") return;
-      stdin.write(bytes);
-      void stdin.flush();
+    stdout,
+    stderr,
+    write: async (bytes) => {
+      try {
+        await stdin.write(bytes);
+        await stdin.flush();
+      } catch {
+        // A program that has closed its input, or has ended, is no failure of who writes.
+      }
     },
-    closeInput: () => {
-      if (stdin !== undefined && typeof stdin !== "number") void stdin.end();
+    closeInput: () => void Promise.resolve(stdin.end()).catch(() => undefined),
+    resize: (columns, rows) => {
+      if (typeof sizes === "number") sendSize(sizes, columns, rows);
     },
-    resize: () => {},
-    kill: () => child.kill("SIGKILL"),
+    kill: () => child.kill("SIGTERM"),
     exited: child.exited,
   };
 }
 
-const endOfInput = Uint8Array.of(4);
-
-function terminalSession(tool: PodTool, args: readonly string[]): ExecSession {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const writer = writable.getWriter();
-  const child = Bun.spawn([tool.executable, ...args], {
-    env: { TERM: "xterm" },
-    terminal: {
-      cols: 80,
-      rows: 24,
-      data: (_terminal, bytes) => void writer.write(Uint8Array.from(bytes)).catch(() => undefined),
-    },
-  });
-  const exited = child.exited.then(async (code) => {
-    await Promise.resolve();
-    await writer.close().catch(() => undefined);
-    return code;
-  });
-  return {
-    stdout: readable,
-    stderr: new ReadableStream({ start: (controller) => controller.close() }),
-    write: (bytes) => void child.terminal?.write(bytes),
-    closeInput: () => void child.terminal?.write(endOfInput),
-    resize: (columns, rows) => child.terminal?.resize(columns, rows),
-    kill: () => child.kill("SIGKILL"),
-    exited,
-  };
+/** As pod/relay.h has it: two numbers in the machine's byte order. */
+function sendSize(descriptor: number, columns: number, rows: number): void {
+  try {
+    writeSync(descriptor, new Uint8Array(Uint16Array.of(columns, rows).buffer));
+  } catch {
+    // The program has ended.
+  }
 }

@@ -1,0 +1,87 @@
+// A remote program's streams over WebSocket: a message begins with the number of its channel.
+
+import type { Status } from "#kube/kube-error.ts";
+import type { ByteSink } from "#lab/streaming/bytes.ts";
+import { Inbox } from "#lab/streaming/inbox.ts";
+import type { WebSocketConnection } from "#lab/streaming/websocket/connection.ts";
+import { type RemoteCommand, terminalSizes, type WantedStreams } from "./remote-command.ts";
+
+const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const;
+/** Since v5: the client ends the channel that the message names. */
+const closeChannel = 255;
+
+const v5 = "v5.channel.k8s.io";
+/** Channels as a digit and contents in base64, for clients that can only send text. */
+const base64 = "v4.base64.channel.k8s.io";
+export const webSocketCommandProtocols: readonly string[] = [v5, "v4.channel.k8s.io", base64];
+
+/** Begins to read; `failed` is told when the client breaks the protocol. */
+export function openWebSocketCommand(
+  connection: WebSocketConnection,
+  protocol: string,
+  wanted: WantedStreams,
+  gone: AbortSignal,
+  failed: (error: unknown) => void,
+): RemoteCommand {
+  const coding = protocol === base64 ? asText : asBytes;
+  const stdin = new Inbox();
+  const resize = new Inbox();
+  const inboxes = new Map<number, Inbox>([
+    [channels.stdin, stdin],
+    [channels.resize, resize],
+  ]);
+  const send = (channel: number, bytes: Uint8Array) => coding.send(connection, channel, bytes);
+  const sink = (channel: number): ByteSink => ({
+    write: (bytes) => send(channel, bytes),
+    end: async () => {},
+  });
+  const left = new AbortController();
+  const receive = async () => {
+    for await (const { payload } of connection.messages()) {
+      const { channel, bytes } = coding.read(payload);
+      if (protocol === v5 && channel === closeChannel) inboxes.get(bytes[0] ?? closeChannel)?.end();
+      else if (bytes.length > 0) await inboxes.get(channel)?.push(bytes);
+    }
+  };
+  receive()
+    .catch(failed)
+    .finally(() => {
+      stdin.end();
+      resize.end();
+      left.abort();
+    });
+  // The first word says to the client that it works: an empty message on a channel that it reads.
+  void send(wanted.stdout ? channels.stdout : channels.error, new Uint8Array());
+  return {
+    stdin: wanted.stdin ? stdin.source() : undefined,
+    stdout: wanted.stdout ? sink(channels.stdout) : undefined,
+    stderr: wanted.stderr ? sink(channels.stderr) : undefined,
+    sizes: wanted.tty ? terminalSizes(resize.source()) : undefined,
+    finish: async (status: Status) => {
+      stdin.drop();
+      resize.drop();
+      await send(channels.error, Buffer.from(JSON.stringify(status)));
+      await connection.close();
+    },
+    gone: AbortSignal.any([gone, left.signal]),
+  };
+}
+
+type Coding = {
+  readonly read: (payload: Uint8Array) => { readonly channel: number; readonly bytes: Uint8Array };
+  readonly send: (connection: WebSocketConnection, channel: number, bytes: Uint8Array) => Promise<void>;
+};
+
+const asBytes: Coding = {
+  read: (payload) => ({ channel: payload[0] ?? closeChannel, bytes: payload.subarray(1) }),
+  send: (connection, channel, bytes) => connection.send(Buffer.concat([Uint8Array.of(channel), bytes])),
+};
+
+const asText: Coding = {
+  read: (payload) => {
+    const text = Buffer.from(payload).toString();
+    return { channel: Number(text.slice(0, 1)), bytes: Buffer.from(text.slice(1), "base64") };
+  },
+  send: (connection, channel, bytes) =>
+    connection.send(Buffer.from(`${channel}${Buffer.from(bytes).toString("base64")}`), "text"),
+};

@@ -1,0 +1,117 @@
+// What streams to and from a node's pods: a request that leaves HTTP becomes SPDY/3.1 or WebSocket, and is joined to a program or port.
+//
+//     client ── API server (tunnels) ──► kubelet ──► serveStream ─┬─ exec, attach ── remote/ ─┬─ spdy/
+//                                                                 └─ port-forward ────────────┴─ websocket/
+
+import type { StreamRequest } from "#lab/kubelet/server/server.ts";
+import { type Program, serveExec } from "./exec.ts";
+import { type Agreed, negotiate, RefusedError } from "./negotiate.ts";
+import { PortForward, portForwardProtocol } from "./port-forward.ts";
+import { type RemoteCommand, type WantedStreams, wantedStreams } from "./remote/remote-command.ts";
+import { openSpdyCommand, spdyCommandProtocols } from "./remote/spdy-command.ts";
+import { openWebSocketCommand, webSocketCommandProtocols } from "./remote/websocket-command.ts";
+import { type SpdyLink, SpdySession } from "./spdy/session.ts";
+import { WebSocketConnection } from "./websocket/connection.ts";
+import { Wire } from "./wire.ts";
+
+type ProgramRequest = {
+  readonly uid: string;
+  readonly container: string;
+  readonly argv: readonly string[];
+  readonly tty: boolean;
+};
+
+/** The containers of a node. What cannot be done is thrown, with a sentence. */
+export type StreamingHost = {
+  readonly open: (request: ProgramRequest) => Program;
+  readonly dial: (uid: string, container: string, port: number) => Program;
+  readonly log: (line: string) => void;
+};
+
+const commandProtocols = { spdy: spdyCommandProtocols, webSocket: webSocketCommandProtocols };
+/** SPDY inside of a WebSocket's messages, as kubectl does since 1.30. */
+const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
+const portProtocols = { spdy: [portForwardProtocol], webSocket: [tunnelProtocol] };
+
+/** Serves until the client is gone or all is done; what goes wrong is told to the client before it has left HTTP, later to the log. */
+export async function serveStream(host: StreamingHost, request: StreamRequest): Promise<void> {
+  try {
+    if (request.action === "portForward") await servePorts(host, request);
+    else await serveProgram(host, request);
+  } catch (error) {
+    if (error instanceof RefusedError) refuse(request, error);
+    else {
+      report(host, request, error);
+      request.socket.destroy();
+    }
+  }
+}
+
+async function serveProgram(host: StreamingHost, request: StreamRequest): Promise<void> {
+  const { uid, container } = request.found;
+  const agreed = negotiate(request.request.headers, commandProtocols);
+  const wanted = wantedStreams(request.query);
+  const argv = request.query.getAll("command");
+  const program = started(() => host.open({ uid, container, argv, tty: wanted.tty }));
+  try {
+    await serveExec(await openCommand(host, request, agreed, wanted), program);
+  } finally {
+    program.kill();
+  }
+}
+
+async function openCommand(
+  host: StreamingHost,
+  request: StreamRequest,
+  agreed: Agreed,
+  wanted: WantedStreams,
+): Promise<RemoteCommand> {
+  const wire = await upgrade(request, agreed);
+  const failed = (error: unknown) => report(host, request, error);
+  if (agreed.transport === "spdy") return await openSpdyCommand(wire, wanted, failed);
+  return openWebSocketCommand(new WebSocketConnection(wire), agreed.protocol, wanted, wire.gone, failed);
+}
+
+async function servePorts(host: StreamingHost, request: StreamRequest): Promise<void> {
+  const { uid, container } = request.found;
+  const agreed = negotiate(request.request.headers, portProtocols);
+  const forward = new PortForward((port) => host.dial(uid, container, port));
+  const wire = await upgrade(request, agreed);
+  const link = agreed.transport === "spdy" ? wire : tunnel(new WebSocketConnection(wire));
+  await new SpdySession(link, (stream) => forward.take(stream)).run();
+}
+
+function tunnel(connection: WebSocketConnection): SpdyLink {
+  return {
+    source: async function* () {
+      for await (const { payload } of connection.messages()) yield payload;
+    },
+    write: (bytes) => connection.send(bytes),
+    end: () => connection.close(),
+  };
+}
+
+async function upgrade({ socket, head }: StreamRequest, { answer }: Agreed): Promise<Wire> {
+  const wire = new Wire(socket, head);
+  await wire.write(Buffer.from(answer));
+  return wire;
+}
+
+/** @throws RefusedError with the sentence of what kept it from starting */
+function started(start: () => Program): Program {
+  try {
+    return start();
+  } catch (error) {
+    throw new RefusedError("500 Internal Server Error", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refuse({ socket }: StreamRequest, { status, message }: RefusedError): void {
+  const body = Buffer.from(`${message}\n`);
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+  socket.end(Buffer.concat([Buffer.from(head), body]));
+}
+
+function report({ log }: StreamingHost, { action, found }: StreamRequest, error: unknown): void {
+  log(`${action} in pod ${found.pod.metadata.name}: ${error instanceof Error ? error.message : String(error)}`);
+}
