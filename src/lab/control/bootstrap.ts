@@ -1,10 +1,11 @@
-// What every cluster has from its first second on: namespaces, roles, and the service by which pods find the API server.
+// What every cluster has from its first second on: namespaces, roles, and the services by which pods find the API server and names.
 
 import type { Draft, KubeClient } from "#kube/client.ts";
+import type { Service } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { endpointSlices, endpoints, namespaces, type Resource, services } from "#kube/resource.ts";
 import { bootstrapRoles, rbacResource } from "#lab/apiserver/authz/bootstrap-roles.ts";
-import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
+import { controlAddress, dnsAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { apiPort } from "#lab/world/credentials.ts";
 
@@ -33,12 +34,34 @@ export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void
     metadata: serviceName,
     subsets: [{ addresses: [{ ip: address }], ports: [port] }],
   });
+  await ensure(client, services, dnsService(spec));
   await ensure(client, endpointSlices, {
     metadata: { ...serviceName, labels: { "kubernetes.io/service-name": serviceName.name } },
     addressType: family === "ipv4" ? "IPv4" : "IPv6",
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports: [port],
   });
+}
+
+/** It has no endpoints: each node answers there itself. */
+function dnsService({ family }: LabSpec): Draft<Service> {
+  const clusterIPs = familiesOf(family).map((each) => dnsAddress[each]);
+  const [clusterIP = ""] = clusterIPs;
+  return {
+    metadata: {
+      namespace: "kube-system",
+      name: "kube-dns",
+      labels: { "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS" },
+    },
+    spec: {
+      ...{ type: "ClusterIP", clusterIP, clusterIPs: [...clusterIPs] },
+      ipFamilyPolicy: clusterIPs.length > 1 ? "RequireDualStack" : "SingleStack",
+      ports: [
+        { name: "dns", protocol: "UDP", port: 53 },
+        { name: "dns-tcp", protocol: "TCP", port: 53 },
+      ],
+    },
+  };
 }
 
 async function ensure<T extends object>(client: KubeClient, resource: Resource<T>, object: Draft<T>): Promise<void> {

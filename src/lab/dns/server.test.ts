@@ -100,6 +100,25 @@ describe("DnsServer", () => {
     });
   }
 
+  test("goes on when clients are gone before their answer, and when nobody is upstream", async () => {
+    const upstream = upstreamAt({ address: "127.0.0.1", port: 1, randomId });
+    const slow: Upstream = async (name, type) => {
+      await Bun.sleep(20);
+      return await upstream(name, type);
+    };
+    await using server = await DnsServer.listen("127.0.0.1", 0, (query) => answerQuery(query, names, slow));
+    for (let id = 1; id <= 5; id++) {
+      const socket = await Bun.udpSocket({ connect: { hostname: "127.0.0.1", port: server.port } });
+      socket.send(dns.encode({ type: "query", id, questions: [{ type: "A", name: "www.example.com" }] }));
+      await Bun.sleep(2);
+      socket.close();
+    }
+    await Bun.sleep(40);
+    const resolver = await resolverOf(server);
+    expect(resolver.resolve4("www.example.com")).rejects.toMatchObject({ code: "ESERVFAIL" });
+    expect(await resolver.resolve4("many.shop.svc.cluster.local")).toHaveLength(many.length);
+  });
+
   test("keeps silent about what is no query, and goes on", async () => {
     const none: Upstream = async () => undefined;
     await using server = await DnsServer.listen("127.0.0.1", 0, (query) => answerQuery(query, names, none));

@@ -51,7 +51,7 @@ export class DnsServer implements AsyncDisposable {
       socket: {
         data(socket, message, clientPort, client) {
           void answerDatagram(message, respond).then((reply) => {
-            if (reply !== undefined) socket.send(reply, clientPort, client);
+            if (reply !== undefined) sendTo(socket, reply, clientPort, client);
           });
         },
         error() {},
@@ -67,6 +67,19 @@ export class DnsServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#udp.close();
     this.#tcp.stop(true);
+  }
+}
+
+/**
+ * The kernel tells with the next datagram that an earlier one's receiver had gone (udp(7), "Error handling"): that takes the error
+ * away, and nobody waits for what cannot be sent.
+ */
+function sendTo(socket: Bun.udp.Socket<"uint8array">, message: Uint8Array, port: number, address: string): void {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      socket.send(message, port, address);
+      return;
+    } catch {}
   }
 }
 

@@ -23,7 +23,8 @@ export function upstreamAt({ address, port, randomId }: UpstreamOptions): Upstre
     pending++;
     try {
       for (let attempt = 0; attempt < attempts; attempt++) {
-        const reply = await ask(address, port, name, type, randomId());
+        // It throws when nobody listens there, when no way leads there, and when the name fits no message.
+        const reply = await ask(address, port, name, type, randomId()).catch(() => undefined);
         if (reply !== undefined) return reply;
       }
       return undefined;
