@@ -58,6 +58,22 @@ describe("twill lab up and down", () => {
   );
 
   test(
+    "commands on one lab take turns: two ups make one lab, and a down among them leaves nothing or all",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      const well = { exitCode: 0, stderr: "" };
+      const up = () => labs.start("up", lab, "--nodes", "2");
+      expect(await Promise.all([up(), up()])).toEqual([well, well]);
+      expect(labs.broken(lab)).toEqual([]);
+      expect(await Promise.all([labs.start("down", lab), up()])).toEqual([well, well]);
+      if (existsSync(join(labs.folder, lab))) expect(labs.broken(lab)).toEqual([]);
+      else expect(processesOf(lab)).toEqual([]);
+    },
+    limitMs,
+  );
+
+  test(
     "up mends a lab after kill -9 of each of its processes, and of all at once",
     async () => {
       await using labs = await TestLabs.open();

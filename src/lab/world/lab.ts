@@ -1,7 +1,7 @@
 // A whole lab: made and mended by `up`, taken away by `down`.
 
-import { existsSync, rmdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { Nftables } from "#kernel/nftables.ts";
 import { ensureCgroupMount, removeCgroupMount, removeGroup } from "#lab/cgroup.ts";
@@ -44,6 +44,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   const sinceMs = host.now();
   writeState(places, spec);
   ensureCgroupMount(ownCgroupMount(host.stateRoot));
+  makeGroup(places.cgroup);
   const want = wantFabric(spec);
   const paths = want.map(({ path }) => path);
   const services = wantServices(spec, places, installation);
@@ -69,6 +70,20 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   );
   await awaitWires(host, places, services);
   return { services: [...control, ...rest], sinceMs };
+}
+
+const maxTries = 10;
+
+/** The lab's group; the one above it may be taken away meanwhile, by the end of the last other lab. */
+function makeGroup(cgroup: string): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      mkdirSync(cgroup, { recursive: true });
+      return;
+    } catch (error) {
+      if (!isErrno(error, "ENOENT") || tries === maxTries) throw error;
+    }
+  }
 }
 
 /** Runs one step and tells how long it took. */
@@ -130,9 +145,13 @@ export function exists({ folder, cgroup }: Places): boolean {
 /** Ends and removes everything of a lab, whatever is left of it. @throws LabError when processes do not go */
 export async function remove({ folder, cgroup }: Places, sleep: LabHost["sleep"]): Promise<void> {
   await removeGroup(cgroup, sleep);
-  rmSync(folder, { recursive: true, force: true });
-  removeEmpty(dirname(cgroup));
   const stateRoot = dirname(folder);
+  const gone = join(stateRoot, `.${basename(folder)}.gone`);
+  // At once, lock and all: who waits for the lock makes a folder of its own, which is not this one's to remove.
+  rmSync(gone, { recursive: true, force: true });
+  if (existsSync(folder)) renameSync(folder, gone);
+  rmSync(gone, { recursive: true, force: true });
+  removeEmpty(dirname(cgroup));
   if (labNames(stateRoot).length === 0) removeCgroupMount(ownCgroupMount(stateRoot));
   removeEmpty(stateRoot);
 }

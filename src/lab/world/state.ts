@@ -27,8 +27,8 @@ const patienceMs = 60_000;
 export async function lockLab({ folder, name }: Places, sleep: Sleep): Promise<Disposable> {
   const path = join(folder, "lock");
   for (;;) {
-    makeFolder(folder);
     try {
+      makeFolder(folder);
       const lock = await lockFile(path, { sleep, patienceMs });
       // `down` takes the file away while it holds it: who waited for that one has a lock of nothing.
       if (lock instanceof Fd && inodeOf(path) === fstatSync(lock.number).ino) return lock;
