@@ -11,7 +11,14 @@ import { celValue } from "./value.ts";
 
 type Program = (variables: { readonly self: unknown; readonly oldSelf: unknown }) => unknown;
 
-const environment = ruleEnvironment();
+let made: ReturnType<typeof ruleEnvironment> | undefined;
+
+/** Made at the first rule: most labs have none. */
+function environment(): ReturnType<typeof ruleEnvironment> {
+  made ??= ruleEnvironment();
+  return made;
+}
+
 const programs = new WeakMap<ValidationRule, Map<string, Program>>();
 
 /** What keeps a rule from being used; undefined when nothing does. */
@@ -22,7 +29,7 @@ export function ruleFault({ rule, messageExpression }: ValidationRule): string |
     ...(messageExpression === undefined ? [] : [[messageExpression, "string", "messageExpression"] as const]),
   ] as const;
   for (const [text, wanted, what] of kinds) {
-    const { valid, type, error } = environment.check(text);
+    const { valid, type, error } = environment().check(text);
     if (!valid) return `${what} compilation failed: ${firstLine(error)}`;
     if (type !== wanted && type !== "dyn") return `${what} must give a ${wanted}, and gives a ${type}`;
   }
@@ -99,7 +106,7 @@ function messageOf(rule: ValidationRule, variables: Parameters<Program>[0]): str
 function programOf(rule: ValidationRule, text: string): Program {
   const known = programs.get(rule) ?? new Map<string, Program>();
   programs.set(rule, known);
-  const program = known.get(text) ?? environment.parse(text);
+  const program = known.get(text) ?? environment().parse(text);
   known.set(text, program);
   return program;
 }
