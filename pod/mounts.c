@@ -1,6 +1,7 @@
 // The file system a process sees: its root, and what is mounted in it.
 #define _GNU_SOURCE
 #include "mounts.h"
+#include "dev.h"
 #include "fail.h"
 #include "spec.h"
 #include <errno.h>
@@ -83,8 +84,11 @@ void make_mounts(void) {
     each->tree = (int)syscall(SYS_open_tree, AT_FDCWD, each->source, TREE_CLONE | TREE_RECURSIVE | O_CLOEXEC);
     if (each->tree < 0) fail("Cannot bind %s: %s", each->source, strerror(errno));
   }
+  int terminals = spec.dev ? (int)syscall(SYS_open_tree, AT_FDCWD, "/dev/pts", TREE_CLONE | O_CLOEXEC) : -1;
+  if (spec.dev && terminals < 0) fail("Cannot bind /dev/pts: %s", strerror(errno));
   if (spec.overlay) change_root(make_overlay());
   else if (spec.root) change_root(spec.root);
+  if (spec.dev) make_dev(terminals);
   for (struct mount_spec *each = spec.mounts; each < spec.mounts + spec.mount_count; each++)
     if (each->type) mount_new(each);
     else mount_bind(each);

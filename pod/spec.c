@@ -20,7 +20,7 @@ static const struct {
 static const struct {
   const char *name;
   int *value;
-} switches[] = {{"--detach", &spec.detach}, {"--clear-env", &spec.clear_env}, {"--self", &spec.self}};
+} switches[] = {{"--detach", &spec.detach}, {"--clear-env", &spec.clear_env}, {"--self", &spec.self}, {"--dev", &spec.dev}};
 
 static const struct {
   const char *name;

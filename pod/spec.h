@@ -21,7 +21,7 @@ struct list {
 
 struct spec {
   const char *cgroup, *monitor_cgroup, *log, *status, *hostname, *overlay, *root, *cwd, *user;
-  int detach, clear_env, self, new_flags;
+  int detach, clear_env, self, dev, new_flags;
   struct list enter, keep, sysctl, env;
   int mount_count;
   struct mount_spec mounts[MAX_MOUNTS];

@@ -43,6 +43,7 @@ describe("tryProbe()", () => {
     ] as const) {
       await using server = createTcpServer((socket) => {
         socket.on("error", () => {});
+        socket.resume();
         if (says !== undefined) socket.end(says);
       });
       const url = `http://127.0.0.1:${await portOf(server)}/`;

@@ -51,6 +51,21 @@ describe("twill-pod start", () => {
       ["--new", "mnt,pid", "--mount", "proc:/proc", "--", "sh", "-c", "echo $$; echo /proc/[0-9]*"],
       "1\n/proc/1\n",
     ],
+    [
+      "makes a /dev with devices of its own",
+      [
+        "--new",
+        "mnt",
+        "--overlay",
+        "/tmp",
+        "--dev",
+        "--",
+        "sh",
+        "-c",
+        "ls /dev | tr '\\n' ' '; echo gone > /dev/null; head -c 2 /dev/zero | wc -c",
+      ],
+      "fd full net null ptmx pts random shm stderr stdin stdout tty urandom zero 2\n",
+    ],
     ["works in a folder", ["--cwd", "/usr", "--", "pwd"], "/usr\n"],
     [
       "sets sysctls of the new network",

@@ -34,7 +34,7 @@ export function runArgs(request: RunRequest, { cgroup, logFile, statusFile }: Ru
     ...["--log", logFile, "--status", statusFile],
     ...["--enter", `${request.sandboxPid}:net,uts,ipc${processes === "pod" ? ",pid" : ""}`],
     ...["--new", processes === "own" ? "mnt,pid" : "mnt"],
-    ...["--overlay", "/tmp", "--mount", "proc:/proc", "--mount", "sysfs:/sys", "--bind", "/dev:/dev"],
+    ...["--overlay", "/tmp", "--dev", "--mount", "proc:/proc", "--mount", "sysfs:/sys"],
     ...request.mounts.flatMap(({ source, target, readOnly }) => [
       "--bind",
       `${source}:${target}${readOnly ? ":ro" : ""}`,

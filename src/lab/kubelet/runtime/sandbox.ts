@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "#cni/json.ts";
-import { unmount } from "#kernel/unmount.ts";
+import { unmount } from "#kernel/mount.ts";
 import { processesIn, removeGroup } from "#lab/cgroup.ts";
 import type { Ip } from "#net/ip.ts";
 import type { Attachment, NodeNetwork } from "./network.ts";
