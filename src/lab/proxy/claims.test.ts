@@ -11,7 +11,7 @@ const a = { address: ip("10.244.1.7"), port: 8080, local: true };
 const b = { address: ip("10.244.2.8"), port: 8080, local: false };
 
 function web(verdict: Verdict, extra: Partial<Frontend> = {}): Frontend {
-  return { address: ip("10.96.0.20"), protocol: "tcp", port: 80, verdict, masquerade: false, ...extra };
+  return { address: ip("10.96.0.20"), protocol: "tcp", port: 80, verdict, own: false, masquerade: false, ...extra };
 }
 
 function show(claims: Claims, owner: string, frontends: readonly Frontend[]): readonly string[] {

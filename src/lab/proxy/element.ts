@@ -15,8 +15,10 @@ export function elementsOf(frontend: Frontend): readonly Element[] {
   const digit = familyDigit(address);
   const key = `${address} . ${protocol} . ${port}`;
   const choose = affinitySeconds === undefined ? "pick" : "sticky";
-  if (verdict === "refuse") return [{ map: `refused${digit}`, key, value: "goto refuse" }];
+  const own = frontend.own ? [{ map: `own${digit}`, key: address }] : [];
+  if (verdict === "refuse") return [{ map: `refused${digit}`, key, value: "goto refuse" }, ...own];
   return [
+    ...own,
     { map: `services${digit}`, key, value: lead(verdict, `${choose}${digit}`) },
     ...numbered(verdict, `targets${digit}`, key),
     ...(outside === undefined

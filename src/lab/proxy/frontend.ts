@@ -17,6 +17,8 @@ export type Frontend = {
   readonly verdict: Verdict;
   /** For clients outside the cluster, where it differs. */
   readonly outside?: Verdict;
+  /** Whether the address is the service's own: then nobody is at its other ports. */
+  readonly own: boolean;
   /** Whether the target sees this node as its client, so that its answers come back this way. */
   readonly masquerade: boolean;
   /** For how long a client keeps its target; undefined: every connection is for itself. */
@@ -64,7 +66,7 @@ export function frontendsOf(service: Service, slices: readonly EndpointSlice[], 
     return places
       .filter(({ address }) => families.has(familyOf(address)))
       .map(({ address, port: at, from }) => ({
-        ...{ address, protocol, port: at },
+        ...{ address, protocol, port: at, own: from === "inside" },
         ...behaviour(spec, targets[familyOf(address)], from),
         ...affinitySeconds,
       }));

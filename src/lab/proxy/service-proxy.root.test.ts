@@ -147,13 +147,15 @@ describe("startServiceProxy()", () => {
       using node = await TestNode.make();
       await node.echo();
       const [first] = node.pods;
-      const connect = (from: Netns) => node.box.run(from, ["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${web}/80`]);
+      const connect = (from: Netns, port = 80) =>
+        node.box.run(from, ["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${web}/${port}`]);
       await node.apply({}, []);
       for (const from of [first, node.world.node]) expect(connect(from).stderr).toContain("Connection refused");
       await node.apply({ internalTrafficPolicy: "Local" }, [elsewhere]);
       expect(connect(first).exitCode).toBe(124);
       await node.apply({ internalTrafficPolicy: "Local" }, [pod0, elsewhere]);
       expect(node.who(node.pods[1], web)).toBe("pod0");
+      for (const from of [first, node.world.node]) expect(connect(from, 81).stderr).toContain("Connection refused");
     },
     testMs,
   );

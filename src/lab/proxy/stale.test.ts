@@ -8,7 +8,7 @@ import { showStale, staleOf } from "./stale.ts";
 function dns(targets: readonly string[] | "refuse", port = 53): Frontend {
   const verdict: Verdict =
     targets === "refuse" ? targets : targets.map((each) => ({ address: ip(each), port: 5353, local: false }));
-  return { address: ip("10.96.0.20"), protocol: "udp", port, verdict, masquerade: false };
+  return { address: ip("10.96.0.20"), protocol: "udp", port, verdict, own: false, masquerade: false };
 }
 
 describe("staleOf()", () => {

@@ -3,7 +3,7 @@
 //   prerouting, output ─► services ─┬─ from outside: outside4 ─► pick_local4_N ─► target_local4_i ─► dnat to targets_local4_i[place]
 //                                   └─ services4 ─► sticky4_N ─► pick4_N ─► target4_i ─► dnat to targets4_i[place]
 //   postrouting ─► translated: remember a client's target; masquerade what must come back this way
-//   input, forward, output ─► refused4 ─► refuse
+//   input, forward, output ─► refused4, own4 ─► refuse
 //
 // A place is `address . protocol . port`, N is how many targets it has, and the map targets4_i holds every place's i-th. There is a
 // chain for each N that is in use. (One map with the number in its key would do, were it not for nft 1.0.6: a plain number is only
@@ -63,6 +63,7 @@ function sets({ digit, type }: Names): readonly string[] {
     ...["services", "outside", "refused", "remember"].map(
       (name) => `  map ${name}${digit} { type ${place} : verdict; }`,
     ),
+    `  set own${digit} { type ${type}; }`,
     `  set masquerade${digit} { type ${place}; }`,
     `  set hairpin${digit} { type ${type} . ${type}; }`,
     `  map clients${digit} { type ${type} . ${place} : ${type} . inet_service; size ${maxRemembered}; flags dynamic, timeout; }`,
@@ -98,7 +99,11 @@ function originalPlace(ip: Names["ip"]): string {
 }
 
 function refusals({ digit, ip }: Names): readonly string[] {
-  return [`ct state new ${ip} daddr . meta l4proto . th dport vmap @refused${digit}`];
+  return [
+    `ct state new ${ip} daddr . meta l4proto . th dport vmap @refused${digit}`,
+    // What is for a service's own address has been translated by now, if it is for one of its ports.
+    `ct state new ${ip} daddr @own${digit} goto refuse`,
+  ];
 }
 
 function chain(name: string, hook: string | undefined, rules: readonly string[]): readonly string[] {
