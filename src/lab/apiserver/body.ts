@@ -2,12 +2,10 @@
 
 import { badRequest, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { checkExtent, maxBodyBytes, tooLarge } from "./extent.ts";
 import { decodeProtobufBody, protobufMediaType } from "./protobuf/decode.ts";
 import type { ApiRequest } from "./request.ts";
 import { isFields } from "./schema/json.ts";
-
-/** What an API server takes at most (its limit for JSON and protobuf bodies). */
-export const maxBodyBytes = 3 * 2 ** 20;
 
 const decoders: Readonly<Record<string, (body: Uint8Array) => unknown>> = {
   "application/json": decodeJson,
@@ -23,11 +21,8 @@ export function mediaTypeOf({ headers }: ApiRequest): string {
 
 /** The body as a value; undefined when there is none. Throws BadRequest, UnsupportedMediaType or RequestEntityTooLarge. */
 export function decodeBody(request: ApiRequest): unknown {
-  const { body } = request;
-  if (body === undefined || body.byteLength === 0) return undefined;
-  if (body.byteLength > maxBodyBytes) {
-    throw kubeError("RequestEntityTooLarge", `Request entity too large: limit is ${maxBodyBytes}`);
-  }
+  const body = bytesOf(request);
+  if (body === undefined) return undefined;
   const type = mediaTypeOf(request);
   const decode = decoders[type];
   if (decode !== undefined) return decode(body);
@@ -38,12 +33,19 @@ export function decodeBody(request: ApiRequest): unknown {
   );
 }
 
+/** The body's bytes; undefined when there are none. Throws RequestEntityTooLarge. */
+export function bytesOf({ body }: ApiRequest): Uint8Array | undefined {
+  if (body === undefined || body.byteLength === 0) return undefined;
+  if (body.byteLength > maxBodyBytes) throw tooLarge();
+  return body;
+}
+
 /** The body as an object with a kind and metadata. Throws BadRequest when it is something else. */
 export function decodeObject(request: ApiRequest): KubeObject {
   return checkObject(decodeBody(request));
 }
 
-/** Checks what every object has. Throws BadRequest. */
+/** Checks what every object has, and its extent. Throws BadRequest or RequestEntityTooLarge. */
 export function checkObject(value: unknown): KubeObject {
   if (!isFields(value)) throw badRequest("the body of the request must be an object of the API, and is not");
   const { apiVersion, kind, metadata = {} } = value;
@@ -51,6 +53,7 @@ export function checkObject(value: unknown): KubeObject {
   if (typeof apiVersion !== "string" || apiVersion === "") {
     throw badRequest("Object 'apiVersion' is missing in the body of the request");
   }
+  checkExtent(value);
   return { ...value, apiVersion, kind, metadata: checkMetadata(metadata) };
 }
 
@@ -97,8 +100,8 @@ function decodeJson(body: Uint8Array): unknown {
 
 /** Also of JSON text: kubectl sends that under YAML's name. */
 export function decodeYaml(body: Uint8Array): unknown {
-  const text = decodeText(body);
   try {
+    const text = decodeText(body);
     return text.trimStart().startsWith("{") ? JSON.parse(text) : Bun.YAML.parse(text);
   } catch (error) {
     throw badRequest(`the body of the request is no YAML: ${messageOf(error)}`);

@@ -7,7 +7,7 @@ import { type Certificate, createServer as createTlsServer, type TLSSocket, type
 import { kubeError } from "#kube/kube-error.ts";
 import { type ApiServer, answerError } from "./api-server.ts";
 import type { CertificateSubject } from "./authn/authenticator.ts";
-import { maxBodyBytes } from "./body.ts";
+import { maxBodyBytes, tooLarge } from "./extent.ts";
 import type { ApiRequest, ApiResponse, CompleteResponse, UserInfo } from "./request.ts";
 
 export type HttpFrontOptions = {
@@ -68,8 +68,7 @@ export class HttpFront implements AsyncDisposable {
     if (user === undefined) return await send(response, unauthorized(), message.method ?? "");
     const body = await readBody(message);
     if (body === "too large") {
-      const limit = kubeError("RequestEntityTooLarge", `Request entity too large: limit is ${maxBodyBytes}`);
-      return await send(response, answerError(limit), message.method ?? "");
+      return await send(response, answerError(tooLarge()), message.method ?? "");
     }
     if (gone.signal.aborted) return;
     await send(

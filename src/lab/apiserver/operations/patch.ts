@@ -3,7 +3,7 @@
 import { badRequest, invalid, type KubeError, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { serverSideApply } from "#lab/apiserver/apply/apply.ts";
-import { checkObject, decodeText, decodeYaml, mediaTypeOf } from "#lab/apiserver/body.ts";
+import { bytesOf, checkObject, decodeText, decodeYaml, mediaTypeOf } from "#lab/apiserver/body.ts";
 import { type ApiContext, formatTime } from "#lab/apiserver/context.ts";
 import { jsonPatch } from "#lab/apiserver/patch/json-patch.ts";
 import { mergePatch } from "#lab/apiserver/patch/merge-patch.ts";
@@ -97,14 +97,16 @@ function badOptions(causes: Parameters<typeof invalid>[3]): KubeError {
   return invalid("PatchOptions", "meta.k8s.io", "", causes);
 }
 
-function bodyOf({ request: { body } }: Target): Uint8Array {
-  if (body === undefined || body.byteLength === 0) throw badRequest("a patch needs a body");
-  return body;
+function bodyOf({ request }: Target): Uint8Array {
+  const bytes = bytesOf(request);
+  if (bytes === undefined) throw badRequest("a patch needs a body");
+  return bytes;
 }
 
 function parsePatch(target: Target): unknown {
+  const bytes = bodyOf(target);
   try {
-    return JSON.parse(decodeText(bodyOf(target)));
+    return JSON.parse(decodeText(bytes));
   } catch (error) {
     throw badRequest(`error decoding patch: ${error instanceof Error ? error.message : error}`);
   }
