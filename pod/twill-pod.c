@@ -25,6 +25,7 @@
 //   --overlay DIR       the root becomes a private, writable layer in memory over / of the mount namespace (without what is
 //                       mounted below it); DIR is any existing folder, covered meanwhile. Needs --new mnt
 //   --root DIR          the root becomes DIR. Needs --new mnt
+//   --dev               a /dev of its own with the usual devices, none of the host's. Needs --new mnt
 //   --bind SRC:DST[:ro] SRC as seen before all mounts, with what is mounted below it; DST is made when missing
 //   --mount TYPE:DST[:OPTIONS]  a file system, as proc:/proc, sysfs:/sys, tmpfs:/run:size=64m,mode=755
 //   --cwd DIR           made when missing; default / with a new root, else unchanged
