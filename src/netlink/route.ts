@@ -21,7 +21,8 @@ const header = struct({
   srcLength: u8,
   tos: u8,
   table: u8,
-  protocol: named(u8, { unspec: 0, redirect: 1, kernel: 2, boot: 3, static: 4, ra: 9, dhcp: 16 }),
+  // 87 is ours: by it the agent knows its own routes again.
+  protocol: named(u8, { unspec: 0, redirect: 1, kernel: 2, boot: 3, static: 4, ra: 9, dhcp: 16, twill: 87 }),
   scope: named(u8, { universe: 0, site: 200, link: 253, host: 254, nowhere: 255 }),
   type: named(u8, {
     unspec: 0,

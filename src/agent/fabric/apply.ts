@@ -1,0 +1,72 @@
+// Does one operation of a fabric's plan.
+
+import type { Datapath } from "#datapath/datapath.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { addLink, findLink, removeLink, setLink } from "#netlink/link.ts";
+import { removeNeighbour, replaceNeighbour } from "#netlink/neighbour.ts";
+import { type Route, removeRoute, replaceRoute } from "#netlink/route.ts";
+import { toEncap } from "#netlink/route-encap.ts";
+import type { FabricOperation } from "./plan.ts";
+import { type FabricRoute, type Overlay, overlayId, overlayName, overlayPort } from "./want.ts";
+
+export type FabricTarget = {
+  readonly connection: Connection;
+  /** Undefined: the kernel's own routing carries everything. */
+  readonly datapath: Datapath | undefined;
+};
+
+/** @throws KernelError */
+export function applyFabricOperation({ connection, datapath }: FabricTarget, operation: FabricOperation): void {
+  const overlayIfindex = () => findLink(connection, overlayName)?.index ?? 0;
+  switch (operation.do) {
+    case "add overlay":
+      addOverlay(connection, datapath, operation.overlay);
+      return;
+    case "remove overlay":
+      datapath?.setTunnel(0, overlayId, "00:00:00:00:00:00" as Overlay["mac"]);
+      connection.apply([removeLink(operation.ifindex, overlayName)]);
+      return;
+    case "mend overlay": {
+      const { mac, mtu } = operation.overlay;
+      connection.apply([setLink(operation.ifindex, { mac, mtu, up: true }, overlayName)]);
+      datapath?.setTunnel(operation.ifindex, overlayId, mac);
+      return;
+    }
+    case "set neighbour":
+      connection.apply([
+        replaceNeighbour({ ifindex: overlayIfindex(), address: operation.address, mac: operation.mac }),
+      ]);
+      return;
+    case "remove neighbour":
+      connection.apply([removeNeighbour({ ifindex: overlayIfindex(), address: operation.address })]);
+      return;
+    case "set route":
+      connection.apply([replaceRoute(toRoute(operation.route, overlayIfindex))]);
+      return;
+    case "remove route": {
+      const { dst, ifindex, gateway } = operation.route;
+      connection.apply([removeRoute({ dst, oif: ifindex, gateway, protocol: "twill" })]);
+      return;
+    }
+    case "set peer":
+      datapath?.setPeer(operation.peer);
+      return;
+    case "remove peer":
+      datapath?.removePeer(operation.block);
+  }
+}
+
+/** One device for all nodes: where a packet goes is said by its route, or by the packet path. */
+function addOverlay(connection: Connection, datapath: Datapath | undefined, { mac, mtu }: Overlay): void {
+  const data = { collectMetadata: 1, learning: 0, port: overlayPort, udpZeroCsum6Rx: 1 };
+  connection.apply([addLink({ name: overlayName, mac, mtu, up: true }, { kind: "vxlan", data })]);
+  const ifindex = findLink(connection, overlayName)?.index ?? 0;
+  datapath?.attachDevice(connection, ifindex, "from_overlay");
+  datapath?.setTunnel(ifindex, overlayId, mac);
+}
+
+function toRoute(route: FabricRoute, overlayIfindex: () => number): Route {
+  const base = { dst: route.dst, gateway: route.gateway, protocol: "twill", onLink: true } as const;
+  if (!("overlay" in route)) return { ...base, oif: route.ifindex };
+  return { ...base, oif: overlayIfindex(), encap: toEncap({ id: overlayId, dst: route.overlay }) };
+}

@@ -1,0 +1,99 @@
+// Keeps a node's ways to the others as they should be: after every change of a node, and of the kernel.
+
+import type { Datapath } from "#datapath/datapath.ts";
+import type { Netns } from "#kernel/netns.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { Monitor } from "#netlink/monitor.ts";
+import { applyFabricOperation } from "./apply.ts";
+import { readFabric, readWays } from "./have.ts";
+import { formatFabricOperation, planFabric } from "./plan.ts";
+import { type FabricMode, type FabricNode, wantFabric } from "./want.ts";
+
+export type FabricOptions = {
+  readonly connection: Connection;
+  /** Of the connection; undefined: the process's own. */
+  readonly netns?: Netns | undefined;
+  readonly datapath: Datapath | undefined;
+  readonly mode: FabricMode;
+  /** All nodes as they are now; undefined for a `self` that is not known yet. */
+  readonly nodes: () => { readonly self: FabricNode | undefined; readonly others: readonly FabricNode[] };
+  readonly log: (line: string) => void;
+};
+
+/** What a burst of events says is looked at once. */
+const settleMs = 20;
+/** Events may be lost, and the packet path's maps tell of no change: it is all compared so often anyhow. */
+const periodMs = 2_000;
+
+/**
+ * A fabric that runs from `start` until it is disposed.
+ *
+ *     using fabric = await Fabric.start({ … });
+ *     fabric.wake();   // a node has changed
+ */
+export class Fabric implements Disposable {
+  readonly #options: FabricOptions;
+  readonly #stack = new DisposableStack();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #faults: readonly string[] = [];
+
+  /** Resolves after the first round. @throws KernelError when the kernel gives no events */
+  static async start(options: FabricOptions): Promise<Fabric> {
+    const fabric = new Fabric(options);
+    const { netns } = options;
+    const monitor = await Monitor.open({
+      topics: ["link", "route", "neighbour", "address"],
+      netns,
+      onEvent: () => fabric.wake(),
+    });
+    fabric.#stack.use(monitor);
+    fabric.#round();
+    return fabric;
+  }
+
+  private constructor(options: FabricOptions) {
+    this.#options = options;
+    const period = setInterval(() => this.wake(), periodMs);
+    this.#stack.defer(() => clearInterval(period));
+    this.#stack.defer(() => clearTimeout(this.#timer));
+  }
+
+  /** What cannot be now, a sentence each. */
+  get faults(): readonly string[] {
+    return this.#faults;
+  }
+
+  /** Something may have changed. */
+  wake(): void {
+    this.#timer ??= setTimeout(() => this.#round(), settleMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  #round(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      this.#reconcile();
+    } catch (error) {
+      // The next round plans again from what is then.
+      this.#options.log(`fabric: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #reconcile(): void {
+    const { connection, datapath, mode, nodes, log } = this.#options;
+    const { self, others } = nodes();
+    if (self === undefined) return;
+    const want = wantFabric({ self, others, mode, wayTo: readWays(connection) });
+    for (const fault of want.faults) if (!this.#faults.includes(fault)) log(`fabric: ${fault}`);
+    this.#faults = want.faults;
+    const peers = datapath?.peers() ?? want.peers;
+    for (const operation of planFabric(want, readFabric(connection), peers)) {
+      log(`fabric: ${formatFabricOperation(operation)}`);
+      applyFabricOperation({ connection, datapath }, operation);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// What should be of a node's ways to the others: its overlay, its routes, its neighbours there, and what the packet path knows.
+
+import type { PeerEntry } from "#datapath/datapath.ts";
+import { addressOf, type Cidr, hostCidr } from "#net/cidr.ts";
+import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { type Mac, macFromBytes } from "#net/mac.ts";
+import { minimumMtu, tunnelMtu } from "./mtu.ts";
+
+/** A node as the fabric sees it. */
+export type FabricNode = {
+  readonly name: string;
+  /** Its own addresses, the one to be reached by first. */
+  readonly addresses: readonly Ip[];
+  /** Its pods'. */
+  readonly blocks: readonly Cidr[];
+};
+
+/** `auto`: direct to nodes on the same link, through the overlay to the others. */
+export type FabricMode = "auto" | "direct" | "vxlan";
+
+export type FabricInput = {
+  readonly self: FabricNode;
+  readonly others: readonly FabricNode[];
+  readonly mode: FabricMode;
+  /** How the kernel reaches an address now; undefined: not at all. */
+  readonly wayTo: (address: Ip) => Way | undefined;
+};
+
+/** The link that leads to an address, and whether it is on that link itself. */
+export type Way = { readonly ifindex: number; readonly onLink: boolean; readonly mtu: number };
+
+export const overlayName = "twill-vxlan";
+/** IANA's port is 4789; Linux' own is what clusters use. */
+export const overlayPort = 8472;
+export const overlayId = 1;
+
+/** The overlay's device on this node. */
+export type Overlay = { readonly mac: Mac; readonly mtu: number };
+
+/** A route to another node's block: straight over a link, or into the overlay towards a node. */
+export type FabricRoute =
+  | { readonly dst: Cidr; readonly ifindex: number; readonly gateway: Ip }
+  | { readonly dst: Cidr; readonly overlay: Ip; readonly gateway: Ip; readonly mac: Mac };
+
+export type FabricWant = {
+  /** Undefined: no node needs it. */
+  readonly overlay: Overlay | undefined;
+  readonly routes: readonly FabricRoute[];
+  readonly peers: readonly PeerEntry[];
+  /** What cannot be, a sentence each. */
+  readonly faults: readonly string[];
+};
+
+/** The whole of it, from all nodes: nothing here reads or writes anything. */
+export function wantFabric({ self, others, mode, wayTo }: FabricInput): FabricWant {
+  const routes: FabricRoute[] = [];
+  const peers: PeerEntry[] = [];
+  const faults: string[] = [];
+  const mtus: number[] = [];
+  for (const other of [...others].sort(byName)) {
+    const address = reachableAddress(self, other);
+    if (address === undefined) {
+      faults.push(`Cannot reach node ${other.name}: it has no address of a family that ${self.name} has, give it one`);
+      continue;
+    }
+    const way = wayTo(address);
+    if (way === undefined) {
+      faults.push(`Cannot reach node ${other.name} at ${address}: no route leads there`);
+      continue;
+    }
+    const tunnel = mode === "vxlan" || (mode === "auto" && !way.onLink);
+    if (mode === "direct" && !way.onLink) {
+      faults.push(
+        `Cannot reach node ${other.name} directly: ${address} is not on a link of ${self.name}, use mode auto or vxlan`,
+      );
+      continue;
+    }
+    const mac = overlayMac(other.name);
+    if (tunnel) mtus.push(tunnelMtu(way.mtu, familyOf(address)));
+    for (const block of other.blocks) {
+      const direct = tunnel ? undefined : directGateway(other, familyOf(addressOf(block)), address);
+      if (direct !== undefined) routes.push({ dst: block, ifindex: way.ifindex, gateway: direct });
+      // The block's first address is nobody's: it stands for the node inside of the overlay.
+      else routes.push({ dst: block, overlay: address, gateway: addressOf(block), mac });
+      peers.push({ block, node: address, mac, tunnel: direct === undefined });
+      if (!tunnel && direct === undefined) mtus.push(tunnelMtu(way.mtu, familyOf(address)));
+    }
+    // Networks between nodes may refuse what pods send as themselves: it goes to the node through the overlay as well.
+    if (tunnel) for (const own of other.addresses) peers.push({ block: hostCidr(own), node: address, mac, tunnel });
+  }
+  const needed = mtus.length > 0;
+  const overlay = needed ? { mac: overlayMac(self.name), mtu: Math.max(minimumMtu, Math.min(...mtus)) } : undefined;
+  return { overlay, routes, peers, faults };
+}
+
+/** The first address of the other that is of a family that this node has: both ends choose the same family. */
+function reachableAddress(self: FabricNode, other: FabricNode): Ip | undefined {
+  const families: readonly Family[] = ["ipv4", "ipv6"];
+  const common = families.find((family) =>
+    [self, other].every(({ addresses }) => addresses.some((own) => familyOf(own) === family)),
+  );
+  return other.addresses.find((address) => familyOf(address) === common);
+}
+
+/** The next hop of a block's own family; without one only the overlay can carry it. */
+function directGateway(other: FabricNode, family: Family, address: Ip): Ip | undefined {
+  return familyOf(address) === family ? address : other.addresses.find((own) => familyOf(own) === family);
+}
+
+/** Every node computes the same address for a node: nobody has to tell it. Locally administered, unicast. */
+export function overlayMac(node: string): Mac {
+  const hash = new Bun.CryptoHasher("sha256").update(`twill overlay ${node}`).digest();
+  return macFromBytes(Uint8Array.from([0x02, ...hash.subarray(0, 5)]));
+}
+
+function byName(a: FabricNode, b: FabricNode): number {
+  return a.name < b.name ? -1 : 1;
+}

@@ -1,0 +1,81 @@
+// Pods that speak to the world outside of the cluster do so as their node.
+
+import type { Nftables } from "#kernel/nftables.ts";
+import type { Cidr } from "#net/cidr.ts";
+import { familyOfCidr } from "#net/cidr.ts";
+import type { Family } from "#net/ip.ts";
+
+/** Whose packets are masqueraded, unless they go to one of the others. */
+export type MasqueradeWant = {
+  /** The node's own blocks. */
+  readonly pods: readonly Cidr[];
+  /** Pods, nodes and whatever else answers pods by their own addresses. */
+  readonly except: readonly Cidr[];
+  /** Devices that only lead to pods. */
+  readonly ownDevices: readonly string[];
+};
+
+export const masqueradeTable = "twill_agent_masquerade";
+/** Kubernetes' own components and Docker take bit 14 and 15: this table marks nothing. */
+const priority = "srcnat";
+
+/** The table in nft's language, whole: replaced in one transaction. */
+export function masqueradeText({ pods, except, ownDevices }: MasqueradeWant): string {
+  const family = (of: Family) => (block: Cidr) => familyOfCidr(block) === of;
+  const rules = (["ipv4", "ipv6"] as const).flatMap((of) => {
+    const own = pods.filter(family(of));
+    if (own.length === 0) return [];
+    const ip = of === "ipv4" ? "ip" : "ip6";
+    const others = except.filter(family(of));
+    const multicast = of === "ipv4" ? "224.0.0.0/4" : "ff00::/8";
+    return [
+      `    ${ip} saddr { ${own.join(", ")} } ${ip} daddr != { ${[...others, multicast].join(", ")} } masquerade fully-random`,
+    ];
+  });
+  const devices = ownDevices.map((name) => `    oifname "${name}" return`);
+  return [
+    `table inet ${masqueradeTable}`,
+    `delete table inet ${masqueradeTable}`,
+    `table inet ${masqueradeTable} {`,
+    "  chain postrouting {",
+    `    type nat hook postrouting priority ${priority}; policy accept;`,
+    ...devices,
+    ...rules,
+    "  }",
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** Keeps the table as it should be. */
+export class Masquerade {
+  readonly #nft: Nftables;
+  #applied = "";
+  #rules = 0;
+
+  constructor(nft: Nftables) {
+    this.#nft = nft;
+  }
+
+  /** Writes the table when it should be another, or when somebody took it away or changed it; whether it did. @throws NftError */
+  ensure(want: MasqueradeWant): boolean {
+    const text = masqueradeText(want);
+    if (text === this.#applied && this.#countRules() === this.#rules) return false;
+    this.#nft.runText(text);
+    this.#applied = text;
+    this.#rules = this.#countRules();
+    return true;
+  }
+
+  /** @throws NftError */
+  remove(): void {
+    this.#nft.runText(`table inet ${masqueradeTable}\ndelete table inet ${masqueradeTable}\n`);
+    this.#applied = "";
+  }
+
+  #countRules(): number {
+    const objects = this.#nft.list({ ruleset: null });
+    return objects.filter(({ rule }) => (rule as { readonly table?: string } | undefined)?.table === masqueradeTable)
+      .length;
+  }
+}
