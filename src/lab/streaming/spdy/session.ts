@@ -20,6 +20,8 @@ import { SpdyStream, type StreamHost } from "./stream.ts";
 
 /** Streams at a time; a port-forward has two for each connection. */
 const maxStreams = 2000;
+/** A client that is gone shows by not taking what is sent, when all it sent before was not read yet. Even numbers are the server's. */
+const pingMs = 5000;
 const maxUnsent = 10_000;
 const maxControlBytes = 64 * 1024;
 /** Data is handed on as it comes, in pieces of at most this size. */
@@ -53,17 +55,21 @@ export class SpdySession {
   /** Serves until the client is gone or the session was ended. @throws ProtocolError, DecodeError for what is no SPDY/3.1 */
   async run(): Promise<void> {
     using headers = new HeaderReader();
+    const pings = setInterval(() => this.#ping(), pingMs);
     try {
       // Also after our end: a connection closed over unread bytes would lose what was sent last.
       for (;;) {
         const bytes = await this.#reader.take(frameHeadSize);
         if (bytes === undefined) return;
         await this.#frame(decodeFrameHead(bytes), headers);
+        if (this.#unsent > maxUnsent)
+          throw new ProtocolError(`Over ${maxUnsent} answers that the client does not read`);
       }
     } catch (error) {
       if (error instanceof ProtocolError || error instanceof DecodeError) this.#goAway("protocolError");
       throw error;
     } finally {
+      clearInterval(pings);
       await this.#close();
     }
   }
@@ -79,6 +85,10 @@ export class SpdySession {
     this.#ended = true;
     for (const stream of this.#streams.values()) stream.giveUp();
     await this.#link.end();
+  }
+
+  #ping(): void {
+    if (this.#unsent === 0) this.#control({ type: "ping", flags: 0, body: { id: 2 } });
   }
 
   #goAway(reason: "ok" | "protocolError"): void {
@@ -191,7 +201,6 @@ export class SpdySession {
 
   /** Nobody waits for control frames: a client that does not read is still to be heard. */
   #control(frame: ControlFrame): void {
-    if (this.#unsent > maxUnsent) throw new ProtocolError(`Over ${maxUnsent} answers that the client does not read`);
     this.#unsent++;
     void this.#link.write(encodeControlFrame(frame)).finally(() => this.#unsent--);
   }

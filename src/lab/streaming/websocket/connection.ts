@@ -9,6 +9,9 @@ export type Message = { readonly text: boolean; readonly payload: Uint8Array };
 
 const maxMessageBytes = 4 * 1024 * 1024;
 const maxParts = 1000;
+/** A client that is gone shows by not taking what is sent, when all it sent before was not read yet. */
+const pingMs = 5000;
+const nothing = new Uint8Array();
 /** RFC 6455, section 7.4.1. */
 const closeCodes = { normal: 1000, protocolError: 1002 } as const;
 
@@ -24,6 +27,7 @@ export class WebSocketConnection {
 
   /** What the client sends until it closes or is gone; to be iterated once. @throws ProtocolError after having said so to the client. */
   async *messages(): AsyncGenerator<Message> {
+    const pings = setInterval(() => void this.#wire.write(encodeFrame("ping", nothing)), pingMs);
     try {
       const parts: Frame[] = [];
       for (;;) {
@@ -42,6 +46,7 @@ export class WebSocketConnection {
       if (error instanceof ProtocolError) await this.#close("protocolError");
       throw error;
     } finally {
+      clearInterval(pings);
       await this.#close("normal");
     }
   }
