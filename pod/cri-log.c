@@ -1,6 +1,7 @@
 // A container's log in the form of the Container Runtime Interface: "TIME stdout F line", "P" for a piece of a longer line.
 #define _GNU_SOURCE
 #include "cri-log.h"
+#include "attach.h"
 #include "clock.h"
 #include "fail.h"
 #include <errno.h>
@@ -54,6 +55,7 @@ void log_output(struct output *output) {
   ssize_t n = read(output->fd, output->line + output->used, MAX_LINE - output->used);
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (n > 0) {
+    show_attached(output->stream, output->line + output->used, (size_t)n);
     output->used += (size_t)n;
     log_lines(output);
     return;

@@ -10,6 +10,7 @@ enum { MAX_LOG = 10 << 20 };
 
 struct output {
   const char *name; // stdout, stderr
+  int stream;       // 1, 2
   int fd;           // the reading end; -1 when it has ended
   size_t used;
   char line[MAX_LINE];

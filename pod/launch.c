@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -121,6 +122,7 @@ static _Noreturn void become(const struct streams *streams, int new_session) {
   const int *fds = &streams->in;
   for (int to = 0; to < 3; to++)
     if (fds[to] >= 0 && dup2(fds[to], to) < 0) fail("Cannot redirect stream %d: %s", to, strerror(errno));
+  if (spec.tty) ioctl(0, TIOCSCTTY, 1);
   become_user();
   set_environment();
   run_program();

@@ -6,5 +6,6 @@ int start_role(char **args);
 int run_role(char **args);
 int enter_role(char **args);
 int exec_role(char **args);
+int attach_role(char **args);
 int dial_role(char **args);
 int standin_role(char **args);

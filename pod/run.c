@@ -4,6 +4,7 @@
 //
 // The monitor is nobody's child but init's, so that containers outlive the kubelet; a kubelet that comes later reads the same files.
 #define _GNU_SOURCE
+#include "attach.h"
 #include "cgroup.h"
 #include "clock.h"
 #include "cri-log.h"
@@ -16,13 +17,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct output outputs[] = {{.name = "stdout"}, {.name = "stderr"}};
+static struct output outputs[] = {{.name = "stdout", .stream = 1}, {.name = "stderr", .stream = 2}};
 static char started_at[TIME_SIZE];
 
 // Whole or not at all: a kubelet may look at any moment.
@@ -41,12 +44,31 @@ static void write_status(pid_t pid, const int *outcome) {
     fail("Cannot write the status %s: %s", spec.status, strerror(errno));
 }
 
-static pid_t start_container(void) {
-  int ends[2][2];
-  for (int i = 0; i < 2; i++)
-    if (pipe2(ends[i], O_CLOEXEC) < 0) fail("Cannot make a pipe: %s", strerror(errno));
-  pid_t pid = launch(&(struct streams){open_null(), ends[0][1], ends[1][1]}, 1);
-  for (int i = 0; i < 2; i++) outputs[i].fd = ends[i][0], close(ends[i][1]);
+static void make_pipe(int ends[2]) {
+  if (pipe2(ends, O_CLOEXEC) < 0) fail("Cannot make a pipe: %s", strerror(errno));
+}
+
+static pid_t start_with_pipes(void) {
+  int out[2], err[2], in[2] = {-1, -1};
+  make_pipe(out), make_pipe(err);
+  if (spec.stdin_open) make_pipe(in);
+  else in[0] = open_null();
+  if (spec.attach) open_attach(spec.attach, in[1], -1);
+  pid_t pid = launch(&(struct streams){in[0], out[1], err[1]}, 1);
+  close(in[0]), close(out[1]), close(err[1]);
+  outputs[0].fd = out[0], outputs[1].fd = err[0];
+  return pid;
+}
+
+static pid_t start_with_terminal(void) {
+  int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  int slave = master < 0 || unlockpt(master) < 0 ? -1 : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (slave < 0) fail("Cannot make a terminal: %s", strerror(errno));
+  int input = fcntl(master, F_DUPFD_CLOEXEC, 0);
+  if (spec.attach) open_attach(spec.attach, input, master);
+  pid_t pid = launch(&(struct streams){slave, slave, slave}, 1);
+  close(slave);
+  outputs[0].fd = master, outputs[1].fd = -1;
   return pid;
 }
 
@@ -74,10 +96,12 @@ static int handle_signal(int signals, pid_t container, int *outcome) {
 static int watch(pid_t container, int signals) {
   int outcome = 0;
   for (int ended = 0; !ended;) {
-    struct pollfd polled[] = {{outputs[0].fd, POLLIN, 0}, {outputs[1].fd, POLLIN, 0}, {signals, POLLIN, 0}};
-    if (poll(polled, 3, -1) < 0 && errno != EINTR) fail("Cannot wait for the container: %s", strerror(errno));
+    struct pollfd polled[3 + MAX_ATTACH_POLLED] = {{outputs[0].fd, POLLIN, 0}, {outputs[1].fd, POLLIN, 0}, {signals, POLLIN, 0}};
+    int count = 3 + await_attached(polled + 3);
+    if (poll(polled, (nfds_t)count, -1) < 0 && errno != EINTR) fail("Cannot wait for the container: %s", strerror(errno));
     for (int i = 0; i < 2; i++)
       if (polled[i].revents) log_output(&outputs[i]);
+    serve_attached(polled + 3);
     if (polled[2].revents) ended = handle_signal(signals, container, &outcome);
   }
   // What it wrote last. A process it left behind may hold the pipe open for good: nobody waits for that.
@@ -85,6 +109,8 @@ static int watch(pid_t container, int signals) {
     struct pollfd rest = {outputs[i].fd, POLLIN, 0};
     while (outputs[i].fd >= 0 && poll(&rest, 1, 0) > 0) log_output(&outputs[i]);
   }
+  end_attached(exit_code_of(outcome));
+  if (spec.attach) unlink(spec.attach);
   write_status(container, &outcome);
   return exit_code_of(outcome);
 }
@@ -95,7 +121,7 @@ static int monitor(int failure, volatile pid_t *started) {
   if (spec.detach) setsid();
   open_log(spec.log);
   int signals = open_signals();
-  pid_t container = start_container();
+  pid_t container = spec.tty ? start_with_terminal() : start_with_pipes();
   format_now(started_at);
   write_status(container, NULL);
   *started = container;

@@ -15,12 +15,13 @@ static const struct {
     {"--cgroup", &spec.cgroup}, {"--monitor-cgroup", &spec.monitor_cgroup}, {"--log", &spec.log},
     {"--status", &spec.status}, {"--hostname", &spec.hostname},             {"--overlay", &spec.overlay},
     {"--root", &spec.root},     {"--cwd", &spec.cwd},                       {"--user", &spec.user},
+    {"--attach", &spec.attach},
 };
 
 static const struct {
   const char *name;
   int *value;
-} switches[] = {{"--detach", &spec.detach}, {"--clear-env", &spec.clear_env}, {"--self", &spec.self}, {"--dev", &spec.dev}};
+} switches[] = {{"--detach", &spec.detach}, {"--clear-env", &spec.clear_env}, {"--self", &spec.self}, {"--dev", &spec.dev}, {"--stdin", &spec.stdin_open}, {"--stdin-once", &spec.stdin_once}, {"--tty", &spec.tty}};
 
 static const struct {
   const char *name;

@@ -20,8 +20,8 @@ struct list {
 };
 
 struct spec {
-  const char *cgroup, *monitor_cgroup, *log, *status, *hostname, *overlay, *root, *cwd, *user;
-  int detach, clear_env, self, dev, new_flags;
+  const char *cgroup, *monitor_cgroup, *log, *status, *hostname, *overlay, *root, *cwd, *user, *attach;
+  int detach, clear_env, self, dev, stdin_open, stdin_once, tty, new_flags;
   struct list enter, keep, sysctl, env;
   int mount_count;
   struct mount_spec mounts[MAX_MOUNTS];

@@ -70,7 +70,12 @@ export class Containers implements Disposable {
     const { uid, container, attempt } = request;
     makeLimitedGroup(join(cgroup, uid, container), limits);
     const startedAt = now();
-    const place = { cgroup, logFile: state.logFile(request), statusFile: state.statusFile(request) };
+    const place = {
+      cgroup,
+      logFile: state.logFile(request),
+      statusFile: state.statusFile(request),
+      attachSocket: state.attachSocket(request),
+    };
     const { exitCode, stdout, stderr } = await tool.finish(runArgs(request, place));
     // The monitor's own file says more, but may not have been seen yet.
     const begun = state.instance(`${instanceName(request)}.json`);
@@ -110,6 +115,12 @@ export class Containers implements Disposable {
   pidOf(uid: string, container: string): number | undefined {
     const run = this.runs(uid).get(container)?.at(-1);
     return run !== undefined && run.ending === undefined && this.#isThere(run) ? run.pid : undefined;
+  }
+
+  /** Where clients attach to a container that runs; undefined when it does not. */
+  attachSocketOf(uid: string, container: string): string | undefined {
+    const run = this.runs(uid).get(container)?.at(-1);
+    return run === undefined || run.ending !== undefined ? undefined : this.#options.state.attachSocket(run);
   }
 
   cgroupOf(uid: string, container: string): string {

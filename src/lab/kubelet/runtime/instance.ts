@@ -39,7 +39,11 @@ export function parseInstanceName(name: string): InstanceKey | undefined {
 
 /** `twill://` and 64 hexadecimal digits, the same for the same run whoever asks. */
 export function containerId(key: InstanceKey): string {
-  return `twill://${createHash("sha256").update(instanceName(key)).digest("hex")}`;
+  return `twill://${containerDigest(key)}`;
+}
+
+export function containerDigest(key: InstanceKey): string {
+  return createHash("sha256").update(instanceName(key)).digest("hex");
 }
 
 /** What the monitor, or the kubelet for a run that never began, has written (pod/run.c). Undefined when it is no such text. */

@@ -20,11 +20,21 @@ export type RunRequest = InstanceKey & {
   /** `UID[:GID...]` */
   readonly user: string | undefined;
   readonly mounts: readonly Mount[];
+  /** What clients can type into it: nothing, text until they are gone or for good, a terminal. */
+  readonly input: { readonly stdin: boolean; readonly stdinOnce: boolean; readonly tty: boolean };
 };
 
-export type RunPlace = { readonly cgroup: string; readonly logFile: string; readonly statusFile: string };
+export type RunPlace = {
+  readonly cgroup: string;
+  readonly logFile: string;
+  readonly statusFile: string;
+  readonly attachSocket: string;
+};
 
-export function runArgs(request: RunRequest, { cgroup, logFile, statusFile }: RunPlace): readonly string[] {
+export function runArgs(
+  request: RunRequest,
+  { cgroup, logFile, statusFile, attachSocket }: RunPlace,
+): readonly string[] {
   const { uid, container, program, processes } = request;
   const pod = join(cgroup, uid);
   return [
@@ -32,6 +42,7 @@ export function runArgs(request: RunRequest, { cgroup, logFile, statusFile }: Ru
     "--detach",
     ...["--cgroup", join(pod, container), "--monitor-cgroup", join(pod, sandboxCgroup)],
     ...["--log", logFile, "--status", statusFile],
+    ...["--attach", attachSocket, ...inputArgs(request.input)],
     ...["--enter", `${request.sandboxPid}:net,uts,ipc${processes === "pod" ? ",pid" : ""}`],
     ...["--new", processes === "own" ? "mnt,pid" : "mnt"],
     ...["--overlay", "/tmp", "--dev", "--mount", "proc:/proc", "--mount", "sysfs:/sys"],
@@ -45,4 +56,8 @@ export function runArgs(request: RunRequest, { cgroup, logFile, statusFile }: Ru
     ...request.env.flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...(program.kind === "standin" ? ["--self", "--", ...program.args] : ["--", ...program.argv]),
   ];
+}
+
+function inputArgs({ stdin, stdinOnce, tty }: RunRequest["input"]): readonly string[] {
+  return [...(stdin ? ["--stdin"] : []), ...(stdin && stdinOnce ? ["--stdin-once"] : []), ...(tty ? ["--tty"] : [])];
 }

@@ -3,12 +3,14 @@
 //   sandboxes/UID.json             the sandbox of a pod (SandboxRecord)
 //   containers/UID.NAME.N.json     the N-th run of a container, written by its monitor
 //   logs/UID.NAME.N.log            what it wrote
+//   attach/DIGEST                  sockets of the containers that run
 //   pods/UID/                      its volumes, hosts file and resolv.conf
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ip } from "#net/ip.ts";
 import {
+  containerDigest,
   formatInstance,
   type Instance,
   type InstanceKey,
@@ -38,7 +40,7 @@ export class StateDir {
 
   constructor(path: string) {
     this.path = path;
-    for (const folder of ["sandboxes", "containers", "logs", "pods"])
+    for (const folder of ["sandboxes", "containers", "logs", "pods", "attach"])
       mkdirSync(join(path, folder), { recursive: true });
   }
 
@@ -57,6 +59,11 @@ export class StateDir {
 
   logFile(key: InstanceKey): string {
     return join(this.path, "logs", `${instanceName(key)}.log`);
+  }
+
+  /** A socket's path is short: at most 107 bytes. */
+  attachSocket(key: InstanceKey): string {
+    return join(this.path, "attach", containerDigest(key).slice(0, 16));
   }
 
   saveSandbox(record: SandboxRecord): void {
@@ -104,6 +111,7 @@ export class StateDir {
   forgetInstance(key: InstanceKey): void {
     rmSync(this.statusFile(key), { force: true });
     rmSync(this.logFile(key), { force: true });
+    rmSync(this.attachSocket(key), { force: true });
     rmSync(`${this.logFile(key)}.1`, { force: true });
   }
 }

@@ -60,6 +60,13 @@ export class ContainerExec {
     return openSession(this.#tool, this.#args(request), request.tty);
   }
 
+  /** The streams of a container itself; `tty` as its manifest has it. Killing the session leaves it running. @throws NotRunningError */
+  attach(uid: string, container: string, tty: boolean): ExecSession {
+    const socket = this.#containers.attachSocketOf(uid, container);
+    if (socket === undefined) throw new NotRunningError(container);
+    return openSession(this.#tool, ["attach", socket, ...(tty ? ["--tty"] : [])], tty);
+  }
+
   /** A connection to a port inside the pod, at localhost there. @throws NotRunningError */
   dial(uid: string, container: string, port: number): ExecSession {
     const pid = String(this.#pid(uid, container));

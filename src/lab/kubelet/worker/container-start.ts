@@ -41,6 +41,7 @@ export function runRequest(
     cwd: container.workingDir === undefined ? undefined : expand(container.workingDir, variables),
     user: userOf(pod.spec?.securityContext ?? {}, container.securityContext ?? {}),
     mounts: mountsOf(folder, pod, container, variables),
+    input: { stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true },
   };
 }
 
