@@ -114,6 +114,17 @@ describe("a custom resource", () => {
     expect(at((await api.send(`GET ${widgets}/a`)).body, "spec.size")).toBe(5);
   });
 
+  test("is replaced only by who says which state was seen", async () => {
+    using api = await withWidgets();
+    const { body } = await api.send(`POST ${widgets}`, widget("a", { size: 2 }));
+    expect(await api.send(`PUT ${widgets}/a`, widget("a", { size: 3 }))).toMatchObject({
+      status: 422,
+      body: { details: { causes: [{ field: "metadata.resourceVersion" }] } },
+    });
+    const resourceVersion = at(body, "metadata.resourceVersion");
+    expect((await api.send(`PUT ${widgets}/a`, widget("a", { size: 3 }, { resourceVersion }))).status).toBe(200);
+  });
+
   test("takes no strategic merge patch", async () => {
     using api = await withWidgets();
     await api.send(`POST ${widgets}`, widget("a", { size: 2 }));

@@ -83,6 +83,8 @@ export type Rules = {
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly Cause[];
   /** Of a valid object: whether this user may write it. Throws KubeError. */
   readonly admit?: (object: KubeObject, old: KubeObject | undefined, context: AdmitContext) => void;
+  /** Whether an object may be deleted at all. Throws KubeError. */
+  readonly admitDelete?: (object: KubeObject) => void;
 };
 
 export type ResourceDefinition = {

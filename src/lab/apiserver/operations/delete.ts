@@ -23,6 +23,7 @@ export function deleteStored(
   options: DeleteOptions,
 ): Deleted {
   checkPreconditions(definition, live.object, options);
+  definition.rules.admitDelete?.(live.object);
   const marked = markDeleted(definition, live.object, options, context.now());
   const gone = isDone(definition, marked);
   if (options.dryRun) return { object: marked, gone };

@@ -6,6 +6,7 @@ import { type ApiContext, ruleContext } from "#lab/apiserver/context.ts";
 import { finalizerAdditions, metadataFaults } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import type { ResourceDefinition } from "#lab/apiserver/registry.ts";
+import { invalidValue } from "#lab/apiserver/schema/cause.ts";
 import type { Stored } from "#lab/apiserver/store/stored.ts";
 import type { Target } from "#lab/apiserver/target.ts";
 import { isDone } from "./deletion.ts";
@@ -94,10 +95,15 @@ function checkPlace({ name, namespace }: Target, { metadata }: KubeObject): void
   }
 }
 
-function checkRevision({ definition, name }: Target, live: Stored, { metadata }: KubeObject): void {
+/** Of custom resources every update has to say which state it is made of (apiserver's "unconditional update"). */
+function checkRevision({ definition, name, subresource }: Target, live: Stored, { metadata }: KubeObject): void {
   const { resourceVersion = "" } = metadata;
-  if (resourceVersion === "" || resourceVersion === "0" || resourceVersion === String(live.revision)) return;
-  throw conflict(definition, name, modifiedMeanwhile);
+  const unconditional = resourceVersion === "" || resourceVersion === "0";
+  if (unconditional && definition.custom && subresource !== "scale") {
+    const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
+    throw invalid(definition.kind, definition.group, name, [cause]);
+  }
+  if (!unconditional && resourceVersion !== String(live.revision)) throw conflict(definition, name, modifiedMeanwhile);
 }
 
 /** Whether two states differ in nothing that counts: when managed fields were written is no difference. */

@@ -60,14 +60,22 @@ function open({ context, target, query, queue }: Watch, from: number): Opened {
   const initial = withInitial ? store.list(prefix).items.filter((stored) => selects(target, query, stored.object)) : [];
   const start = withInitial || from === 0 ? store.revision : from;
   try {
-    const subscription = store.watch(prefix, start, queue.push);
-    // A caller that is gone before it reads anything never starts the stream.
-    target.request.signal.addEventListener("abort", () => subscription[Symbol.dispose](), { once: true });
+    const subscription = untilAbort(target.request.signal, store.watch(prefix, start, queue.push));
     return { initial, revision: start, subscription };
   } catch (error) {
     if (isStoreError(error, "compacted")) return { error: expired(`too old resource version: ${from}`) };
     throw error;
   }
+}
+
+/** Ends also with its signal: a caller that is gone before it reads anything never starts the stream. */
+function untilAbort(signal: AbortSignal, subscription: Disposable): Disposable {
+  const stop = () => {
+    subscription[Symbol.dispose]();
+    signal.removeEventListener("abort", stop);
+  };
+  signal.addEventListener("abort", stop);
+  return { [Symbol.dispose]: stop };
 }
 
 async function* lines(watch: Watch, opened: Opened): AsyncGenerator<string> {
