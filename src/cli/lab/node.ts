@@ -36,9 +36,9 @@ export async function nodeAdd({ args: { node }, flags }: NodeCall<string | undef
 export async function nodeRemove(call: NodeCall, io: CommandIo): Promise<number> {
   return await withNode(call, io, async (host, places, spec, name) => {
     // As long as it is still wanted, up brings it back if the API cannot be told.
-    await crashNode(places, name, host.sleep);
+    await crashNode(places, spec, name, host.sleep);
     await forgetNode(places, name);
-    await removeNode(places, name, host.sleep);
+    await removeNode(places, spec, name, host.sleep);
     const rest = spec.nodes.filter((each) => each.name !== name);
     const wires = spec.wires.filter(({ between }) => !between.includes(name));
     await applyWires(host, places, { ...spec, nodes: rest, wires });
@@ -49,7 +49,7 @@ export async function nodeRemove(call: NodeCall, io: CommandIo): Promise<number>
 export async function nodeStop(call: NodeCall, io: CommandIo): Promise<number> {
   return await withNode(call, io, async (host, places, spec, name) => {
     writeState(places, withRunning(spec, name, false));
-    await stopNode(places, name, host.sleep);
+    await stopNode(places, spec, name, host.sleep);
     return `node "${name}" is stopped`;
   });
 }
@@ -57,7 +57,7 @@ export async function nodeStop(call: NodeCall, io: CommandIo): Promise<number> {
 export async function nodeCrash(call: NodeCall, io: CommandIo): Promise<number> {
   return await withNode(call, io, async (host, places, spec, name) => {
     writeState(places, withRunning(spec, name, false));
-    await crashNode(places, name, host.sleep);
+    await crashNode(places, spec, name, host.sleep);
     return `node "${name}" has crashed`;
   });
 }

@@ -71,7 +71,7 @@ async function chooseSpec(host: LabHost, places: Places, request: UpRequest): Pr
 }
 
 const apiLimitMs = 30_000;
-const nodesLimitMs = 60_000;
+const nodesLimitMs = 40_000;
 const stepMs = 20;
 
 /** Waits until the API server answers and all running nodes are Ready. @throws LabError */

@@ -5,8 +5,11 @@ import { join } from "node:path";
 import { killProcess, processesIn, removeGroup } from "#lab/cgroup.ts";
 import { dnsAddress, nodeAddresses } from "#lab/fabric/addresses.ts";
 import { routerStation } from "#lab/fabric/station.ts";
+import { portOf } from "#lab/fabric/want.ts";
 import { formatNodeConfig, nodeConfigPath } from "#lab/node-config.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { findLink, setLink } from "#netlink/link.ts";
+import { openStations } from "./holders.ts";
 import { nodePlaces, type Places } from "./places.ts";
 import { writeWhole } from "./state.ts";
 
@@ -33,23 +36,33 @@ const graceMs = 10_000;
 const stepMs = 10;
 
 /** Ends a node's kubelet in order, then all the rest of the node. */
-export async function stopNode(places: Places, node: string, sleep: Sleep): Promise<void> {
+export async function stopNode(places: Places, spec: LabSpec, node: string, sleep: Sleep): Promise<void> {
   const kubelet = join(nodePlaces(places, node).cgroup, "kubelet");
   for (const pid of processesIn(kubelet)) killProcess(pid, "SIGTERM");
   for (let waitedMs = 0; waitedMs < graceMs && processesIn(kubelet).length > 0; waitedMs += stepMs) await sleep(stepMs);
-  await crashNode(places, node, sleep);
+  await crashNode(places, spec, node, sleep);
 }
 
 /** Ends everything of a node at once, and forgets what a machine without power forgets. */
-export async function crashNode(places: Places, node: string, sleep: Sleep): Promise<void> {
+export async function crashNode(places: Places, spec: LabSpec, node: string, sleep: Sleep): Promise<void> {
   const { cgroup, folder } = nodePlaces(places, node);
+  unplug(places, spec, node);
   await removeGroup(cgroup, sleep);
   await removeGroup(join(places.cgroup, routerStation(node)), sleep);
   for (const lost of ["run", "layers"]) rmSync(join(folder, lost), { recursive: true, force: true });
 }
 
 /** Crashes a node and takes its disk away, too. */
-export async function removeNode(places: Places, node: string, sleep: Sleep): Promise<void> {
-  await crashNode(places, node, sleep);
+export async function removeNode(places: Places, spec: LabSpec, node: string, sleep: Sleep): Promise<void> {
+  await crashNode(places, spec, node, sleep);
   rmSync(nodePlaces(places, node).folder, { recursive: true, force: true });
+}
+
+/** A network outlives its last process by some moments, in which it would still answer. */
+function unplug(places: Places, spec: LabSpec, node: string): void {
+  const port = portOf(spec, node);
+  using stations = openStations(places, ["switch"]);
+  const { connection } = stations.of("switch");
+  const link = port === undefined ? undefined : findLink(connection, port.name);
+  if (link !== undefined) connection.tryApply([setLink(link.index, { up: false }, link.name)]);
 }

@@ -49,7 +49,10 @@ export class NodeAgent implements Disposable {
     this.#mirror = new Mirror({
       ...{ client, resource: nodes, pace, selection: { fieldSelector: `metadata.name=${facts.name}` } },
       changed: ({ after }) => {
-        if (after !== undefined) changed(after);
+        if (after !== undefined) {
+          changed(after);
+          this.#contradict(after);
+        }
         // Somebody removed the node although it lives: it comes back.
         else void this.#register().catch((error: unknown) => log(messageOf(error)));
       },
@@ -123,6 +126,14 @@ export class NodeAgent implements Disposable {
       if (!hasReason(error, "NotFound")) throw error;
       await client.create(leases, { metadata: place, spec });
     }
+  }
+
+  /** What was taken for the end of this kubelet was only its silence: the cluster is told again, and not only at the next report. */
+  #contradict({ status }: Node): void {
+    const isUnknown = status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "Unknown");
+    if (isUnknown !== true || this.#reportedMs === 0) return;
+    this.#reportedMs = 0;
+    this.checkSoon();
   }
 
   async #check(): Promise<void> {

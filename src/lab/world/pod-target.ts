@@ -1,0 +1,51 @@
+// The containers of a lab's pods from the outside: by name, to the process whose namespaces are entered.
+
+import { join } from "node:path";
+import type { Pod } from "#kube/kinds.ts";
+import { hasReason } from "#kube/kube-error.ts";
+import { pods } from "#kube/resource.ts";
+import { processesIn } from "#lab/cgroup.ts";
+import { LabError } from "#lab/spec.ts";
+import { nodePlaces, type Places } from "./places.ts";
+import { adminClient } from "./ready.ts";
+
+/** A process whose namespaces are entered, and the control group for who enters. */
+export type Target = { readonly pid: number; readonly cgroup: string };
+
+export type PodName = { readonly namespace: string; readonly name: string };
+
+/** `[NAMESPACE/]POD` */
+export function parsePodName(text: string, namespace: string): PodName {
+  const slash = text.indexOf("/");
+  return slash < 0 ? { namespace, name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+}
+
+/** Undefined when the API has no pod of that name. @throws KubeError */
+export async function findPod(places: Places, name: PodName): Promise<Pod | undefined> {
+  try {
+    return await adminClient(places).get(pods, name);
+  } catch (error) {
+    if (hasReason(error, "NotFound", "BadRequest", "Invalid")) return undefined;
+    throw error;
+  }
+}
+
+/** The named container, or the first that runs. @throws LabError when it does not */
+export function containerTarget(places: Places, { metadata, spec }: Pod, container?: string): Target {
+  const { nodeName, containers = [] } = spec ?? {};
+  const pod = `${metadata.namespace}/${metadata.name}`;
+  const asked = container === undefined ? containers : containers.filter(({ name }) => name === container);
+  if (asked.length === 0) {
+    const names = containers.map(({ name }) => name).join(", ");
+    throw new LabError(`Cannot enter container "${container}" of pod "${pod}": it has ${names}`);
+  }
+  for (const { name } of nodeName === undefined ? [] : asked) {
+    const cgroup = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", metadata.uid ?? "", name);
+    const [pid] = processesIn(cgroup);
+    if (pid !== undefined) return { pid, cgroup };
+  }
+  const what = container === undefined ? "none of its containers runs" : `its container ${container} does not run`;
+  throw new LabError(
+    `Cannot enter pod "${pod}": ${what}, see kubectl describe pod -n ${metadata.namespace} ${metadata.name}`,
+  );
+}
