@@ -89,6 +89,7 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
   await kubelet.start();
   const streaming: StreamingHost = {
     open: (request) => kubelet.exec.open(request),
+    attach: (uid, container, tty) => kubelet.exec.attach(uid, container, tty),
     dial: (uid, container, port) => kubelet.exec.dial(uid, container, port),
     log,
   };

@@ -24,6 +24,8 @@ type ProgramRequest = {
 /** The containers of a node. What cannot be done is thrown, with a sentence. */
 export type StreamingHost = {
   readonly open: (request: ProgramRequest) => Program;
+  /** The streams of the container itself, which goes on when they are left. */
+  readonly attach: (uid: string, container: string, tty: boolean) => Program;
   readonly dial: (uid: string, container: string, port: number) => Program;
   readonly log: (line: string) => void;
 };
@@ -52,7 +54,10 @@ async function serveProgram(host: StreamingHost, request: StreamRequest): Promis
   const agreed = negotiate(request.request.headers, commandProtocols);
   const wanted = wantedStreams(request.query);
   const argv = request.query.getAll("command");
-  const program = started(() => host.open({ uid, container, argv, tty: wanted.tty }));
+  const { tty } = wanted;
+  const program = started(() =>
+    request.action === "attach" ? host.attach(uid, container, tty) : host.open({ uid, container, argv, tty }),
+  );
   try {
     await serveExec(await openCommand(host, request, agreed, wanted), program);
   } finally {
