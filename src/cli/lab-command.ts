@@ -10,6 +10,14 @@ const labFlag = {
   lab: { short: "l", value: "NAME", env: "TWILL_LAB", default: "twill", about: "name of the lab" },
 } as const satisfies Flags;
 
+const pod = { about: "a pod as [NAMESPACE/]POD" } as const;
+const namespaceFlag = {
+  namespace: { short: "n", value: "NAMESPACE", default: "default", about: "of what names no namespace itself" },
+} as const satisfies Flags;
+const containerFlag = {
+  container: { short: "c", value: "NAME", about: "name of the container; the first one unless given" },
+} as const satisfies Flags;
+
 const environment = { TWILL_LAB_DIR: "folder for the state of labs (/run/twill/lab)" };
 
 const nodeGroup: Group = {
@@ -154,6 +162,46 @@ export const labCommand: Group = {
       environment,
       load: async () => (await import("#cli/lab/shell.ts")).labShell,
     }),
+    load: leaf({
+      summary: "applies manifests, as kubectl apply does",
+      about:
+        "Applies manifests by server-side apply: namespaces, definitions of kinds and services first, the rest in the order of the files.\nA file may hold several objects, a folder several files; - is standard input.",
+      args: { file: { repeated: true, complete: "file", about: "a file of YAML or JSON, a folder of them, or -" } },
+      flags: {
+        ...labFlag,
+        ...namespaceFlag,
+        wait: { short: "w", about: "wait until all workloads are ready" },
+        timeout: {
+          value: "TIME",
+          parse: parseLimitMs,
+          default: "60s",
+          about: "how long to wait at most, like 30s or 5m",
+        },
+      },
+      environment,
+      load: async () => (await import("#cli/lab/load.ts")).labLoad,
+    }),
+    exec: leaf({
+      summary: "runs a command in a container of a pod",
+      args: { pod, command: { repeated: true, about: "what to run, after --" } },
+      flags: { ...labFlag, ...namespaceFlag, ...containerFlag },
+      environment,
+      load: async () => (await import("#cli/lab/exec.ts")).labExec,
+    }),
+    logs: leaf({
+      summary: "prints what a container of a pod has written",
+      args: { pod },
+      flags: {
+        ...labFlag,
+        ...namespaceFlag,
+        ...containerFlag,
+        follow: { short: "f", about: "go on with what comes" },
+        previous: { short: "p", about: "of the run before the last restart" },
+        tail: { value: "LINES", parse: parseLines, about: "only so many of the last lines" },
+      },
+      environment,
+      load: async () => (await import("#cli/lab/logs.ts")).labLogs,
+    }),
     internet: leaf({
       hidden: true,
       summary: "plays the internet",
@@ -188,6 +236,17 @@ function parseCount(text: string): number {
 function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536) return Number(text);
   throw new UsageError("must be a port, 1 to 65535");
+}
+
+function parseLines(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError("must be a number of lines");
+}
+
+function parseLimitMs(text: string): number {
+  const [, digits, unit = "s"] = /^(\d{1,6})(s|m)?$/.exec(text) ?? [];
+  if (digits !== undefined) return Number(digits) * (unit === "m" ? 60_000 : 1000);
+  throw new UsageError("must be a time like 30s or 5m");
 }
 
 const maxDelayMs = 60_000;

@@ -1,0 +1,80 @@
+// Manifests as people keep them: files with one object or several, folders of such files.
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { extname, join } from "node:path";
+import type { KubeObject } from "#kube/object.ts";
+import { LabError } from "#lab/spec.ts";
+
+/** An object, and the file that it is from. */
+export type Manifest = { readonly object: KubeObject; readonly from: string };
+
+const extensions: ReadonlySet<string> = new Set([".yaml", ".yml", ".json"]);
+
+/** Reads files and folders, folders in the order of their files' names. @throws LabError naming the file */
+export function readManifests(paths: readonly string[]): readonly Manifest[] {
+  return paths.flatMap((path) => filesOf(path).flatMap((file) => parseManifests(readText(file), file)));
+}
+
+function filesOf(path: string): readonly string[] {
+  if (!statOf(path).isDirectory()) return [path];
+  const files = readdirSync(path, { recursive: true, encoding: "utf8" })
+    .filter((name) => extensions.has(extname(name)))
+    .sort()
+    .map((name) => join(path, name));
+  if (files.length > 0) return files;
+  throw new LabError(`Cannot load ${path}: it has no file that ends in ${[...extensions].join(", ")}`);
+}
+
+function statOf(path: string) {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new LabError(`Cannot load ${path}: there is no such file or folder`);
+  return found;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new LabError(`Cannot load ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** All objects of a text, YAML or JSON; lists are taken apart. `from` is for messages. @throws LabError */
+export function parseManifests(text: string, from: string): readonly Manifest[] {
+  return documents(text, from).flatMap((document, i) => {
+    const object = checkObject(document, i === 0 ? from : `${from}, document ${i + 1}`);
+    const items: unknown = object["items"];
+    const isList = object.kind.endsWith("List") && Array.isArray(items);
+    const objects = isList ? items.map((item: unknown) => checkObject(item, `${from}, list ${object.kind}`)) : [object];
+    return objects.map((each) => ({ object: each, from }));
+  });
+}
+
+function documents(text: string, from: string): readonly unknown[] {
+  try {
+    const value: unknown = Bun.YAML.parse(text);
+    // Several documents come as a list; an empty one, as between two separators, is null.
+    return (Array.isArray(value) ? value : [value]).filter((each: unknown) => each !== null && each !== undefined);
+  } catch (cause) {
+    throw new LabError(`Cannot load ${from}: it is neither YAML nor JSON, ${messageOf(cause)}`, { cause });
+  }
+}
+
+function checkObject(value: unknown, from: string): KubeObject {
+  if (!isFields(value)) throw new LabError(`Cannot load ${from}: it has ${typeof value}, not an object of Kubernetes`);
+  const { apiVersion, kind, metadata } = value;
+  for (const [field, found] of Object.entries({ apiVersion, kind })) {
+    if (typeof found !== "string" || found === "") {
+      throw new LabError(`Cannot load ${from}: its ${field} is missing, as in "apiVersion: v1" and "kind: Pod"`);
+    }
+  }
+  return { ...value, apiVersion: String(apiVersion), kind: String(kind), metadata: isFields(metadata) ? metadata : {} };
+}
+
+function isFields(value: unknown): value is { readonly [field: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
