@@ -6,16 +6,19 @@ import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { leases, namespaces, nodes, pods } from "#kube/resource.ts";
 import { ApiServer } from "#lab/apiserver/api-server.ts";
+import { Rbac } from "#lab/apiserver/authz/rbac.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
 import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
 import { withRules } from "#lab/apiserver/rules/rules.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
+import { kubePrinter } from "#lab/apiserver/table/printer.ts";
 import { startControllers } from "#lab/controllers/all.ts";
 import { leaseNamespace } from "#lab/controllers/node-lifecycle.ts";
 import { timestamp } from "#lab/controllers/time.ts";
 import { cidr } from "#net/cidr.ts";
+import type { BlockPool } from "#operator/node-blocks.ts";
 
 export const pace: Pace = {
   sleep: (ms, signal) =>
@@ -29,29 +32,36 @@ export const pace: Pace = {
   random: Math.random,
 };
 
+export type TestClusterOptions = { readonly nodeGraceMs?: number; readonly blockPools?: readonly BlockPool[] };
+
+const defaultPools: readonly BlockPool[] = [{ range: cidr("10.244.0.0/16"), blockLength: 24 }];
+
 /** How long a cluster in memory may take for anything. */
 const patienceMs = 10_000;
 
 export class TestCluster implements Disposable {
+  readonly server: ApiServer;
   readonly client: KubeClient;
   readonly log: string[] = [];
   readonly #stack = new DisposableStack();
 
-  constructor({ nodeGraceMs = 40_000 } = {}) {
+  constructor({ nodeGraceMs = 40_000, blockPools = defaultPools }: TestClusterOptions = {}) {
     const store = this.#stack.use(new Store({ path: ":memory:" }));
     const pick = (count: number) => Math.floor(Math.random() * count);
     const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
     const nodePorts = new NumberPool(30_000, 32_767, pick);
     const registry = new Registry(withRules(builtinResources, { ranges, nodePorts }));
     const report = (error: unknown) => this.log.push(`server: ${error}`);
-    const server = new ApiServer({
+    this.server = new ApiServer({
       store,
       registry,
+      printer: kubePrinter,
+      authorizer: this.#stack.use(new Rbac(store)),
       now: Date.now,
       random: (bytes) => crypto.getRandomValues(bytes),
       report,
     });
-    this.client = new KubeClient(localTransport(server, controllerUser), "test");
+    this.client = new KubeClient(localTransport(this.server, controllerUser), "test");
     this.#stack.use(
       startControllers({
         client: this.client,
@@ -59,7 +69,7 @@ export class TestCluster implements Disposable {
         nowMs: Date.now,
         log: (line) => this.log.push(line),
         certificateAuthority: "the authority",
-        blockPools: [{ range: cidr("10.244.0.0/16"), blockLength: 24 }],
+        blockPools,
         nodeGraceMs,
       }),
     );

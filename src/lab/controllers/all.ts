@@ -2,6 +2,7 @@
 
 import type { KubeClient } from "#kube/client.ts";
 import type { Pace } from "#kube/reflect.ts";
+import type { BlockPool } from "#operator/node-blocks.ts";
 import { Collector } from "./collector.ts";
 import type { Controller } from "./controller.ts";
 import { daemonSetController } from "./daemon-set.ts";
@@ -10,7 +11,7 @@ import { disruptionBudgetController } from "./disruption-budget.ts";
 import { endpointSliceController } from "./endpoint-slices.ts";
 import { endpointsController } from "./endpoints.ts";
 import { jobController } from "./job.ts";
-import { type BlockPool, nodeBlockController } from "./node-blocks.ts";
+import { nodeBlockController } from "./node-blocks.ts";
 import { nodeLifecycleController } from "./node-lifecycle.ts";
 import { replicaSetController } from "./replica-set.ts";
 import { Runner } from "./runner.ts";

@@ -72,8 +72,8 @@ function drop(sets: Map<string, Set<string>>, key: string, uid: string): void {
 export type CensusOptions = {
   readonly client: KubeClient;
   readonly pace: Pace;
-  /** Told of each entry that came, changed or went, after the census knows. */
-  readonly changed: (entry: Entry, gone: boolean) => void;
+  /** Told of each entry that came, changed or went, after the census knows; `before` is what the census knew of it. */
+  readonly changed: (entry: Entry, gone: boolean, before: Entry | undefined) => void;
   readonly failed: (what: string, error: unknown) => void;
 };
 
@@ -151,13 +151,15 @@ export class CensusTaker implements Disposable {
   }
 
   #there(entry: Entry): void {
+    const before = this.census.get(entry.uid);
     this.census.set(entry);
-    this.#options.changed(entry, false);
+    this.#options.changed(entry, false, before);
   }
 
   #gone(entry: Entry): void {
+    const before = this.census.get(entry.uid);
     this.census.remove(entry.uid);
-    this.#options.changed(entry, true);
+    this.#options.changed(entry, true, before);
   }
 }
 

@@ -35,7 +35,7 @@ export class Collector implements Disposable {
     this.#taker = new CensusTaker({
       client,
       pace,
-      changed: (entry, gone) => this.#changed(entry, gone),
+      changed: (entry, gone, before) => this.#changed(entry, gone, before),
       failed: (what, error) => this.#log(what, error),
     });
     void this.#start();
@@ -61,8 +61,8 @@ export class Collector implements Disposable {
     void this.#run();
   }
 
-  #changed(entry: Entry, gone: boolean): void {
-    for (const uid of touchedBy(entry, this.#taker.census)) this.#dirty.add(uid);
+  #changed(entry: Entry, gone: boolean, before: Entry | undefined): void {
+    for (const uid of touchedBy(entry, this.#taker.census, before)) this.#dirty.add(uid);
     // The last object of a namespace lets the namespace go.
     if (gone && entry.namespace !== undefined) this.#dirty.add(this.#namespaces.get(entry.namespace) ?? "");
     if (!this.#started) return;

@@ -44,7 +44,11 @@ function finish(entry: Entry, census: Census): readonly Collection[] {
     .map((dependent) => ({ do: "remove", entry: dependent, policy: "Foreground", why }) as const);
 }
 
-/** What the disappearance of an object asks for: its dependents are looked at again, and the owners that waited for it. */
-export function touchedBy(entry: Entry, census: Census): readonly string[] {
-  return [entry.uid, ...census.dependentsOf(entry.uid).map(({ uid }) => uid), ...entry.owners.map(({ uid }) => uid)];
+/**
+ * Who is looked at again when an object came, changed or went: itself, its dependents, and the owners that wait for it, also one that it
+ * had before.
+ */
+export function touchedBy(entry: Entry, census: Census, before?: Entry): readonly string[] {
+  const owners = [...(before?.owners ?? []), ...entry.owners].map(({ uid }) => uid);
+  return [entry.uid, ...census.dependentsOf(entry.uid).map(({ uid }) => uid), ...owners];
 }

@@ -12,7 +12,7 @@ export const revisionLabel = "controller-revision-hash";
 
 type Owner = {
   readonly metadata: Metadata;
-  readonly spec?: { readonly template?: object; readonly revisionHistoryLimit?: number };
+  readonly spec?: { readonly template?: { readonly metadata?: Metadata }; readonly revisionHistoryLimit?: number };
 };
 
 /** The name of the revision that an owner's present template has: what `revisionLabel` and its status carry. */
@@ -48,7 +48,11 @@ export function planRevisions<T extends Owner>(
   }
   const { namespace = "" } = owner.metadata;
   const revision = {
-    metadata: { name, namespace, ownerReferences: [referenceTo(resource, owner)], labels: { [revisionLabel]: name } },
+    // Found by the owner's selector, as its pods are.
+    metadata: {
+      ...{ name, namespace, ownerReferences: [referenceTo(resource, owner)] },
+      labels: { ...owner.spec?.template?.metadata?.labels, [revisionLabel]: name },
+    },
     revision: highest + 1,
     // What `kubectl rollout undo` applies as a patch.
     data: { spec: { template: { ...owner.spec?.template, $patch: "replace" } } } as object,

@@ -16,9 +16,7 @@ function blocks(
     const podCIDRs = text?.split(" ");
     return nodeNamed(name, podCIDRs === undefined ? {} : { spec: { podCIDR: podCIDRs[0] ?? "", podCIDRs } });
   });
-  return planBlocks(pools, all).map(
-    (operation) => `${operation.do === "patch" ? operation.place.name : ""} ${operation.why}`,
-  );
+  return planBlocks(pools, all).assignments.map(({ node, podCIDRs }) => `${node.metadata.name} ${podCIDRs.join(", ")}`);
 }
 
 describe("planBlocks()", () => {
@@ -41,6 +39,11 @@ describe("planBlocks()", () => {
     const nodes = ["a", "b", "c", "d", "e"].map((name) => [name] as const);
     expect(blocks([v4], nodes).length).toBe(4);
     expect(blocks([v6, v4], nodes).length).toBe(4);
+    const { exhausted } = planBlocks(
+      [v4],
+      nodes.map(([name]) => nodeNamed(name)),
+    );
+    expect(exhausted).toEqual([{ node: "e", range: v4.range }]);
   });
 
   test("changes nothing when all have theirs", () => expect(blocks([v4], [["a", "10.244.0.0/24"]])).toEqual([]));

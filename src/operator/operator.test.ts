@@ -1,0 +1,78 @@
+// Operators on an API server in memory: one leads, another takes over, and every node gets its block.
+
+import { describe, expect, test } from "bun:test";
+import { leases, nodes } from "#kube/resource.ts";
+import { cidr } from "#net/cidr.ts";
+import { pace, TestCluster } from "#test/lab/cluster.ts";
+import { operatorLease, runOperator } from "./operator.ts";
+
+const namespace = "kube-system";
+const pools = [{ range: cidr("10.50.0.0/16"), blockLength: 24 }];
+
+/** An operator whose time runs faster than ours. */
+function operator(cluster: TestCluster, identity: string, speed: number) {
+  const end = new AbortController();
+  const log: string[] = [];
+  const ended = runOperator(
+    {
+      client: cluster.client,
+      pace: { ...pace, sleep: (ms, signal) => pace.sleep(ms / speed, signal) },
+      nowMs: () => Date.now() * speed,
+      log: (line) => log.push(line),
+      identity,
+      namespace,
+      pools,
+    },
+    end.signal,
+  );
+  async function stop(): Promise<void> {
+    end.abort();
+    await ended;
+  }
+  return { log, stop };
+}
+
+async function holderOf(cluster: TestCluster): Promise<string | undefined> {
+  return (await cluster.client.get(leases, { namespace, name: operatorLease })).spec?.holderIdentity;
+}
+
+describe("runOperator()", () => {
+  test("gives blocks to nodes, also to those that come later", async () => {
+    using cluster = new TestCluster({ blockPools: [] });
+    await cluster.start("node1");
+    const first = operator(cluster, "first", 20);
+    const blockOf = (name: string) => async () => (await cluster.client.get(nodes, { name })).spec?.podCIDR;
+    expect(await cluster.until("a block", blockOf("node1"))).toBe("10.50.0.0/24");
+    await cluster.addNode("node2");
+    expect(await cluster.until("another block", blockOf("node2"))).toBe("10.50.1.0/24");
+    await first.stop();
+  });
+
+  test("leads alone, and hands over at its end", async () => {
+    using cluster = new TestCluster({ blockPools: [] });
+    await cluster.start();
+    const first = operator(cluster, "first", 20);
+    await cluster.until("the first", async () => ((await holderOf(cluster)) === "first" ? true : undefined));
+    const second = operator(cluster, "second", 20);
+    await Bun.sleep(500);
+    expect([await holderOf(cluster), second.log]).toEqual(["first", []]);
+    await first.stop();
+    await cluster.until("the second", async () => ((await holderOf(cluster)) === "second" ? true : undefined));
+    await second.stop();
+    const lease = await cluster.client.get(leases, { namespace, name: operatorLease });
+    expect([lease.spec?.holderIdentity, lease.spec?.leaseTransitions]).toEqual(["", 1]);
+  });
+
+  test("takes over from one that is silent, not before its lease has run out", async () => {
+    using cluster = new TestCluster({ blockPools: [] });
+    await cluster.start();
+    const spec = { holderIdentity: "gone", leaseDurationSeconds: 15, renewTime: "2026-01-01T00:00:00.000000Z" };
+    await cluster.client.create(leases, { metadata: { namespace, name: operatorLease }, spec });
+    const started = Date.now();
+    const speed = 20;
+    const next = operator(cluster, "next", speed);
+    await cluster.until("the next", async () => ((await holderOf(cluster)) === "next" ? true : undefined));
+    expect((Date.now() - started) * speed).toBeGreaterThan(15_000);
+    await next.stop();
+  });
+});

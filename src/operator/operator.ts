@@ -1,0 +1,74 @@
+// The cluster-wide duties of Twill: one operator leads, the others wait.
+
+import type { KubeClient } from "#kube/client.ts";
+import { hasReason } from "#kube/kube-error.ts";
+import { leadWhile } from "#kube/leader.ts";
+import { Mirror } from "#kube/mirror.ts";
+import type { Pace } from "#kube/reflect.ts";
+import { nodes } from "#kube/resource.ts";
+import { type BlockPool, planBlocks } from "./node-blocks.ts";
+
+export type OperatorOptions = {
+  readonly client: KubeClient;
+  readonly pace: Pace;
+  readonly nowMs: () => number;
+  readonly log: (line: string) => void;
+  /** Unlike that of every other operator. */
+  readonly identity: string;
+  /** Where its lease is. */
+  readonly namespace: string;
+  /** Empty: somebody else gives the nodes their blocks. */
+  readonly pools: readonly BlockPool[];
+};
+
+export const operatorLease = "twill-operator";
+const leaseMs = 15_000;
+const retryMs = 2_000;
+
+/** Waits for leadership and leads, until the signal aborts. */
+export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
+  const { client, namespace, identity, pace, nowMs, log } = options;
+  const { sleep } = pace;
+  const election = { client, namespace, name: operatorLease, identity, leaseMs, retryMs, nowMs, sleep, log };
+  await leadWhile(election, signal, (term) => giveBlocks(options, term));
+}
+
+/** Gives blocks to nodes that have none, as they come. */
+async function giveBlocks({ client, pace, pools, log }: OperatorOptions, signal: AbortSignal): Promise<void> {
+  let wake = () => {};
+  using mirror = new Mirror({
+    client,
+    resource: nodes,
+    pace,
+    changed: () => wake(),
+    failed: (error) => log(`operator: ${error instanceof Error ? error.message : String(error)}`),
+  });
+  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  await Promise.race([mirror.synced, aborted]);
+  let told = "";
+  while (!signal.aborted) {
+    const changed = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const { assignments, exhausted } = planBlocks(pools, [...mirror.objects.values()]);
+    for (const { node, podCIDRs } of assignments) {
+      if (signal.aborted) return;
+      const { name, resourceVersion = "" } = node.metadata;
+      log(`operator: give ${podCIDRs.join(", ")} to node ${name}`);
+      try {
+        // The revision says that nobody else has given it blocks meanwhile.
+        const spec = { podCIDR: podCIDRs[0], podCIDRs };
+        await client.patch(nodes, { name }, "merge", { metadata: { resourceVersion }, spec });
+      } catch (error) {
+        if (!hasReason(error, "Conflict", "NotFound"))
+          log(`operator: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    const lacking = exhausted
+      .map(({ node, range }) => `node ${node} gets no addresses: all blocks of ${range} are taken, add a range`)
+      .join("; ");
+    if (lacking !== "" && lacking !== told) log(`operator: ${lacking}`);
+    told = lacking;
+    await Promise.race([changed, aborted]);
+  }
+}
