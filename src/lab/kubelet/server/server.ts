@@ -6,8 +6,8 @@ import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import type { KeyPair } from "#lab/apiserver/pki/certificate.ts";
 import type { FoundContainer, Kubelet } from "#lab/kubelet/kubelet.ts";
-import { parseLogOptions } from "./log-line.ts";
-import { readLog } from "./log-reader.ts";
+import { parseLogOptions } from "#lab/streaming/log/log-options.ts";
+import { readLog } from "#lab/streaming/log/log-reader.ts";
 
 /** A request to stream that leaves HTTP: exec, attach or port-forward of a container. */
 export type StreamRequest = {
@@ -98,8 +98,8 @@ export class KubeletServer implements Disposable {
     response.on("close", () => end.abort());
     response.writeHead(200, { "content-type": "text/plain" });
     const isOver = () => runs().find(({ attempt }) => attempt === run.attempt)?.ending !== undefined;
-    for await (const text of readLog(kubelet.state.logFile(run), options, isOver, end.signal)) {
-      if (text !== "" && !response.write(text)) await drained(response, end.signal);
+    for await (const bytes of readLog(kubelet.state.logFile(run), options, isOver, end.signal)) {
+      if (bytes.length > 0 && !response.write(bytes)) await drained(response, end.signal);
     }
     response.end();
   }
