@@ -131,10 +131,9 @@ void show_attached(int stream, const char *bytes, size_t size) {
     if (each->control > 0 && write_within(each->streams[stream], bytes, size) < 0) drop(each);
 }
 
-void end_attached(int exit_code) {
-  unsigned char byte = (unsigned char)exit_code;
+void end_attached(void) {
   for (struct client *each = clients; each < clients + MAX_CLIENTS; each++)
-    if (each->control > 0) (void)!send(each->control, &byte, 1, MSG_NOSIGNAL), drop(each);
+    if (each->control > 0) drop(each);
 }
 
 // The client's side: hands its streams over and waits for the end.
@@ -151,8 +150,8 @@ int attach_role(char **args) {
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)};
   memcpy(CMSG_DATA(header), passed, size);
-  unsigned char exit_code;
   if (sendmsg(fd, &message, MSG_NOSIGNAL) != 1) fail("Cannot attach at %s: %s", args[0], strerror(errno));
   for (int each = 0; each < count; each++) close(each); // The monitor has them; who reads our output waits for its end.
-  return read(fd, &exit_code, 1) == 1 ? exit_code : 0;
+  while (read(fd, &byte, 1) > 0) continue;
+  return 0;
 }

@@ -1,8 +1,8 @@
 // Clients of a running container: they type into it and see what it writes, as long as they like.
 //
 // A client hands its standard streams over (unix(7), SCM_RIGHTS) and waits: the monitor reads and writes them itself. With a terminal
-// a fourth descriptor brings its sizes, as for the relay of exec (relay.h). The monitor answers with one byte, the exit code,
-// when the container has ended.
+// a fourth descriptor brings its sizes, as for the relay of exec (relay.h). The monitor closes the connection when the container
+// has ended; how it ended its state tells, not its clients.
 #pragma once
 #include <poll.h>
 #include <stddef.h>
@@ -19,4 +19,4 @@ void serve_attached(const struct pollfd *polled);
 // Passes on what the container wrote: stream 1 or 2.
 void show_attached(int stream, const char *bytes, size_t size);
 
-void end_attached(int exit_code);
+void end_attached(void);

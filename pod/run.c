@@ -109,7 +109,7 @@ static int watch(pid_t container, int signals) {
     struct pollfd rest = {outputs[i].fd, POLLIN, 0};
     while (outputs[i].fd >= 0 && poll(&rest, 1, 0) > 0) log_output(&outputs[i]);
   }
-  end_attached(exit_code_of(outcome));
+  end_attached();
   if (spec.attach) unlink(spec.attach);
   write_status(container, &outcome);
   return exit_code_of(outcome);

@@ -96,7 +96,10 @@ describe("the kubelet", () => {
     using box = new Sandbox();
     await using node = await LabNode.start(box, conflist);
     await node.client.create(pods, draft("stays", {}));
-    await node.client.create(pods, draft("crashes", shell("sleep 0.4; exit 5"), { restartPolicy: "Never" }));
+    await node.client.create(
+      pods,
+      draft("crashes", shell("sleep 0.4; echo done for > /dev/termination-log; exit 5"), { restartPolicy: "Never" }),
+    );
     const before = await readyPod(node, "stays");
     await node.until("the other one runs", async () => (await node.pod("crashes")).status?.phase === "Running");
 
@@ -105,7 +108,7 @@ describe("the kubelet", () => {
     await node.startKubelet();
     await node.until("the end meanwhile is seen", async () => (await node.pod("crashes")).status?.phase === "Failed");
     const terminated = (await node.pod("crashes")).status?.containerStatuses?.[0]?.state?.terminated;
-    expect(terminated).toMatchObject({ exitCode: 5, reason: "Error" });
+    expect(terminated).toMatchObject({ exitCode: 5, reason: "Error", message: "done for\n" });
     const after = await readyPod(node, "stays");
     expect(after.status?.containerStatuses).toEqual(before.status?.containerStatuses ?? []);
     expect(after.status?.podIPs).toEqual(before.status?.podIPs ?? []);

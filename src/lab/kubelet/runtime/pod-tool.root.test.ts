@@ -218,6 +218,48 @@ describe("twill-pod run, exec and standin", () => {
     expect(lines.toSorted()).toEqual(["stderr F err", "stdout F out", "stdout P part"]);
   });
 
+  for (const [terminal, stdout, stderr] of [
+    [false, /^got one\n$/, "err\n"],
+    [true, /^one\r\n[^]*got one\r\nerr\r\n/, ""],
+  ] as const) {
+    test(`clients attach to a container ${terminal ? "with a terminal" : "with pipes"}`, async () => {
+      using box = new Sandbox();
+      const [log, status, socket] = ["log", "status", "socket"].map((name) => join(box.dir(), name)) as [
+        string,
+        string,
+        string,
+      ];
+      const options = [
+        "--log",
+        log,
+        "--status",
+        status,
+        "--attach",
+        socket,
+        "--stdin",
+        "--stdin-once",
+        ...(terminal ? ["--tty"] : []),
+      ];
+      must(
+        "run",
+        "--detach",
+        ...options,
+        "--",
+        "sh",
+        "-c",
+        "read x; echo got $x; echo err >&2; cat > /dev/null & read y; exit 4",
+      );
+      const client = Bun.spawn([tool, "attach", socket], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+      client.stdin.write("one\n\n");
+      await client.stdin.end();
+      const [out, err] = await Promise.all([new Response(client.stdout).text(), new Response(client.stderr).text()]);
+      expect(out).toMatch(stdout);
+      expect([err, await client.exited]).toEqual([stderr, 0]);
+      await until(() => readFileSync(status, "utf8").includes('"exitCode":4'));
+      expect(existsSync(socket)).toBe(false);
+    });
+  }
+
   test("long lines come in pieces", () => {
     using box = new Sandbox();
     const [log, status] = [join(box.dir(), "log"), join(box.dir(), "status")];

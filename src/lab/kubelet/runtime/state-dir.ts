@@ -6,7 +6,7 @@
 //   attach/DIGEST                  sockets of the containers that run
 //   pods/UID/                      its volumes, hosts file and resolv.conf
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ip } from "#net/ip.ts";
 import {
@@ -35,6 +35,9 @@ export type SandboxRecord = {
   readonly ips: readonly Ip[];
 };
 
+/** Bytes of a last word that the API is told, as with Kubernetes. */
+const maxMessage = 4096;
+
 export class StateDir {
   readonly path: string;
 
@@ -59,6 +62,11 @@ export class StateDir {
 
   logFile(key: InstanceKey): string {
     return join(this.path, "logs", `${instanceName(key)}.log`);
+  }
+
+  /** Where a run of a container may say why it ends. */
+  messageFile(key: InstanceKey): string {
+    return join(this.podDir(key.uid), "messages", `${key.container}.${key.attempt}`);
   }
 
   /** A socket's path is short: at most 107 bytes. */
@@ -93,10 +101,16 @@ export class StateDir {
     const key = fileName.endsWith(".json") ? parseInstanceName(fileName.slice(0, -".json".length)) : undefined;
     if (key === undefined) return undefined;
     try {
-      return parseInstance(key, readFileSync(this.statusFile(key), "utf8"));
+      return this.#withMessage(parseInstance(key, readFileSync(this.statusFile(key), "utf8")));
     } catch {
       return undefined;
     }
+  }
+
+  #withMessage(instance: Instance | undefined): Instance | undefined {
+    if (instance?.ending === undefined || instance.ending.message !== undefined) return instance;
+    const message = readIfThere(this.messageFile(instance)).slice(0, maxMessage);
+    return message === "" ? instance : { ...instance, ending: { ...instance.ending, message } };
   }
 
   instances(): readonly Instance[] {
@@ -120,6 +134,10 @@ export class StateDir {
 export function writeWhole(path: string, text: string | Uint8Array, mode = 0o644): void {
   writeFileSync(`${path}.new`, text, { mode });
   renameSync(`${path}.new`, path);
+}
+
+function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 function readJson(path: string): unknown {

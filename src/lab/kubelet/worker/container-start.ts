@@ -1,5 +1,7 @@
 // From a container of a manifest to the request that starts it.
 
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Container, PodSecurityContext, SecurityContext } from "kubernetes-types/core/v1";
 import type { Pod } from "#kube/kinds.ts";
 import { parseQuantity } from "#kube/quantity.ts";
@@ -8,7 +10,7 @@ import { expand } from "#lab/kubelet/pod/expand.ts";
 import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
 import { programOf } from "#lab/kubelet/pod/program.ts";
 import type { Limits } from "#lab/kubelet/runtime/limits.ts";
-import type { RunRequest } from "#lab/kubelet/runtime/run-args.ts";
+import type { Mount, RunRequest } from "#lab/kubelet/runtime/run-args.ts";
 import type { SandboxRecord } from "#lab/kubelet/runtime/state-dir.ts";
 import type { KubeletHost } from "./kubelet-host.ts";
 import { mountsOf } from "./pod-files.ts";
@@ -24,9 +26,10 @@ export function runRequest(
     readonly folder: string;
     readonly node: NodeFacts;
     readonly sources: Sources;
+    readonly messageFile: string;
   },
 ): RunRequest {
-  const { sandbox, folder, node, sources } = parts;
+  const { sandbox, folder, node, sources, messageFile } = parts;
   const env = environmentOf(pod, container, node, host.services(), sources);
   const variables = new Map(env);
   const { hostPID, shareProcessNamespace } = pod.spec ?? {};
@@ -40,9 +43,16 @@ export function runRequest(
     env,
     cwd: container.workingDir === undefined ? undefined : expand(container.workingDir, variables),
     user: userOf(pod.spec?.securityContext ?? {}, container.securityContext ?? {}),
-    mounts: mountsOf(folder, pod, container, variables),
+    mounts: [...mountsOf(folder, pod, container, variables), messageMount(messageFile, container)],
     input: { stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true },
   };
+}
+
+/** The file where a container writes why it ends (Kubernetes API reference, "terminationMessagePath"). */
+function messageMount(file: string, { terminationMessagePath = "/dev/termination-log" }: Container): Mount {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, "", { mode: 0o666 });
+  return { source: file, target: terminationMessagePath, readOnly: false };
 }
 
 /** `UID[:GID...]`; undefined leaves it at root, as an image without a user has it. */

@@ -191,12 +191,15 @@ export class PodWorker {
     if (container === undefined || sandbox === undefined || this.#ending.has(name)) return;
     const before = lastRun(this.#facts(), name)?.ending;
     try {
-      const folder = this.#host.sandboxes.state.podDir(this.uid);
+      const { state } = this.#host.sandboxes;
+      const folder = state.podDir(this.uid);
+      const messageFile = state.messageFile({ uid: this.uid, container: name, attempt });
       const request = runRequest(this.#host, this.#pod, container, attempt, {
         sandbox,
         folder,
         node: this.#nodeFacts(),
         sources,
+        messageFile,
       });
       const run = await this.#host.containers.start(request, limitsOf(container));
       this.#waiting.delete(name);
