@@ -79,6 +79,18 @@ describe("a new service", () => {
     expect(() => created({ ports: http, clusterIP: "10.96.0.5" }, [other])).toThrow("provided IP is already allocated");
   });
 
+  test("refuses the node port of another, but keeps its own", () => {
+    const taken = { type: "NodePort", ports: [{ port: 80, nodePort: 30_123 }] };
+    expect(() => created(taken, [service(taken, "other")])).toThrow(
+      'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 30123: provided port is already allocated',
+    );
+    const own = created(taken);
+    expect(updated({ ...own, ports: [...(own.ports ?? []), { name: "b", port: 81 }] }, own).ports).toMatchObject([
+      { nodePort: 30_123 },
+      { nodePort: 30_000 },
+    ]);
+  });
+
   test("has none when it is headless or a name", () => {
     expect(created({ clusterIP: "None" }).clusterIPs).toEqual(["None"]);
     expect(created({ type: "ExternalName", externalName: "example.com" })).not.toHaveProperty("clusterIP");
@@ -141,6 +153,12 @@ describe("an updated service", () => {
     const name = updated({ ...old, type: "ExternalName", externalName: "example.com" }, old);
     expect(name).not.toHaveProperty("clusterIP");
     expect(updated({ type: "ClusterIP", ports: http }, name).clusterIP).toBe("10.96.0.1");
+  });
+
+  test("is not moved to another address by a client that knows one field of it", () => {
+    const old = created({ ports: http });
+    const moved = updated({ ...old, clusterIP: "10.96.0.3" }, old);
+    expect(faults(moved, old)).toEqual(['spec.clusterIPs[0]: Invalid value: ["10.96.0.3"]: may not change once set']);
   });
 
   test("goes from one family to two and back", () => {

@@ -1,6 +1,7 @@
 // Services: their families, addresses and ports, given when they are made and kept while they live.
 
 import type { ServicePort, ServiceSpec } from "kubernetes-types/core/v1";
+import { sameJson } from "#base/same-json.ts";
 import type { Service } from "#kube/kinds.ts";
 import { invalid, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
@@ -45,6 +46,7 @@ function prepare(
         ...families,
         ...addressesOf(service.metadata.name, spec, old?.spec, families.ipFamilies, options, services),
       },
+      { name: service.metadata.name, old: old?.spec },
       options,
       services,
     ),
@@ -147,6 +149,13 @@ function alreadyAllocated(name: string, addresses: readonly string[]): Error {
   return invalid("Service", "", name, [invalidValue("spec.clusterIPs", addresses, detail)]);
 }
 
+/** A client that knows one address only changes `clusterIP` and sends `clusterIPs` as they were. */
+function wantedAddresses({ clusterIP = "", clusterIPs }: ServiceSpec, old: ServiceSpec | undefined): string[] {
+  const single = clusterIP === "" ? [] : [clusterIP];
+  const kept = old !== undefined && sameJson(clusterIPs, old.clusterIPs);
+  return kept && single.length > 0 && clusterIP !== old.clusterIP ? single : (clusterIPs ?? single);
+}
+
 function addressesOf(
   name: string,
   spec: ServiceSpec,
@@ -156,7 +165,7 @@ function addressesOf(
   services: () => readonly Service[],
 ): Partial<ServiceSpec> {
   if (spec.clusterIP === "None") return { clusterIP: "None", clusterIPs: ["None"] };
-  const wanted = spec.clusterIPs ?? (spec.clusterIP === undefined || spec.clusterIP === "" ? [] : [spec.clusterIP]);
+  const wanted = wantedAddresses(spec, old);
   const fresh = wanted.filter((address) => !(old?.clusterIPs ?? []).includes(address));
   if (wanted.length === families.length && fresh.length === 0)
     return { clusterIP: wanted[0] ?? "", clusterIPs: wanted };
@@ -178,22 +187,42 @@ function addressesOf(
   return { clusterIP: clusterIPs[0] ?? "", clusterIPs };
 }
 
+/** Throws Invalid when a node port that the service did not have is another's. */
+function checkNodePorts(
+  name: string,
+  ports: readonly ServicePort[],
+  taken: ReadonlySet<number | undefined>,
+  had: ReadonlySet<number | undefined>,
+): void {
+  const causes = ports.flatMap(({ nodePort = 0 }, index) =>
+    nodePort !== 0 && taken.has(nodePort) && !had.has(nodePort)
+      ? [invalidValue(`spec.ports[${index}].nodePort`, nodePort, "provided port is already allocated")]
+      : [],
+  );
+  if (causes.length > 0) throw invalid("Service", "", name, causes);
+}
+
+type Before = { readonly name: string; readonly old: ServiceSpec | undefined };
+
 function withNodePorts(
   spec: ServiceSpec,
+  before: Before,
   { nodePorts }: ServiceOptions,
   services: () => readonly Service[],
 ): ServiceSpec {
   const balancer = spec.type === "LoadBalancer";
   const exposed = spec.type === "NodePort" || (balancer && spec.allocateLoadBalancerNodePorts !== false);
   const needsHealth = balancer && spec.externalTrafficPolicy === "Local" && spec.healthCheckNodePort === undefined;
-  const lacking = exposed && (spec.ports ?? []).some(({ nodePort }) => nodePort === undefined || nodePort === 0);
-  if (!lacking && !needsHealth) return spec;
-  const taken = new Set<number | undefined>(
-    [...services().map((service) => service.spec), spec].flatMap((other) => [
-      other?.healthCheckNodePort,
-      ...(other?.ports ?? []).map(({ nodePort }) => nodePort),
-    ]),
-  );
+  const given = (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort);
+  const had = new Set((before.old?.ports ?? []).map(({ nodePort }) => nodePort));
+  if (!needsHealth && (!exposed || given.every((port) => had.has(port)))) return spec;
+  const portsOf = (of: ServiceSpec | undefined) => [
+    of?.healthCheckNodePort,
+    ...(of?.ports ?? []).map(({ nodePort }) => nodePort),
+  ];
+  const taken = new Set<number | undefined>(services().flatMap((service) => portsOf(service.spec)));
+  if (exposed) checkNodePorts(before.name, spec.ports ?? [], taken, had);
+  for (const port of portsOf(spec)) taken.add(port);
   const next = () => {
     const port = nodePorts.free((candidate) => taken.has(candidate));
     if (port === undefined)
@@ -201,12 +230,12 @@ function withNodePorts(
     taken.add(port);
     return port;
   };
-  const given = new Map<number, number>();
+  const byPort = new Map<number, number>();
   const ports = (spec.ports ?? []).map((port): ServicePort => {
     if (!exposed || (port.nodePort !== undefined && port.nodePort !== 0)) return port;
     // One port under two protocols has one node port.
-    const nodePort = given.get(port.port) ?? next();
-    given.set(port.port, nodePort);
+    const nodePort = byPort.get(port.port) ?? next();
+    byPort.set(port.port, nodePort);
     return { ...port, nodePort };
   });
   return { ...spec, ports, ...(needsHealth ? { healthCheckNodePort: next() } : {}) };
