@@ -11,6 +11,7 @@ import { deleteStored } from "./operations/delete.ts";
 import { withoutFinalizer } from "./operations/deletion.ts";
 import { storeChange } from "./operations/update.ts";
 import type { ResourceDefinition, RuleContext, Rules, Verb } from "./registry.ts";
+import { isFields } from "./schema/json.ts";
 import type { Stored } from "./store/stored.ts";
 
 const crds = { group: "apiextensions.k8s.io", plural: "customresourcedefinitions" };
@@ -22,13 +23,19 @@ const cleanup = "customresourcecleanup.apiextensions.k8s.io";
 export const crdRules: Rules = {
   keepsStatus: true,
   prepareCreate: (crd, context) => {
+    if (!isComplete(crd)) return crd;
     const { status: _status, ...fresh } = defaultCrd(crd);
     const finalizers = [...(fresh.metadata.finalizers ?? []), cleanup];
     return withStatus({ ...fresh, metadata: { ...fresh.metadata, finalizers } } as KubeObject, context);
   },
-  prepareUpdate: (crd, _old, context) => withStatus(defaultCrd(crd), context),
+  prepareUpdate: (crd, _old, context) => (isComplete(crd) ? withStatus(defaultCrd(crd), context) : crd),
   validate: validateCrd,
 };
+
+/** What lacks a part that its schema requires is refused right after; until then nothing follows from it. */
+function isComplete({ spec }: KubeObject): boolean {
+  return isFields(spec) && isFields(spec["names"]) && Array.isArray(spec["versions"]);
+}
 
 /** What is not valid has no status: it is refused right after. */
 function withStatus(crd: KubeObject, context: RuleContext): KubeObject {

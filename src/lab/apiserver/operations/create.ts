@@ -4,13 +4,13 @@ import { alreadyExists, badRequest, forbidden, invalid, kubeError, notFound } fr
 import type { KubeObject } from "#kube/object.ts";
 import { type ApiContext, ruleContext } from "#lab/apiserver/context.ts";
 import { keyOf } from "#lab/apiserver/keys.ts";
-import { metadataFaults, newMetadata } from "#lab/apiserver/metadata.ts";
+import { newMetadata } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import { findSubresource } from "#lab/apiserver/registry.ts";
 import { isStoreError } from "#lab/apiserver/store/store-error.ts";
 import { type Target, toStored } from "#lab/apiserver/target.ts";
 import { checkKind } from "./facet.ts";
-import { shapeFaults, takeIn, type Written, withManagers } from "./intake.ts";
+import { applyRules, takeIn, type Written, withManagers } from "./intake.ts";
 
 /** Creates an object. Throws AlreadyExists, Invalid, BadRequest, NotFound or Forbidden. */
 export function createObject(context: ApiContext, target: Target, sent: KubeObject, query: WriteQuery): Written {
@@ -28,14 +28,10 @@ export function createObject(context: ApiContext, target: Target, sent: KubeObje
   const keepsStatus = definition.rules.keepsStatus === true || findSubresource(definition, "status") === undefined;
   const prepared: KubeObject = { ...rest, ...(keepsStatus && status !== undefined ? { status } : {}), metadata };
   const by = ruleContext(context, request.user, "");
-  const ruled = rules === undefined ? prepared : rules(prepared, by);
+  const ruled = applyRules(target, prepared, (fresh) => rules?.(fresh, by) ?? fresh);
   const object = withManagers(context, target, query, undefined, ruled);
   const { name = "" } = metadata;
-  const causes = [
-    ...metadataFaults(definition, object),
-    ...shapeFaults(target, object),
-    ...(definition.rules.validate?.(object, undefined) ?? []),
-  ];
+  const causes = definition.rules.validate?.(object, undefined) ?? [];
   if (causes.length > 0) throw invalid(definition.kind, definition.group, name, causes);
   definition.rules.admit?.(object, undefined, by);
   const key = keyOf(definition, namespace, name);

@@ -1,9 +1,10 @@
 // What comes from a client, made to fit its kind: unknown fields dropped or refused, defaults filled in, shape checked.
 
-import { badRequest, type Cause } from "#kube/kube-error.ts";
+import { badRequest, type Cause, invalid } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { updateManagedFields } from "#lab/apiserver/apply/update.ts";
 import { type ApiContext, formatTime } from "#lab/apiserver/context.ts";
+import { metadataFaults } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import { findSubresource, storedVersion } from "#lab/apiserver/registry.ts";
 import { applyDefaults } from "#lab/apiserver/schema/defaults.ts";
@@ -30,7 +31,7 @@ export function schemaFor({ definition, version, subresource }: Target): Schema 
 
 /**
  * The object without unknown fields and with the schema's defaults. Throws BadRequest for unknown fields when the client wants to hear
- * of them, and for values of a wrong type.
+ * of them.
  */
 export function takeIn(
   target: Target,
@@ -40,32 +41,43 @@ export function takeIn(
   const schema = schemaFor(target);
   const unknown =
     fieldValidation === "Ignore" ? [] : unknownFields(schema, object).map((path) => `unknown field "${path}"`);
-  const { kind } = object;
-  const where = `${kind} in version "${target.version.name}" cannot be handled as a ${kind}`;
   if (fieldValidation === "Strict" && unknown.length > 0) {
-    throw badRequest(`${where}: strict decoding error: ${unknown.join(", ")}`);
+    throw unreadable(target, object.kind, `strict decoding error: ${unknown.join(", ")}`);
   }
-  const pruned = prune(schema, object);
-  // Kubernetes decodes built-in kinds into structs: a value of another type never reaches validation.
-  const wrong = target.definition.custom ? [] : typeFaults(schema, pruned);
-  if (wrong.length > 0)
-    throw badRequest(`${where}: ${wrong.map(({ field, message }) => `${field}: ${message}`).join(", ")}`);
-  return { object: applyDefaults(schema, pruned), warnings: unknown };
-}
-
-function typeFaults(schema: Schema, object: KubeObject): readonly Cause[] {
-  return validateSchema(schema, object, { lenient: ["status"] }).filter(
-    ({ reason }) => reason === "FieldValueTypeInvalid",
-  );
+  return { object: applyDefaults(schema, prune(schema, object)), warnings: unknown };
 }
 
 /**
- * What is wrong with the shape of an object that is to be stored. Versions of a custom resource share their fields: the requested one's
- * schema counts; built-in ones may not.
+ * What is wrong with metadata and shape of an object that is to be stored. Versions of a custom resource share their fields, so that the
+ * requested one's schema counts; those of built-in ones may not. Throws BadRequest for values of a wrong type in built-in kinds:
+ * Kubernetes decodes those into structs, and such a value never reaches their rules.
  */
-export function shapeFaults({ definition, version }: Target, object: KubeObject): readonly Cause[] {
-  const { schema } = definition.custom ? version : storedVersion(definition);
-  return validateSchema(schema() ?? anything, object, { lenient: definition.custom ? [] : ["status"] });
+export function shapeFaults(target: Target, object: KubeObject): readonly Cause[] {
+  const { definition, version } = target;
+  const { kind, custom } = definition;
+  const schema = (custom ? version : storedVersion(definition)).schema() ?? anything;
+  const causes = validateSchema(schema, object, { lenient: custom ? [] : ["status"] });
+  const wrong = custom ? [] : causes.filter(({ reason }) => reason === "FieldValueTypeInvalid");
+  if (wrong.length > 0) {
+    throw unreadable(target, kind, wrong.map(({ field, message }) => `${field}: ${message}`).join(", "));
+  }
+  return [...metadataFaults(definition, object), ...causes];
+}
+
+/**
+ * The object after its kind's rules. What was missing before them may be there now; an object without faults stays so. Throws Invalid.
+ */
+export function applyRules(target: Target, object: KubeObject, rules: (object: KubeObject) => KubeObject): KubeObject {
+  const before = shapeFaults(target, object);
+  const ruled = rules(object);
+  const causes = before.length === 0 ? [] : shapeFaults(target, ruled);
+  if (causes.length === 0) return ruled;
+  const { kind, group } = target.definition;
+  throw invalid(kind, group, object.metadata.name ?? "", causes);
+}
+
+function unreadable({ version }: Target, kind: string, why: string): Error {
+  return badRequest(`${kind} in version "${version.name}" cannot be handled as a ${kind}: ${why}`);
 }
 
 /** The object with the managed fields that this write leaves: who set what. An apply has settled that before. */

@@ -3,7 +3,7 @@
 import { badRequest, conflict, invalid } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { type ApiContext, ruleContext } from "#lab/apiserver/context.ts";
-import { finalizerAdditions, metadataFaults } from "#lab/apiserver/metadata.ts";
+import { finalizerAdditions } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import type { ResourceDefinition } from "#lab/apiserver/registry.ts";
 import { invalidValue } from "#lab/apiserver/schema/cause.ts";
@@ -11,7 +11,7 @@ import type { Stored } from "#lab/apiserver/store/stored.ts";
 import type { Target } from "#lab/apiserver/target.ts";
 import { isDone } from "./deletion.ts";
 import { checkKind, type Facet } from "./facet.ts";
-import { shapeFaults, takeIn, type Written, withManagers } from "./intake.ts";
+import { applyRules, takeIn, type Written, withManagers } from "./intake.ts";
 
 /** Another client was faster (apiserver's words: kubectl and client libraries show them). */
 export const modifiedMeanwhile =
@@ -63,11 +63,9 @@ function change(
   const { definition, subresource, request } = target;
   const rules = definition.rules.prepareUpdate;
   const by = ruleContext(context, request.user, subresource);
-  const prepared = rules === undefined ? merged : rules(merged, live, by);
+  const prepared = applyRules(target, merged, (changed) => rules?.(changed, live, by) ?? changed);
   const object = withManagers(context, target, query, live, countGeneration(definition, prepared, live));
   const causes = [
-    ...metadataFaults(definition, object),
-    ...shapeFaults(target, object),
     ...finalizerAdditions(object.metadata, live.metadata),
     ...(definition.rules.validate?.(object, live) ?? []),
   ];
