@@ -54,165 +54,181 @@ async function eventsOf(node: LabNode, name: string): Promise<readonly string[]>
 const testMs = 20_000;
 
 describe("the kubelet", () => {
-  test("brings up a pod with addresses of both families, reaches it, and takes it down without a trace", async () => {
-    using box = new Sandbox();
-    await using node = await LabNode.start(box, conflist);
-    const [{ status: nodeStatus } = {}] = (await node.client.list(nodes)).items;
-    expect(nodeStatus?.conditions?.find(({ type }) => type === "Ready")?.status).toBe("True");
-    await node.until(
-      "the lease is there",
-      async () => (await node.client.list(leases, { namespace: "kube-node-lease" })).items.length === 1,
-    );
+  test(
+    "brings up a pod with addresses of both families, reaches it, and takes it down without a trace",
+    async () => {
+      using box = new Sandbox();
+      await using node = await LabNode.start(box, conflist);
+      const [{ status: nodeStatus } = {}] = (await node.client.list(nodes)).items;
+      expect(nodeStatus?.conditions?.find(({ type }) => type === "Ready")?.status).toBe("True");
+      await node.until(
+        "the lease is there",
+        async () => (await node.client.list(leases, { namespace: "kube-node-lease" })).items.length === 1,
+      );
 
-    await node.client.create(pods, draft("web", { readinessProbe: { httpGet: { path: "/readyz", port: "http" } } }));
-    const { status, metadata } = await readyPod(node, "web");
-    expect(status).toMatchObject({
-      phase: "Running",
-      podIPs: [{ ip: "10.244.1.2" }, { ip: "fd00:10:244:1::2" }],
-      hostIP: "172.30.0.11",
-      containerStatuses: [{ name: "c", ready: true, started: true, restartCount: 0 }],
-    });
-    for (const host of ["10.244.1.2", "[fd00:10:244:1::2]"]) {
-      expect(JSON.parse(node.sh("curl", "-s", "-m", "5", `http://${host}/x`))).toMatchObject({
-        pod: "web",
-        namespace: "default",
-        node: "node1",
-        port: 80,
-        path: "/x",
+      await node.client.create(pods, draft("web", { readinessProbe: { httpGet: { path: "/readyz", port: "http" } } }));
+      const { status, metadata } = await readyPod(node, "web");
+      expect(status).toMatchObject({
+        phase: "Running",
+        podIPs: [{ ip: "10.244.1.2" }, { ip: "fd00:10:244:1::2" }],
+        hostIP: "172.30.0.11",
+        containerStatuses: [{ name: "c", ready: true, started: true, restartCount: 0 }],
       });
-    }
+      for (const host of ["10.244.1.2", "[fd00:10:244:1::2]"]) {
+        expect(JSON.parse(node.sh("curl", "-s", "-m", "5", `http://${host}/x`))).toMatchObject({
+          pod: "web",
+          namespace: "default",
+          node: "node1",
+          port: 80,
+          path: "/x",
+        });
+      }
 
-    await node.client.remove(pods, place("web"));
-    await node.until("the pod is gone", () => node.isGone("web"));
-    const left = ["containers", "logs", "sandboxes", "pods"].flatMap((name) =>
-      readdirSync(join(node.folder, "kubelet", name)),
-    );
-    expect([...left, ...readdirSync(join(node.folder, "cni", "results"))]).toEqual([]);
-    expect(existsSync(join(node.cgroup, "pods", metadata.uid ?? ""))).toBe(false);
-    expect(node.sh("ls", "/run/netns")).toBe("");
-  });
+      await node.client.remove(pods, place("web"));
+      await node.until("the pod is gone", () => node.isGone("web"));
+      const left = ["containers", "logs", "sandboxes", "pods"].flatMap((name) =>
+        readdirSync(join(node.folder, "kubelet", name)),
+      );
+      expect([...left, ...readdirSync(join(node.folder, "cni", "results"))]).toEqual([]);
+      expect(existsSync(join(node.cgroup, "pods", metadata.uid ?? ""))).toBe(false);
+      expect(node.sh("ls", "/run/netns")).toBe("");
+    },
+    testMs,
+  );
 
-  test("finds its pods again after kill -9, without restarting them, and ends those deleted meanwhile", async () => {
-    using box = new Sandbox();
-    await using node = await LabNode.start(box, conflist);
-    await node.client.create(pods, draft("stays", {}));
-    await node.client.create(
-      pods,
-      draft("crashes", shell("sleep 0.4; echo done for > /dev/termination-log; exit 5"), { restartPolicy: "Never" }),
-    );
-    const before = await readyPod(node, "stays");
-    await node.until("the other one runs", async () => (await node.pod("crashes")).status?.phase === "Running");
+  test(
+    "finds its pods again after kill -9, without restarting them, and ends those deleted meanwhile",
+    async () => {
+      using box = new Sandbox();
+      await using node = await LabNode.start(box, conflist);
+      await node.client.create(pods, draft("stays", {}));
+      await node.client.create(
+        pods,
+        draft("crashes", shell("sleep 0.4; echo done for > /dev/termination-log; exit 5"), { restartPolicy: "Never" }),
+      );
+      const before = await readyPod(node, "stays");
+      await node.until("the other one runs", async () => (await node.pod("crashes")).status?.phase === "Running");
 
-    await node.killKubelet();
-    await Bun.sleep(600);
-    await node.startKubelet();
-    await node.until("the end meanwhile is seen", async () => (await node.pod("crashes")).status?.phase === "Failed");
-    const terminated = (await node.pod("crashes")).status?.containerStatuses?.[0]?.state?.terminated;
-    expect(terminated).toMatchObject({ exitCode: 5, reason: "Error", message: "done for\n" });
-    const after = await readyPod(node, "stays");
-    expect(after.status?.containerStatuses).toEqual(before.status?.containerStatuses ?? []);
-    expect(after.status?.podIPs).toEqual(before.status?.podIPs ?? []);
-    await node.client.remove(pods, place("stays"));
-    await node.until("the found pod is gone", () => node.isGone("stays"));
-  });
+      await node.killKubelet();
+      await Bun.sleep(600);
+      await node.startKubelet();
+      await node.until("the end meanwhile is seen", async () => (await node.pod("crashes")).status?.phase === "Failed");
+      const terminated = (await node.pod("crashes")).status?.containerStatuses?.[0]?.state?.terminated;
+      expect(terminated).toMatchObject({ exitCode: 5, reason: "Error", message: "done for\n" });
+      const after = await readyPod(node, "stays");
+      expect(after.status?.containerStatuses).toEqual(before.status?.containerStatuses ?? []);
+      expect(after.status?.podIPs).toEqual(before.status?.podIPs ?? []);
+      await node.client.remove(pods, place("stays"));
+      await node.until("the found pod is gone", () => node.isGone("stays"));
+    },
+    testMs,
+  );
 
-  test("runs init containers, restarts what fails, backs off, and ends what its liveness probe refuses", async () => {
-    using box = new Sandbox();
-    await using node = await LabNode.start(box, conflist);
-    const volumeMounts = [{ name: "data", mountPath: "/data" }];
-    await node.client.create(
-      pods,
-      draft(
-        "init",
-        { ...shell("cat /data/made; sleep infinity"), volumeMounts },
-        {
-          initContainers: [
-            { name: "prepare", ...shell("echo made > /data/made"), volumeMounts },
-            { name: "side", image: "nginx", restartPolicy: "Always", ports: [{ containerPort: 9000 }] },
-          ],
-          volumes: [{ name: "data", emptyDir: {} }],
-        },
-      ),
-    );
-    await node.client.create(pods, draft("crash", shell("echo try; exit 4")));
-    const livenessProbe = { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1, failureThreshold: 1 };
-    await node.client.create(pods, draft("ill", { livenessProbe }));
+  test(
+    "runs init containers, restarts what fails, backs off, and ends what its liveness probe refuses",
+    async () => {
+      using box = new Sandbox();
+      await using node = await LabNode.start(box, conflist);
+      const volumeMounts = [{ name: "data", mountPath: "/data" }];
+      await node.client.create(
+        pods,
+        draft(
+          "init",
+          { ...shell("cat /data/made; sleep infinity"), volumeMounts },
+          {
+            initContainers: [
+              { name: "prepare", ...shell("echo made > /data/made"), volumeMounts },
+              { name: "side", image: "nginx", restartPolicy: "Always", ports: [{ containerPort: 9000 }] },
+            ],
+            volumes: [{ name: "data", emptyDir: {} }],
+          },
+        ),
+      );
+      await node.client.create(pods, draft("crash", shell("echo try; exit 4")));
+      const livenessProbe = { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1, failureThreshold: 1 };
+      await node.client.create(pods, draft("ill", { livenessProbe }));
 
-    const init = await readyPod(node, "init");
-    expect(init.status?.initContainerStatuses?.map(({ name, ready }) => [name, ready])).toEqual([
-      ["prepare", true],
-      ["side", true],
-    ]);
-    expect(node.log(init, "c")).toMatch(/ stdout F made\n$/);
+      const init = await readyPod(node, "init");
+      expect(init.status?.initContainerStatuses?.map(({ name, ready }) => [name, ready])).toEqual([
+        ["prepare", true],
+        ["side", true],
+      ]);
+      expect(node.log(init, "c")).toMatch(/ stdout F made\n$/);
 
-    await node.until("the crashing one waits", async () => {
-      const [status] = (await node.pod("crash")).status?.containerStatuses ?? [];
-      return status?.state?.waiting?.reason === "CrashLoopBackOff" && status.restartCount === 1;
-    });
-    expect((await node.pod("crash")).status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode).toBe(4);
-    expect(await eventsOf(node, "crash")).toContain("BackOff: Back-off restarting failed container c");
+      await node.until("the crashing one waits", async () => {
+        const [status] = (await node.pod("crash")).status?.containerStatuses ?? [];
+        return status?.state?.waiting?.reason === "CrashLoopBackOff" && status.restartCount === 1;
+      });
+      expect((await node.pod("crash")).status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode).toBe(4);
+      expect(await eventsOf(node, "crash")).toContain("BackOff: Back-off restarting failed container c");
 
-    const ill = await readyPod(node, "ill");
-    node.sh("curl", "-s", `http://${ill.status?.podIP}/fail`);
-    await node.until("it was restarted", async () => {
-      const pod = await node.pod("ill");
-      return isReady(pod) && pod.status?.containerStatuses?.[0]?.restartCount === 1;
-    });
-    expect((await eventsOf(node, "ill")).join()).toContain(
-      "Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 503",
-    );
-  });
+      const ill = await readyPod(node, "ill");
+      node.sh("curl", "-s", `http://${ill.status?.podIP}/fail`);
+      await node.until("it was restarted", async () => {
+        const pod = await node.pod("ill");
+        return isReady(pod) && pod.status?.containerStatuses?.[0]?.restartCount === 1;
+      });
+      expect((await eventsOf(node, "ill")).join()).toContain(
+        "Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 503",
+      );
+    },
+    testMs,
+  );
 
-  test("gives containers their variables and files, and an end they notice", async () => {
-    using box = new Sandbox();
-    await using node = await LabNode.start(box, conflist);
-    await node.client.create(configMaps, { metadata: place("conf"), data: { greeting: "hello" } });
-    const script =
-      "echo $GREETING $IP; cat /conf/greeting /etc/hosts /etc/resolv.conf; hostname; trap 'echo bye; exit 3' TERM; while :; do sleep 0.05; done";
-    await node.client.create(
-      pods,
-      draft(
-        "full",
-        {
-          ...shell(script),
-          env: [
-            { name: "GREETING", valueFrom: { configMapKeyRef: { name: "conf", key: "greeting" } } },
-            { name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
-          ],
-          volumeMounts: [{ name: "conf", mountPath: "/conf" }],
-          lifecycle: { preStop: { exec: { command: ["sh", "-c", "echo stopping > /proc/1/fd/1"] } } },
-        },
-        {
-          hostname: "fully",
-          hostAliases: [{ ip: "1.2.3.4", hostnames: ["alias"] }],
-          volumes: [{ name: "conf", configMap: { name: "conf" } }],
-        },
-      ),
-    );
-    const full = await readyPod(node, "full");
-    await node.until("it has said all", async () => node.log(full, "c").includes("ndots"));
-    const lines = node
-      .log(full, "c")
-      .split("\n")
-      .map((line) => line.replace(/^\S+ stdout F /, ""));
-    expect(lines[0]).toBe(`hello ${full.status?.podIP}`);
-    expect(lines).toEqual(
-      expect.arrayContaining([
-        `${full.status?.podIP}\tfully`,
-        "1.2.3.4\talias",
-        "nameserver 10.96.0.10",
-        "search default.svc.cluster.local svc.cluster.local cluster.local",
-      ]),
-    );
+  test(
+    "gives containers their variables and files, and an end they notice",
+    async () => {
+      using box = new Sandbox();
+      await using node = await LabNode.start(box, conflist);
+      await node.client.create(configMaps, { metadata: place("conf"), data: { greeting: "hello" } });
+      const script =
+        "trap 'echo bye; exit 3' TERM; echo $GREETING $IP; cat /conf/greeting /etc/hosts /etc/resolv.conf; hostname; while :; do sleep 0.05; done";
+      await node.client.create(
+        pods,
+        draft(
+          "full",
+          {
+            ...shell(script),
+            env: [
+              { name: "GREETING", valueFrom: { configMapKeyRef: { name: "conf", key: "greeting" } } },
+              { name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
+            ],
+            volumeMounts: [{ name: "conf", mountPath: "/conf" }],
+            lifecycle: { preStop: { exec: { command: ["sh", "-c", "echo stopping > /proc/1/fd/1"] } } },
+          },
+          {
+            hostname: "fully",
+            hostAliases: [{ ip: "1.2.3.4", hostnames: ["alias"] }],
+            volumes: [{ name: "conf", configMap: { name: "conf" } }],
+          },
+        ),
+      );
+      const full = await readyPod(node, "full");
+      await node.until("it has said all", async () => node.log(full, "c").includes("ndots"));
+      const lines = node
+        .log(full, "c")
+        .split("\n")
+        .map((line) => line.replace(/^\S+ stdout F /, ""));
+      expect(lines[0]).toBe(`hello ${full.status?.podIP}`);
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          `${full.status?.podIP}\tfully`,
+          "1.2.3.4\talias",
+          "nameserver 10.96.0.10",
+          "search default.svc.cluster.local svc.cluster.local cluster.local",
+        ]),
+      );
 
-    const uid = full.metadata.uid ?? "";
-    const logFile = join(node.folder, "kubelet", "logs", `${uid}.c.0.log`);
-    const reader = Bun.spawn(["tail", "-f", logFile], { stdout: "pipe" });
-    await node.client.remove(pods, place("full"));
-    await node.until("the pod is gone", () => node.isGone("full"));
-    reader.kill();
-    expect(await new Response(reader.stdout).text()).toMatch(/ stdout F stopping\n\S+ stdout F bye\n/);
-  });
+      const uid = full.metadata.uid ?? "";
+      const logFile = join(node.folder, "kubelet", "logs", `${uid}.c.0.log`);
+      const reader = Bun.spawn(["tail", "-f", logFile], { stdout: "pipe" });
+      await node.client.remove(pods, place("full"));
+      await node.until("the pod is gone", () => node.isGone("full"));
+      reader.kill();
+      expect(await new Response(reader.stdout).text()).toMatch(/ stdout F stopping\n\S+ stdout F bye\n/);
+    },
+    testMs,
+  );
 
   test(
     "says why a pod does not start, and starts it when the reason is gone",

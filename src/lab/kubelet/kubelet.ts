@@ -14,7 +14,6 @@ import { ObjectCache } from "./node/object-cache.ts";
 import { findProgram } from "./node/programs.ts";
 import type { ClusterDns } from "./pod/resolver.ts";
 import { Containers } from "./runtime/containers.ts";
-import { delegateControllers } from "./runtime/limits.ts";
 import type { NodeNetwork } from "./runtime/network.ts";
 import type { PodTool } from "./runtime/pod-tool.ts";
 import { removeSandbox, type SandboxPlace } from "./runtime/sandbox.ts";
@@ -62,7 +61,6 @@ export class Kubelet implements Disposable {
   constructor(options: KubeletOptions) {
     const { client, node, pace, state, tool, cgroup, now, log } = options;
     this.#options = options;
-    delegateControllers(cgroup);
     this.#left = new Map(state.sandboxes().map((record) => [record.uid, record]));
     const changed = (uid: string) => this.#workers.get(uid)?.wake();
     this.#containers = new Containers({ tool, state, cgroup, now: () => timeText(now()), changed });

@@ -220,7 +220,7 @@ describe("twill-pod run, exec and standin", () => {
 
   for (const [terminal, stdout, stderr] of [
     [false, /^got one\n$/, "err\n"],
-    [true, /^one\r\n[^]*got one\r\nerr\r\n/, ""],
+    [true, /^one\r\n[\s\S]*got one\r\nerr\r\n/, ""],
   ] as const) {
     test(`clients attach to a container ${terminal ? "with a terminal" : "with pipes"}`, async () => {
       using box = new Sandbox();

@@ -139,7 +139,10 @@ export class PodWorker {
       : plan;
     if (next.steps.some((step) => step.do === "start" && !this.#waiting.has(step.container))) this.#dirty = true;
     this.#report();
-    this.#again(Math.min(refreshMs, ...next.waiting.values()));
+    // Only what the API says can change without anybody telling the worker.
+    const refreshes = this.#prepared.size > 1 ? [refreshMs] : [];
+    const waits = [...refreshes, ...next.waiting.values()];
+    if (waits.length > 0) this.#again(Math.min(...waits));
   }
 
   async #ensureSandbox(): Promise<boolean> {
