@@ -120,7 +120,7 @@ async function watchers(bench: Bench): Promise<{ readonly changesPerSecond: numb
   let events = 0;
   const follow = async (response: ApiResponse) => {
     if (!("stream" in response)) return;
-    for await (const _line of response.stream) events++;
+    for await (const chunk of response.stream) events += String(chunk).split("\n").length - 1;
   };
   for (let i = 0; i < watcherCount; i++) {
     const selector = i % 2 === 0 ? "" : `&fieldSelector=spec.nodeName%3Dnode-${i}`;
