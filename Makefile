@@ -8,12 +8,13 @@ NATIVE := dist/native/twill_native.so
 # Files that sources import: they are there before anything is checked, tested or built.
 PACKET_PATH := dist/bpf/twill.bpf.o
 GENERATED := $(NATIVE) $(PACKET_PATH) dist/kube/definitions.openapi
-INSTALLED := $(PLUGINS:%=dist/cni/bin/%) dist/cni/bin/twill-standalone
+SHIMS := $(PLUGINS:%=dist/cni/bin/%) dist/cni/bin/twill
+INSTALLED := $(SHIMS) dist/cni/bin/twill-standalone
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test test-long build check bench clean setup-check setup-build setup-test setup-demo setup-bench
+.PHONY: help setup demo lab test test-long build check bench clean setup-check setup-build setup-test setup-demo setup-bench
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,8 +22,11 @@ help: ## Lists the targets
 setup: ## Installs everything that any target needs
 	@tools/setup.sh check build test demo bench
 
-demo: setup-demo build ## Joins containers by the plugins, shows the wiring and its time, and cleans up
+demo: setup-demo build ## Shows a cluster of three nodes with a small shop in it, and removes it again
 	@$(BUN) tools/demo.ts
+
+lab: setup-demo build ## Starts the same cluster, leaves it running, and says what to try
+	@$(BUN) tools/lab.ts
 
 test: setup-test build ## Runs all tests; T=src/net runs those whose path contains it
 	@$(BUN) tools/test.ts $(T)
@@ -71,7 +75,7 @@ dist/twill: $(SOURCES) $(GENERATED) package.json package-lock.json | setup-build
 	  src/cli/main.ts --outfile dist/build/twill
 	mv dist/build/twill $@
 
-$(PLUGINS:%=dist/cni/bin/%): dist/twill-cni
+$(SHIMS): dist/twill-cni
 	@mkdir -p $(@D)
 	@ln -f $< $@
 

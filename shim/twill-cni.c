@@ -177,8 +177,7 @@ int main(int argc, char **argv) {
   plugin = argc > 0 ? basename(argv[0]) : "";
   command = setting("CNI_COMMAND", "");
   int agent = strcmp(plugin, "twill") == 0;
-  socket_path = agent ? setting("TWILL_AGENT_SOCKET", "/run/twill/agent.sock")
-                      : setting("TWILL_PLUGINS_SOCKET", "/run/twill/plugins.sock");
+  socket_path = setting("TWILL_PLUGINS_SOCKET", "/run/twill/plugins.sock");
   if (argc > 1) run_standalone(argv); // `dhcp daemon`: a command line, not a CNI call.
   // VERSION carries nothing that is needed, and a call by hand would wait for the terminal.
   if (*command && strcmp(command, "VERSION") != 0) read_input();

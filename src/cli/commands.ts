@@ -2,6 +2,7 @@
 
 import { pluginNames } from "#plugins/registry.ts";
 import { defaultRunDir } from "#plugins/run-dir.ts";
+import { agentCommand } from "./agent-command.ts";
 import { cniCommand } from "./cni-command.ts";
 import { type Group, leaf, outputFlag } from "./command.ts";
 import { labCommand } from "./lab-command.ts";
@@ -12,6 +13,7 @@ export const twill: Group = {
   about:
     "Networks for containers. Called by the name of a standard CNI plugin, it is that plugin: see 'twill help plugins'.",
   commands: {
+    agent: agentCommand,
     cni: cniCommand,
     lab: labCommand,
     plugins: leaf({

@@ -1,19 +1,14 @@
 // `twill plugins`: serves the standard plugins to the shim, until it is told to stop.
 
-import { defaultTiming } from "#plugins/dhcp/backoff.ts";
-import { LeaseKeeper } from "#plugins/dhcp/lease-keeper.ts";
-import { recordsOfService } from "#plugins/dhcp/plugin.ts";
-import { ownDelegates } from "#plugins/dispatch.ts";
-import { type Host, OpenHost } from "#plugins/host.ts";
-import { SweepingRemover } from "#plugins/link-remover.ts";
+import { dispatch } from "#plugins/dispatch.ts";
 import { loadAllPlugins } from "#plugins/registry.ts";
+import type { Admits } from "#plugins/service/connection.ts";
 import { pluginHandler } from "#plugins/service/handler.ts";
-import { ownNamespaces } from "#plugins/service/identity.ts";
+import { ownNamespaces, sameNamespaces } from "#plugins/service/identity.ts";
 import { servePlugins } from "#plugins/service/server.ts";
 import type { CommandIo } from "./command.ts";
+import { ServiceHost } from "./service-host.ts";
 
-/** A container runtime gives up after a few minutes: a pod without a DHCP server is told well before. */
-const dhcpTiming = { ...defaultTiming, totalMs: 60_000 };
 /** Time for running calls to end after SIGTERM. */
 const graceMs = 10_000;
 
@@ -23,33 +18,19 @@ type PluginsCall = { readonly flags: { readonly socket: string; readonly "run-di
 export async function runPlugins({ flags }: PluginsCall, io: CommandIo): Promise<number> {
   const { socket: path, "run-dir": runDir } = flags;
   const log = (line: string) => io.stderr(`${line}\n`);
-  const clock = { now: () => Date.now(), sleep: (ms: number) => Bun.sleep(ms) };
-  const random = (bytes: Uint8Array) => crypto.getRandomValues(bytes);
-  const dir = recordsOfService(runDir);
-  using leases = new LeaseKeeper({ ...clock, random, dir, log, timing: dhcpTiming });
-  using remover = new SweepingRemover((run, ms) => {
-    setTimeout(run, ms);
-  });
-  using host: OpenHost = new OpenHost({
-    ...clock,
-    runDir,
-    leases,
-    random,
-    delegates: ownDelegates((): Host => host),
-    remover,
-  });
-  // What a killed predecessor had marked.
-  remover.sweep(undefined);
-  const handle = pluginHandler(host, log);
-  await using service = await servePlugins({ path, handle, identity: ownNamespaces(), log });
-  // Only now: a second service that finds the socket taken must not renew the first one's leases.
-  leases.start();
+  using service = new ServiceHost(runDir, log);
+  const handle = pluginHandler((invocation) => dispatch(invocation, service.host), log);
+  const identity = ownNamespaces();
+  // Type `twill` is the agent's: its shim answers for an agent that does not run.
+  const admits: Admits = (plugin, caller) => plugin !== "twill" && sameNamespaces(caller, identity);
+  await using server = await servePlugins({ path, handle, identity, admits, log });
+  service.leases.start();
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
   log(`serving CNI plugins on ${path}`);
   await loadAllPlugins(() => new Promise((resolve) => setImmediate(resolve)));
   await stopped;
-  await service.stop(graceMs);
+  await server.stop(graceMs);
   return 0;
 }

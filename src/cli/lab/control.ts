@@ -2,10 +2,10 @@
 
 import { basename, dirname } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
+import { pace } from "#cli/pace.ts";
+import { untilStopped } from "#cli/stop-signal.ts";
 import { runControl } from "#lab/control/main.ts";
 import { placesOf } from "#lab/world/places.ts";
-import { pace } from "./pace.ts";
-import { untilStopped } from "./stop-signal.ts";
 
 type ControlCall = { readonly args: { readonly folder: string } };
 

@@ -2,9 +2,9 @@
 
 import { dirname, join } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
+import { pace } from "#cli/pace.ts";
+import { untilStopped } from "#cli/stop-signal.ts";
 import { runKubelet } from "#lab/kubelet/main.ts";
-import { pace } from "./pace.ts";
-import { untilStopped } from "./stop-signal.ts";
 
 type KubeletCall = { readonly args: { readonly config: string } };
 

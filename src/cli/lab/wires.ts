@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import type { CommandIo } from "#cli/command.ts";
+import { untilStopped } from "#cli/stop-signal.ts";
 import { parseSpec } from "#lab/spec.ts";
 import { runWires } from "#lab/wires/main.ts";
-import { untilStopped } from "./stop-signal.ts";
 
 type WiresCall = { readonly args: { readonly file: string } };
 

@@ -5,17 +5,20 @@ import { CniError, ErrorCode, formatError, toCniError } from "#cni/error.ts";
 import type { Invocation, Outcome } from "#cni/plugin.ts";
 import { newestVersion } from "#cni/version.ts";
 import { type Answer, encodeAnswer, type Request } from "./frame.ts";
-import { type Namespaces, sameNamespaces } from "./identity.ts";
+import type { Namespaces } from "./identity.ts";
 import { RequestReceiver } from "./receiver.ts";
 
 /** How a call that arrived is run. The signal aborts when nobody waits for the outcome any more. */
 export type Handle = (invocation: Invocation, signal: AbortSignal) => Promise<Outcome>;
 
+/** Whether a service takes a call of the plugin that was made there. */
+export type Admits = (plugin: string, caller: Namespaces) => boolean;
+
 /** What all connections of a service share. */
 export type ConnectionContext = {
   readonly handle: Handle;
-  /** Where the service lives: callers from elsewhere run stand-alone. */
-  readonly identity: Namespaces;
+  /** Other calls run stand-alone. */
+  readonly admits: Admits;
   readonly log: (line: string) => void;
   /** From connecting to the last byte of the request. */
   readonly receiveTimeoutMs: number;
@@ -99,7 +102,7 @@ export class Connection {
   }
 
   #begin(request: Request): void {
-    if (!sameNamespaces(request.caller, this.#context.identity)) {
+    if (!this.#context.admits(request.invocation.plugin, request.caller)) {
       this.sendAway();
       return;
     }

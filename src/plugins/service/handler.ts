@@ -2,18 +2,19 @@
 
 import { KeyedLock } from "#base/keyed-lock.ts";
 import type { Invocation, Outcome } from "#cni/plugin.ts";
-import { dispatch } from "#plugins/dispatch.ts";
-import type { Host } from "#plugins/host.ts";
 import type { Handle } from "./connection.ts";
 
-/** A handler for `servePlugins` that runs the standard plugins on `host`. */
-export function pluginHandler(host: Host, log: (line: string) => void): Handle {
+/** Runs one call, whatever comes; never throws. */
+export type Run = (invocation: Invocation) => Promise<Outcome>;
+
+/** A handler for `servePlugins`. */
+export function pluginHandler(run: Run, log: (line: string) => void): Handle {
   const lock = new KeyedLock();
   return async (invocation, signal) => {
     const release = await lock.acquire(keyOf(invocation));
     try {
-      const outcome = await dispatch(invocation, host);
-      if (signal.aborted) await undo(invocation, outcome, host, log);
+      const outcome = await run(invocation);
+      if (signal.aborted) await undo(invocation, outcome, run, log);
       return outcome;
     } finally {
       release();
@@ -27,10 +28,10 @@ function keyOf({ plugin, env }: Invocation): string {
 }
 
 /** Nobody took the result of this ADD: nobody will ask for its DEL either. */
-async function undo(invocation: Invocation, outcome: Outcome, host: Host, log: (line: string) => void): Promise<void> {
+async function undo(invocation: Invocation, outcome: Outcome, run: Run, log: (line: string) => void): Promise<void> {
   if (invocation.env.get("CNI_COMMAND") !== "ADD" || outcome.exitCode !== 0) return;
   const env = new Map(invocation.env).set("CNI_COMMAND", "DEL");
-  const { exitCode, stdout } = await dispatch({ ...invocation, env }, host);
+  const { exitCode, stdout } = await run({ ...invocation, env });
   const what = `${invocation.plugin} ADD of ${env.get("CNI_CONTAINERID")}: the caller is gone`;
   log(exitCode === 0 ? `${what}, undone` : `${what}, and undoing it failed: ${stdout}`);
 }

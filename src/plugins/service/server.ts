@@ -5,8 +5,8 @@
 
 import type { Socket, SocketHandler, UnixSocketListener } from "bun";
 import { CniError, ErrorCode } from "#cni/error.ts";
-import { Connection, type ConnectionContext, type Handle } from "./connection.ts";
-import type { Namespaces } from "./identity.ts";
+import { type Admits, Connection, type ConnectionContext, type Handle } from "./connection.ts";
+import { type Namespaces, sameNamespaces } from "./identity.ts";
 import { claimSocketPath, type ServicePlace } from "./socket-path.ts";
 
 export type ServiceLimits = {
@@ -41,8 +41,10 @@ export type ServiceOptions = {
    * throws becomes CNI error 999. The signal aborts when the caller is gone or the service ends: undo what was done, then resolve.
    */
   readonly handle: Handle;
-  /** `ownNamespaces()`: callers from elsewhere are sent to the stand-alone executable. */
+  /** `ownNamespaces()`: callers from elsewhere are sent away; the shim then does without a service. */
   readonly identity: Namespaces;
+  /** Whether a call of this plugin from there is served; unless given, where the caller is in every way here. */
+  readonly admits?: Admits;
   readonly log: (line: string) => void;
   readonly limits?: Partial<ServiceLimits>;
 };
@@ -77,7 +79,8 @@ export class PluginService implements AsyncDisposable {
     this.#place = place;
     this.#log = options.log;
     this.#limits = { ...defaultLimits, ...options.limits };
-    this.#context = { ...options, ...this.#limits, ended: (connection) => this.#ended(connection) };
+    const admits: Admits = options.admits ?? ((_plugin, caller) => sameNamespaces(caller, options.identity));
+    this.#context = { ...options, admits, ...this.#limits, ended: (connection) => this.#ended(connection) };
     try {
       this.#listener = this.#listen();
     } catch (error) {

@@ -243,7 +243,7 @@ describe("a call that cannot be made", () => {
 
 describe("type twill while its agent is away", () => {
   function call(command: string, deletes: string, more: Readonly<Record<string, string>> = {}) {
-    const env = { TWILL_AGENT_SOCKET: "/nowhere", TWILL_DELETES: deletes, CNI_COMMAND: command, ...more };
+    const env = { TWILL_PLUGINS_SOCKET: "/nowhere", TWILL_DELETES: deletes, CNI_COMMAND: command, ...more };
     return shim.run({ plugin: "twill", env, stdin: "{}" });
   }
 
@@ -304,7 +304,7 @@ describe("type twill while its agent is away", () => {
     mkdirSync(small);
     const full = ["unshare", "-m", "sh", "-c", `mount -t tmpfs -o size=4k none ${small} && "$@"; ls -A ${small}`, "sh"];
     const names = { CNI_CONTAINERID: "c", CNI_IFNAME: "eth0" };
-    const env = { TWILL_AGENT_SOCKET: "/nowhere", TWILL_DELETES: small, CNI_COMMAND: "DEL", ...names };
+    const env = { TWILL_PLUGINS_SOCKET: "/nowhere", TWILL_DELETES: small, CNI_COMMAND: "DEL", ...names };
     const ran = await shim.run({ plugin: "twill", env, stdin: "x".repeat(100_000), inside: full });
     expect(JSON.parse(ran.stdout)).toMatchObject({ code: 5, msg: expect.stringContaining("No space left on device") });
     expect(existsSync(join(small, "c:eth0"))).toBe(false);

@@ -1,0 +1,42 @@
+// The agent as a container runtime meets it: pods wired through the real shim, in namespaces, both families.
+
+import { describe, expect, test } from "bun:test";
+import { addressAt, TestAgentNode } from "#test/agent.ts";
+import { TestCluster } from "#test/lab/cluster.ts";
+import { Sandbox } from "#test/sandbox.ts";
+
+const blocks = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+const ping = (address: string) => ["ping", "-c", "1", "-W", "2", "-n", address];
+
+describe("type twill", () => {
+  test("wires pods that reach each other and their node in both families, and takes them away", async () => {
+    using box = new Sandbox();
+    using cluster = new TestCluster();
+    await cluster.start();
+    await using node = await TestAgentNode.start(box, cluster, blocks);
+    const [a, b] = [await node.addPod("a"), await node.addPod("b")];
+    expect(a.result.ips.map(({ address }) => address)).toEqual(["10.244.1.1/32", "fd00:10:244:1::1/128"]);
+    for (const address of [addressAt(b.result, 0), addressAt(b.result, 1)]) {
+      expect(box.run(a.netns, ping(address))).toMatchObject({ exitCode: 0 });
+      expect(node.sh(...ping(address))).toContain(" 0% packet loss");
+    }
+    expect(JSON.parse(node.conflist())).toMatchObject({ name: "twill", plugins: [{ type: "twill" }] });
+    expect(await node.cni("CHECK", "a", a.netns.path, { conf: { prevResult: a.result } })).toMatchObject({
+      exitCode: 0,
+      stdout: "",
+    });
+    expect(await node.cni("STATUS", "", "")).toMatchObject({ exitCode: 0 });
+    for (const round of ["first", "again"]) {
+      expect([round, await node.cni("DEL", "a", a.netns.path)]).toEqual([
+        round,
+        { exitCode: 0, stdout: "", stderr: "" },
+      ]);
+    }
+    expect(box.sh(a.netns, ["ip", "-o", "link"])).not.toContain("eth0");
+    expect(node.sh("ip", "route")).not.toContain("10.244.1.1 ");
+    // The same name in the same namespace right after, and not the same address.
+    const again = await node.add("a", a.netns.path);
+    expect(again.ips[0]?.address).toBe("10.244.1.3/32");
+    expect(box.run(b.netns, ping(addressAt(again, 0)))).toMatchObject({ exitCode: 0 });
+  });
+});

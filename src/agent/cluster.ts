@@ -1,0 +1,94 @@
+// The nodes of the cluster as the agent knows them: followed at the API server, and the own blocks remembered over a restart.
+
+import type { KubeClient } from "#kube/client.ts";
+import type { Node } from "#kube/kinds.ts";
+import { Mirror } from "#kube/mirror.ts";
+import type { Pace } from "#kube/reflect.ts";
+import { nodes } from "#kube/resource.ts";
+import { type NodeModel, toNodeModel } from "#model/node.ts";
+import type { StateStore } from "./state/store.ts";
+
+export type ClusterOptions = {
+  readonly client: KubeClient;
+  readonly nodeName: string;
+  readonly pace: Pace;
+  readonly store: StateStore;
+  readonly log: (line: string) => void;
+  /** Told after every change of any node. */
+  readonly changed: () => void;
+};
+
+/** Without the API server the node goes on with what it last knew of itself. */
+export class Cluster implements Disposable {
+  readonly #options: ClusterOptions;
+  readonly #mirror: Mirror<Node>;
+  readonly #models = new Map<string, NodeModel>();
+  #remembered: NodeModel | undefined;
+  #isSynced = false;
+  #problem: string | undefined;
+
+  constructor(options: ClusterOptions) {
+    const { client, pace, store, log, nodeName } = options;
+    this.#options = options;
+    const remembered = store.fact("node");
+    this.#remembered = remembered === undefined ? undefined : (JSON.parse(remembered) as NodeModel);
+    if (this.#remembered?.name !== nodeName) this.#remembered = undefined;
+    this.#mirror = new Mirror<Node>({
+      client,
+      resource: nodes,
+      pace,
+      changed: ({ before, after }) => this.#change(before, after),
+      failed: (error) => {
+        const problem = `cannot follow the nodes: ${error instanceof Error ? error.message : String(error)}`;
+        if (problem !== this.#problem) log(problem);
+        this.#problem = problem;
+      },
+    });
+    void this.#mirror.synced.then(() => {
+      this.#isSynced = true;
+      options.changed();
+    });
+  }
+
+  /** This node; undefined while nobody knows it. */
+  get self(): NodeModel | undefined {
+    return this.#models.get(this.#options.nodeName) ?? this.#remembered;
+  }
+
+  /** The others; empty while the API server has not answered. */
+  get others(): readonly NodeModel[] {
+    return [...this.#models.values()].filter(({ name }) => name !== this.#options.nodeName);
+  }
+
+  /** Whether all nodes are known. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** Why the nodes cannot be followed; undefined: they are. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  [Symbol.dispose](): void {
+    this.#mirror[Symbol.dispose]();
+  }
+
+  #change(before: Node | undefined, after: Node | undefined): void {
+    const { nodeName, store, changed } = this.#options;
+    this.#problem = undefined;
+    if (after === undefined) this.#models.delete(before?.metadata.name ?? "");
+    else {
+      const model = toNodeModel(after);
+      const known = this.#models.get(model.name);
+      // Kubelets report every few seconds, mostly nothing that matters here.
+      if (known !== undefined && JSON.stringify(known) === JSON.stringify(model)) return;
+      this.#models.set(model.name, model);
+      if (model.name === nodeName && model.blocks.length > 0) {
+        this.#remembered = model;
+        store.setFact("node", JSON.stringify(model));
+      }
+    }
+    if (this.#isSynced) changed();
+  }
+}

@@ -1,0 +1,43 @@
+// The network configuration that makes a container runtime call us.
+
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AgentConfig } from "#agent/config/config.ts";
+import { isErrno } from "#kernel/errno.ts";
+
+/** What a runtime may hand down to us. */
+const capabilities = { bandwidth: true, ips: true, mac: true, portMappings: true };
+
+export function conflistText({ network }: AgentConfig["cni"]): string {
+  const list = { cniVersion: "1.1.0", cniVersions: ["0.3.1", "0.4.0", "1.0.0", "1.1.0"], name: network };
+  return `${JSON.stringify({ ...list, plugins: [{ type: "twill", capabilities }] }, undefined, 2)}\n`;
+}
+
+/**
+ * Writes it last of all that makes a node ready; whether anything changed. By renaming inside of the folder: a runtime never
+ * reads half of it, and containerd does not notice a file that is moved in from elsewhere. Throws what node:fs throws.
+ */
+export function writeConflist(cni: AgentConfig["cni"]): boolean {
+  const path = join(cni.folder, cni.file);
+  const text = conflistText(cni);
+  if (readIfThere(path) === text) return false;
+  // Of an ending that no runtime reads.
+  const draft = join(cni.folder, `.${cni.file}.new`);
+  writeFileSync(draft, text, { mode: 0o644 });
+  renameSync(draft, path);
+  return true;
+}
+
+/** The runtime then goes on with what else is in the folder. */
+export function removeConflist({ folder, file }: AgentConfig["cni"]): void {
+  rmSync(join(folder, file), { force: true });
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+// CNI type `twill`: the calls of the container runtime, turned into endpoints.
+
+import type { Endpoints } from "#agent/endpoint/endpoints.ts";
+import { gateways } from "#agent/endpoint/want.ts";
+import type { AddressWish } from "#agent/ipam/ipam.ts";
+import { addressesOf, type Endpoint, endpointKey, type PodName } from "#agent/state/endpoint.ts";
+import { CniError, ErrorCode } from "#cni/error.ts";
+import type { Call, Plugin } from "#cni/plugin.ts";
+import type { Result } from "#cni/result.ts";
+import { versionsFrom } from "#cni/version.ts";
+import { NetnsError } from "#kernel/netns.ts";
+import { defaultCidr, joinIfAddr } from "#net/cidr.ts";
+import { bitsOf, type Family, familyOf } from "#net/ip.ts";
+import { failed } from "#plugins/container.ts";
+import { readConf } from "./conf.ts";
+import type { Ports } from "./ports.ts";
+
+/** What the plugin acts upon. */
+export type TwillHost = {
+  readonly endpoints: Endpoints;
+  readonly ports: Ports;
+  /** The largest packet that passes every way of the fabric. */
+  readonly mtu: () => number;
+  /** Why no pod can be wired now, in words; undefined: it can. */
+  readonly unready: () => string | undefined;
+  /** Addresses that a pod's annotation asks for. @throws CniError 11 when nobody can say now, 7 when it is malformed */
+  readonly wishOf: (pod: PodName) => Promise<AddressWish | undefined>;
+};
+
+export const twill: Plugin<TwillHost> = {
+  name: "twill",
+  about: "joins a pod to the node by a routed veth pair",
+  versions: versionsFrom("0.3.0"),
+  add,
+  del,
+  check,
+  gc,
+  status,
+};
+
+async function add(call: Call, host: TwillHost): Promise<Result> {
+  const { addresses, mtu = host.mtu(), ...conf } = readConf(call);
+  requireReady(host, ErrorCode.tryAgainLater);
+  const { network, containerId, ifname, netns } = call;
+  const told: AddressWish | undefined = addresses.length === 0 ? undefined : { addresses, askedBy: "the runtime" };
+  const wish = told ?? (conf.pod === undefined ? undefined : await host.wishOf(conf.pod));
+  const endpoint = withNetns(() =>
+    host.endpoints.add({ ...conf, network, containerId, ifname, netns, mtu, addresses: wish }),
+  );
+  const result = toResult(endpoint);
+  if (!endpoint.mapsPorts) return result;
+  try {
+    await host.ports.map(call, result);
+  } catch (error) {
+    host.endpoints.remove(endpoint);
+    throw error;
+  }
+  return result;
+}
+
+async function del(call: Call, { endpoints, ports }: TwillHost): Promise<void> {
+  const endpoint = endpoints.find(call.containerId, call.ifname);
+  if (endpoint === undefined) {
+    endpoints.removeUnknown(call.containerId, call.ifname);
+    return;
+  }
+  if (endpoint.mapsPorts) await ports.unmap(call);
+  endpoints.remove(endpoint);
+}
+
+function check(call: Call, { endpoints }: TwillHost): void {
+  const endpoint = endpoints.find(call.containerId, call.ifname);
+  if (endpoint === undefined) throw failed(`there is no endpoint ${endpointKey(call)}: run ADD`);
+  const expected = new Set(call.prevResult?.ips.map(({ address }) => address) ?? []);
+  for (const { address } of toResult(endpoint).ips) expected.delete(address);
+  const [strange] = expected;
+  if (strange !== undefined)
+    throw failed(`prevResult has address ${strange}, which ${endpointKey(call)} does not have`);
+  const [fault] = withNetns(() => endpoints.faults(endpoint));
+  if (fault !== undefined) throw failed(fault);
+}
+
+async function gc(call: Call, { endpoints, ports }: TwillHost): Promise<void> {
+  if (call.validAttachments === undefined) return;
+  const alive = new Set(
+    call.validAttachments.map(({ containerID, ifname }) => endpointKey({ containerId: containerID, ifname })),
+  );
+  for (const endpoint of endpoints.list()) {
+    if (endpoint.network !== call.network || alive.has(endpointKey(endpoint))) continue;
+    const { containerId, ifname } = endpoint;
+    if (endpoint.mapsPorts) await ports.unmap({ ...call, containerId, ifname });
+    endpoints.remove(endpoint);
+  }
+}
+
+function status(call: Call, host: TwillHost): void {
+  readConf(call);
+  requireReady(host, ErrorCode.notAvailable);
+}
+
+function requireReady(host: TwillHost, code: number): void {
+  const problem = host.unready();
+  if (problem !== undefined) throw new CniError(code, problem);
+}
+
+function toResult(endpoint: Endpoint): Result {
+  const { hostName, hostMac, ifname, mac, mtu, netns } = endpoint;
+  const addresses = addressesOf(endpoint);
+  const families: readonly Family[] = addresses.map(familyOf);
+  return {
+    interfaces: [
+      { name: hostName, mac: hostMac, mtu },
+      { name: ifname, mac, mtu, sandbox: netns },
+    ],
+    ips: addresses.map((address) => ({
+      interface: 1,
+      address: joinIfAddr(address, bitsOf(familyOf(address))),
+      gateway: gateways[familyOf(address)],
+    })),
+    routes: families.map((family) => ({ dst: defaultCidr(family), gw: gateways[family] })),
+    dns: {},
+  };
+}
+
+/** A namespace that cannot be used is the runtime's mistake. */
+function withNetns<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof NetnsError) throw new CniError(ErrorCode.invalidNetns, error.message, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,106 @@
+// The agent's configuration: what can be set, what it is unless set, and how its YAML is read.
+
+import { readFileSync } from "node:fs";
+import {
+  blocks,
+  ConfigError,
+  flag,
+  type Infer,
+  integer,
+  name,
+  oneOf,
+  optionalInteger,
+  path,
+  section,
+} from "./field.ts";
+
+const port = { min: 1, max: 65_535 };
+
+export const agentConfig = section("Configuration of `twill agent`.", {
+  fabric: section("How packets travel between nodes.", {
+    mode: oneOf(
+      "direct: by routes to the other nodes' addresses, which must be on the same link; vxlan: in an overlay; auto: direct where nodes share a link, else the overlay.",
+      "auto",
+      ["auto", "direct", "vxlan"],
+    ),
+    mtu: optionalInteger(
+      "The largest packet of a pod, in bytes; unless set, as much as fits every way of the fabric.",
+      {
+        min: 1280,
+        max: 65_535,
+      },
+    ),
+  }),
+  masquerade: section("What leaves the cluster carries its node's address.", {
+    enabled: flag("Whether pods are masqueraded at all.", true),
+    exclude: blocks(
+      "Further blocks whose hosts answer pods by the pods' own addresses. The cluster's nodes and pods always do.",
+    ),
+  }),
+  addresses: section("How pods get their addresses.", {
+    cooldownSeconds: integer("How long a released address rests before another pod gets it.", 30, {
+      min: 0,
+      max: 86_400,
+    }),
+  }),
+  programs: section("The packet path's eBPF programs.", {
+    enabled: flag(
+      "Without them the kernel's own routing carries everything, slower, and senders are not checked.",
+      true,
+    ),
+    ingressBlock: integer("Number of the tc block that what pods send passes.", 31, { min: 1, max: 65_535 }),
+    egressBlock: integer("Number of the tc block that what pods receive passes.", 32, { min: 1, max: 65_535 }),
+    folder: path(
+      "Where a bpf file system is, or gets mounted, that keeps the maps while no agent runs.",
+      "/sys/fs/bpf",
+    ),
+  }),
+  cni: section("What the container runtime finds.", {
+    folder: path("Where the runtime looks for network configurations.", "/etc/cni/net.d"),
+    file: name("Name of the configuration's file; runtimes take the first in the order of names.", "05-twill.conflist"),
+    network: name("Name of the network.", "twill"),
+    deletes: path("Where the shim queues deletes while no agent runs.", "/var/lib/twill/deletes"),
+  }),
+  state: section("What the agent remembers.", {
+    folder: path("Folder of the state file; it must survive a restart of the agent.", "/var/lib/twill"),
+  }),
+  health: section("Whether the agent is well, for a kubelet to ask.", {
+    port: integer("Port on the loopback addresses for /healthz and /readyz.", 9878, port),
+  }),
+});
+
+export type AgentConfig = Infer<typeof agentConfig>;
+
+/** @throws ConfigError naming the field */
+export function parseConfig(text: string): AgentConfig {
+  let value: unknown;
+  try {
+    value = Bun.YAML.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`it is no YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return agentConfig.read(value, "");
+}
+
+/** @throws ConfigError naming the file and the field */
+export function readConfig(file: string): AgentConfig {
+  try {
+    return parseConfig(readFileSync(file, "utf8"));
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`Cannot use configuration ${file}: ${problem}`, { cause });
+  }
+}
+
+/** Everything as it is unless set. */
+export const defaultConfig: AgentConfig = agentConfig.read(undefined, "");
+
+/** The JSON Schema that docs/agent.schema.json holds. */
+export function configSchema(): object {
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "Twill agent",
+    description: agentConfig.about,
+    ...agentConfig.schema,
+  };
+}

@@ -1,0 +1,271 @@
+// The endpoints of the node: written down, wired, compared with the kernel, and taken away.
+//
+//   add:     addresses chosen ─► record "wiring" ─► maps ─► node's side ─► pod's side ─► record "ready"
+//   remove:  links marked ─► routes ─► maps ─► record gone, addresses rest
+
+import type { AddressWish, Ipam } from "#agent/ipam/ipam.ts";
+import {
+  addressesOf,
+  type Endpoint,
+  endpointKey,
+  formatEndpoint,
+  hostNameOf,
+  ifindexOf,
+  maxEndpointId,
+} from "#agent/state/endpoint.ts";
+import type { StateStore } from "#agent/state/store.ts";
+import { CniError, ErrorCode } from "#cni/error.ts";
+import type { Datapath } from "#datapath/datapath.ts";
+import { Netns, NetnsError } from "#kernel/netns.ts";
+import { hostCidr } from "#net/cidr.ts";
+import type { Ip } from "#net/ip.ts";
+import { type Mac, randomMac } from "#net/mac.ts";
+import { findLink } from "#netlink/link.ts";
+import { removeRoute } from "#netlink/route.ts";
+import type { Host } from "#plugins/host.ts";
+import { applyWiring, endpointGroup, type Ground } from "./apply.ts";
+import { readWiring } from "./have.ts";
+import { formatPart, type Part } from "./part.ts";
+import { planWiring } from "./plan.ts";
+import { wantWiring } from "./want.ts";
+
+/** What a runtime asks for; the agent chooses the rest. */
+export type EndpointWish = Pick<
+  Endpoint,
+  "network" | "containerId" | "ifname" | "netns" | "pod" | "mtu" | "shaping" | "mapsPorts"
+> & {
+  readonly mac: Mac | undefined;
+  readonly addresses: AddressWish | undefined;
+};
+
+export type EndpointsOptions = {
+  readonly host: Host;
+  readonly store: StateStore;
+  readonly ipam: Ipam;
+  /** Undefined: the kernel's own routing carries everything. */
+  readonly datapath: Datapath | undefined;
+  readonly log: (line: string) => void;
+  /** Told of addresses that have no owner any more. */
+  readonly released: (addresses: readonly Ip[]) => void;
+};
+
+/** A link removed a moment ago may still have the name. */
+const maxNames = 4;
+
+/** All methods are synchronous: no call sees another one's half-made endpoint. */
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #byKey: Map<string, Endpoint>;
+  readonly #ids = new Set<number>();
+  #lastId: number;
+
+  constructor(options: EndpointsOptions) {
+    const { store, ipam } = options;
+    this.#options = options;
+    this.#byKey = store.endpoints();
+    this.#lastId = Number(store.fact("lastId") ?? 0);
+    for (const endpoint of this.#byKey.values()) {
+      this.#ids.add(endpoint.id);
+      ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
+    }
+  }
+
+  list(): readonly Endpoint[] {
+    return [...this.#byKey.values()];
+  }
+
+  find(containerId: string, ifname: string): Endpoint | undefined {
+    return this.#byKey.get(endpointKey({ containerId, ifname }));
+  }
+
+  /** Wires an interface of a pod. What fails half-way is taken back. @throws CniError, KernelError, StateError, NetnsError */
+  add(wish: EndpointWish): Endpoint {
+    const { host, store, ipam } = this.#options;
+    using netns = new Netns(wish.netns);
+    using pod = host.routeIn(netns);
+    const before = this.find(wish.containerId, wish.ifname);
+    if (findLink(pod, wish.ifname) !== undefined) {
+      throw new CniError(
+        ErrorCode.invalidEnvironment,
+        `CNI_IFNAME "${wish.ifname}" exists already in network namespace "${wish.netns}": choose another name or run DEL first`,
+      );
+    }
+    if (before !== undefined) this.remove(before);
+    const { progress, ...addresses } = ipam.choose(host.now(), wish.addresses);
+    const id = this.#freeId();
+    const endpoint: Endpoint = {
+      id,
+      ...this.#given(wish),
+      ...addresses,
+      mac: wish.mac ?? randomMac(host.random),
+      hostMac: randomMac(host.random),
+      hostName: this.#freeName(wish),
+      ifindex: ifindexOf(id),
+      state: "wiring",
+    };
+    store.begin(endpoint, progress);
+    this.#remember(endpoint);
+    try {
+      this.#carry(endpoint);
+      const want = this.#want(endpoint);
+      applyWiring(planWiring(want, []), this.#ground(netns, pod));
+      const ready: Endpoint = { ...endpoint, state: "ready" };
+      store.update(ready);
+      this.#remember(ready);
+      return ready;
+    } catch (error) {
+      this.#takeBack(endpoint);
+      throw error;
+    }
+  }
+
+  /** Takes an endpoint away as far as it is still there. @throws KernelError, StateError */
+  remove(endpoint: Endpoint): void {
+    const { host, store, ipam, datapath } = this.#options;
+    const node = host.route();
+    this.#removePair(endpoint);
+    const addresses = addressesOf(endpoint);
+    node.apply(addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: endpoint.ifindex })));
+    datapath?.removeEndpoint(endpoint);
+    const nowMs = host.now();
+    store.end(endpoint, ipam.releasesOf(endpoint), nowMs);
+    ipam.release(addresses, nowMs);
+    this.#byKey.delete(endpointKey(endpoint));
+    this.#ids.delete(endpoint.id);
+    this.#options.released(addresses);
+  }
+
+  /** Takes away the link of an interface that nothing is written down about: the state file was lost. @throws KernelError */
+  removeUnknown(containerId: string, ifname: string): void {
+    const { host } = this.#options;
+    const place = { connection: host.route(), netns: host.netns };
+    const link = findLink(place.connection, hostNameOf(containerId, ifname));
+    if (link?.group === endpointGroup) host.remover.remove(link, place, place);
+  }
+
+  /** What the kernel lacks of an endpoint, as text; changes nothing. @throws NetnsError, KernelError */
+  faults(endpoint: Endpoint): readonly string[] {
+    using netns = new Netns(endpoint.netns);
+    using pod = this.#options.host.routeIn(netns);
+    return this.#missing(endpoint, this.#ground(netns, pod)).map((part) => `there is no ${formatPart(part)}`);
+  }
+
+  /**
+   * Brings one endpoint back to what it should be. One that was never finished, or whose pod is gone with its link, is
+   * removed. @throws KernelError, StateError
+   */
+  restore(endpoint: Endpoint): void {
+    const { log } = this.#options;
+    const what = formatEndpoint(endpoint);
+    if (endpoint.state === "wiring") {
+      log(`${what}: its ADD was never finished, removed`);
+      this.remove(endpoint);
+      return;
+    }
+    let netns: Netns;
+    try {
+      netns = new Netns(endpoint.netns);
+    } catch (error) {
+      if (!(error instanceof NetnsError)) throw error;
+      if (findLink(this.#options.host.route(), endpoint.ifindex) === undefined) {
+        log(`${what}: its pod is gone, removed`);
+        this.remove(endpoint);
+      }
+      return;
+    }
+    using _netns = netns;
+    using pod = this.#options.host.routeIn(netns);
+    const ground = this.#ground(netns, pod);
+    this.#carry(endpoint);
+    const missing = this.#missing(endpoint, ground);
+    if (missing.length === 0) return;
+    if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint);
+    applyWiring(missing, ground);
+    for (const part of missing) log(`${what}: put back ${formatPart(part)}`);
+  }
+
+  #missing(endpoint: Endpoint, { node, pod }: Ground): readonly Part[] {
+    return planWiring(this.#want(endpoint), readWiring(endpoint, node, pod));
+  }
+
+  #want(endpoint: Endpoint): readonly Part[] {
+    return wantWiring(endpoint, { programs: this.#options.datapath !== undefined });
+  }
+
+  #ground(netns: Netns, pod: Ground["pod"]): Ground {
+    const { host, datapath } = this.#options;
+    const joinBlocks = datapath === undefined ? undefined : (ifindex: number) => datapath.joinBlocks(ifindex);
+    return { node: host.route(), pod, netns, joinBlocks };
+  }
+
+  /** Tells the packet path, ahead of the link: a pod's first packet must find its sender known. */
+  #carry({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6 }: Endpoint): void {
+    this.#options.datapath?.setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6 });
+  }
+
+  #removePair({ netns: path, ifindex, hostName }: Endpoint): void {
+    const { host } = this.#options;
+    const node = { connection: host.route(), netns: host.netns };
+    using netns = openIfThere(path);
+    using connection = netns === undefined ? undefined : host.routeIn(netns);
+    // By number: at this path another container's namespace may be by now.
+    const inside = connection === undefined ? undefined : findLink(connection, ifindex);
+    if (connection !== undefined && inside?.info?.kind === "veth") {
+      host.remover.remove(inside, { connection, netns }, node);
+      return;
+    }
+    const outside = findLink(node.connection, ifindex);
+    if (outside?.name === hostName) host.remover.remove(outside, node, node);
+  }
+
+  #takeBack(endpoint: Endpoint): void {
+    try {
+      this.remove(endpoint);
+    } catch (error) {
+      // The record stays: DEL, GC or the next start tries again. What the runtime must hear is why ADD failed.
+      this.#options.log(
+        `${formatEndpoint(endpoint)}: cannot undo ADD: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+  }
+
+  #given({ network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts }: EndpointWish) {
+    return { network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts };
+  }
+
+  #remember(endpoint: Endpoint): void {
+    this.#byKey.set(endpointKey(endpoint), endpoint);
+    this.#ids.add(endpoint.id);
+    this.#lastId = endpoint.id;
+    this.#options.ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
+  }
+
+  #freeName({ containerId, ifname }: EndpointWish): string {
+    const node = this.#options.host.route();
+    for (let salt = 0; salt < maxNames; salt++) {
+      const name = hostNameOf(containerId, ifname, salt);
+      if (findLink(node, name) === undefined) return name;
+    }
+    throw new CniError(
+      ErrorCode.tryAgainLater,
+      `Cannot name the node's end of ${ifname} of ${containerId}: earlier links of it are not gone yet; try again`,
+    );
+  }
+
+  #freeId(): number {
+    for (let step = 1; step <= maxEndpointId; step++) {
+      const id = ((this.#lastId - 1 + step) % maxEndpointId) + 1;
+      if (!this.#ids.has(id)) return id;
+    }
+    throw new CniError(ErrorCode.tryAgainLater, `The node has ${maxEndpointId} endpoints already`);
+  }
+}
+
+function openIfThere(path: string): Netns | undefined {
+  try {
+    return new Netns(path);
+  } catch (error) {
+    if (error instanceof NetnsError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+// Connections that the kernel tracks with addresses of pods that are gone: forgotten, so that the next pod inherits none.
+
+import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { listConnections, removeTracked } from "#netlink/conntrack.ts";
+
+/** A burst of removals is one look at the table, which may be long; the addresses rest meanwhile. */
+const settleMs = 200;
+
+export class FlowSweeper implements Disposable {
+  readonly #netfilter: () => Connection;
+  readonly #log: (line: string) => void;
+  #waiting = new Set<Ip>();
+  #timer: Timer | undefined;
+
+  constructor(netfilter: () => Connection, log: (line: string) => void) {
+    this.#netfilter = netfilter;
+    this.#log = log;
+  }
+
+  /** Forgets what has to do with these addresses, in a moment. */
+  sweep(addresses: readonly Ip[]): void {
+    for (const address of addresses) this.#waiting.add(address);
+    if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#run(), settleMs);
+  }
+
+  /** What waits is done now. */
+  [Symbol.dispose](): void {
+    if (this.#timer !== undefined) this.#run();
+  }
+
+  #run(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const gone = this.#waiting;
+    this.#waiting = new Set();
+    try {
+      for (const family of new Set([...gone].map(familyOf))) this.#forget(family, gone);
+    } catch (error) {
+      this.#log(`cannot forget tracked connections: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #forget(family: Family, gone: ReadonlySet<Ip>): void {
+    const connection = this.#netfilter();
+    const tracked = listConnections(connection, family).filter(({ original, reply }) =>
+      [original.src, original.dst, reply.src, reply.dst].some((address) => gone.has(address)),
+    );
+    const [failure] = connection.tryApply(tracked.map(removeTracked));
+    if (failure !== undefined) throw failure.error;
+  }
+}

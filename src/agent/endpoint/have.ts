@@ -1,0 +1,67 @@
+// What the kernel has of an endpoint, read anew.
+
+import type { Endpoint } from "#agent/state/endpoint.ts";
+import { listAddresses } from "#netlink/address.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { findLink, type Link } from "#netlink/link.ts";
+import { listNeighbours } from "#netlink/neighbour.ts";
+import { listQdiscs } from "#netlink/qdisc.ts";
+import { listRoutes, RouteTable } from "#netlink/route.ts";
+import type { Part, Side } from "./part.ts";
+
+const loopback = 1;
+
+/** `node` and `pod` are connections to the kernel on both sides. Changes nothing. @throws KernelError */
+export function readWiring(endpoint: Endpoint, node: Connection, pod: Connection): readonly Part[] {
+  const outside = findLink(node, endpoint.ifindex);
+  const inside = findLink(pod, endpoint.ifindex);
+  return [
+    ...readPair(outside, inside),
+    ...(outside === undefined ? [] : readSide("node", outside, node)),
+    ...(outside === undefined ? [] : readBlocks(outside, node)),
+    ...readUp("pod", findLink(pod, loopback)),
+    ...(inside === undefined ? [] : readSide("pod", inside, pod)),
+    ...(inside === undefined ? [] : readAddresses(inside, pod)),
+  ];
+}
+
+function readPair(outside: Link | undefined, inside: Link | undefined): readonly Part[] {
+  const isPair = outside?.parent === inside?.index && inside?.parent === outside?.index;
+  if (outside?.mac === undefined || inside?.mac === undefined || !isPair) return [];
+  const { index: ifindex, name: hostName, mac: hostMac, mtu } = outside;
+  return [{ part: "pair", hostName, ifname: inside.name, ifindex, hostMac, mac: inside.mac, mtu }];
+}
+
+function readSide(side: Side, link: Link, connection: Connection): readonly Part[] {
+  const ifindex = link.index;
+  const routes = (["ipv4", "ipv6"] as const).flatMap((family) =>
+    listRoutes(connection, family, { table: RouteTable.main, oif: ifindex }),
+  );
+  const neighbours = listNeighbours(connection, ifindex).filter(({ state }) => state === "permanent");
+  return [
+    { part: "mtu", side, ifindex, mtu: link.mtu },
+    ...readUp(side, link),
+    ...routes.map(({ dst, gateway }): Part => {
+      const way = gateway === undefined ? {} : { gateway };
+      return { part: "route", side, ifindex, dst, ...way };
+    }),
+    ...neighbours.flatMap(({ address, mac }): readonly Part[] =>
+      mac === undefined ? [] : [{ part: "neighbour", side, ifindex, address, mac }],
+    ),
+  ];
+}
+
+function readUp(side: Side, link: Link | undefined): readonly Part[] {
+  return link?.up === true ? [{ part: "up", side, ifindex: link.index }] : [];
+}
+
+function readBlocks({ index }: Link, node: Connection): readonly Part[] {
+  const joined = listQdiscs(node, index).some(
+    ({ shape }) => shape.kind === "clsact" && shape.ingressBlock !== undefined,
+  );
+  return joined ? [{ part: "blocks", ifindex: index }] : [];
+}
+
+function readAddresses({ index }: Link, pod: Connection): readonly Part[] {
+  return listAddresses(pod, index).map(({ address }) => ({ part: "address", ifindex: index, address }));
+}

@@ -1,0 +1,68 @@
+// The parts that an endpoint's wiring is made of, on the node's side and in the pod.
+//
+//   node                                              pod
+//   twXXXXXXXXXXX ════════════════════════════════ eth0 ADDR/32 (/128)
+//     clsact: the shared blocks                       neighbour 169.254.1.1, fe80::1: the node's end, permanent
+//     route ADDR/32, neighbour ADDR: the pod's end    default via 169.254.1.1, via fe80::1
+
+import type { Cidr, IfAddr } from "#net/cidr.ts";
+import type { Ip } from "#net/ip.ts";
+import type { Mac } from "#net/mac.ts";
+
+export type Side = "node" | "pod";
+
+/** One thing in the kernel that can be there or be missing. */
+export type Part =
+  | {
+      readonly part: "pair";
+      readonly hostName: string;
+      readonly ifname: string;
+      readonly ifindex: number;
+      readonly hostMac: Mac;
+      readonly mac: Mac;
+      readonly mtu: number;
+    }
+  | { readonly part: "blocks"; readonly ifindex: number }
+  | { readonly part: "mtu"; readonly side: Side; readonly ifindex: number; readonly mtu: number }
+  | { readonly part: "up"; readonly side: Side; readonly ifindex: number }
+  | { readonly part: "address"; readonly ifindex: number; readonly address: IfAddr }
+  | {
+      readonly part: "neighbour";
+      readonly side: Side;
+      readonly ifindex: number;
+      readonly address: Ip;
+      readonly mac: Mac;
+    }
+  | {
+      readonly part: "route";
+      readonly side: Side;
+      readonly ifindex: number;
+      readonly dst: Cidr;
+      readonly gateway?: Ip;
+    };
+
+/** Where a part is. The pair is made from the node's side. */
+export function sideOf(part: Part): Side {
+  if (part.part === "address") return "pod";
+  return "side" in part ? part.side : "node";
+}
+
+/** `route 10.244.1.5/32 dev #1912602625`; also what tells parts apart. */
+export function formatPart(part: Part): string {
+  switch (part.part) {
+    case "pair":
+      return `link ${part.hostName} (${part.hostMac}) to ${part.ifname} (${part.mac})`;
+    case "blocks":
+      return `shared blocks of #${part.ifindex}`;
+    case "mtu":
+      return `mtu ${part.mtu} of the ${part.side}'s #${part.ifindex}`;
+    case "up":
+      return `${part.side}'s #${part.ifindex} up`;
+    case "address":
+      return `address ${part.address} in the pod`;
+    case "neighbour":
+      return `neighbour ${part.address} lladdr ${part.mac} on the ${part.side}'s #${part.ifindex}`;
+    case "route":
+      return `${part.side}'s route ${part.dst}${part.gateway === undefined ? "" : ` via ${part.gateway}`} dev #${part.ifindex}`;
+  }
+}

@@ -1,0 +1,16 @@
+// What is missing of an endpoint's wiring. Nothing is ever taken away here: what a pod adds for itself is its own.
+
+import { formatPart, type Part } from "./part.ts";
+
+/** The parts of `want` that `have` lacks, in the order of `want`. */
+export function planWiring(want: readonly Part[], have: readonly Part[]): readonly Part[] {
+  const there = new Set(have.map(formatPart));
+  const missing = want.filter((part) => !there.has(formatPart(part)));
+  const pair = missing.find(({ part }) => part === "pair");
+  // A new pair is born with its size, and the node's end up.
+  return pair === undefined ? missing : missing.filter((part) => !isBornWith(part));
+}
+
+function isBornWith(part: Part): boolean {
+  return part.part === "mtu" || (part.part === "up" && part.side === "node");
+}

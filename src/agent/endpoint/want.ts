@@ -1,0 +1,47 @@
+// What the kernel should have of an endpoint.
+
+import { addressesOf, type Endpoint } from "#agent/state/endpoint.ts";
+import { defaultCidr, hostCidr, joinIfAddr } from "#net/cidr.ts";
+import { bitsOf, type Family, familyOf, type Ip, ip } from "#net/ip.ts";
+import type { Part } from "./part.ts";
+
+/** Whom pods send to. No device has these addresses: a permanent neighbour entry of the pod leads to the node's end. */
+export const gateways: { readonly [F in Family]: Ip } = { ipv4: ip("169.254.1.1"), ipv6: ip("fe80::1") };
+
+const loopback = 1;
+
+/** The pair first, then the node's side, then the pod's. `programs`: whether the packet path's programs are used. */
+export function wantWiring(endpoint: Endpoint, { programs }: { readonly programs: boolean }): readonly Part[] {
+  const { ifindex, hostName, ifname, hostMac, mac, mtu } = endpoint;
+  const addresses = addressesOf(endpoint);
+  const node = addresses.flatMap((address): readonly Part[] => [
+    { part: "route", side: "node", ifindex, dst: hostCidr(address) },
+    { part: "neighbour", side: "node", ifindex, address, mac },
+  ]);
+  const pod = addresses.flatMap((address): readonly Part[] => wantPodRoutes(ifindex, familyOf(address), hostMac));
+  return [
+    { part: "pair", hostName, ifname, ifindex, hostMac, mac, mtu },
+    ...(programs ? [{ part: "blocks", ifindex } as const] : []),
+    { part: "mtu", side: "node", ifindex, mtu },
+    { part: "up", side: "node", ifindex },
+    ...node,
+    { part: "mtu", side: "pod", ifindex, mtu },
+    { part: "up", side: "pod", ifindex: loopback },
+    ...addresses.map((address) => ({ part: "address", ifindex, address: whole(address) }) as const),
+    { part: "up", side: "pod", ifindex },
+    ...pod,
+  ];
+}
+
+function wantPodRoutes(ifindex: number, family: Family, hostMac: Endpoint["hostMac"]): readonly Part[] {
+  const gateway = gateways[family];
+  return [
+    { part: "neighbour", side: "pod", ifindex, address: gateway, mac: hostMac },
+    { part: "route", side: "pod", ifindex, dst: hostCidr(gateway) },
+    { part: "route", side: "pod", ifindex, dst: defaultCidr(family), gateway },
+  ];
+}
+
+function whole(address: Ip) {
+  return joinIfAddr(address, bitsOf(familyOf(address)));
+}

@@ -1,0 +1,96 @@
+// The addresses of one block: which are taken, which rest after their release, and which is next.
+
+import { boundsOf, type Cidr, contains, familyOfCidr, lengthOf } from "#net/cidr.ts";
+import { bitsOf, type Ip, ipFromBigint } from "#net/ip.ts";
+
+/** What a pool must remember over a restart, beside the taken addresses: those are the endpoints'. */
+export type PoolMemory = {
+  /** How many of the block's addresses were passed already, from its start. */
+  readonly passed: bigint;
+  /** Released addresses with the time of their release, oldest first. */
+  readonly released: readonly (readonly [address: Ip, releasedMs: number])[];
+};
+
+export type PoolUsage = {
+  readonly block: Cidr;
+  /** How many addresses pods can have, as a decimal text: an IPv6 block has more than a number holds. */
+  readonly total: string;
+  readonly taken: number;
+  /** Released, and not given out again yet. */
+  readonly cooling: number;
+  /** When the next address can be had; undefined: now. */
+  readonly nextFreeMs: number | undefined;
+};
+
+/** A large block is not walked to its end: from so many released addresses on, they come first. */
+const maxRemembered = 1024;
+
+/**
+ * Gives addresses that nobody had first, then those that were released longest ago, never within the cooldown: peers
+ * may still send to the pod that had it.
+ */
+export class AddressPool {
+  readonly block: Cidr;
+  readonly #cooldownMs: number;
+  readonly #first: bigint;
+  readonly #size: bigint;
+  #passed: bigint;
+  readonly #taken = new Set<Ip>();
+  readonly #released: Map<Ip, number>;
+
+  constructor(block: Cidr, cooldownMs: number, { passed, released }: PoolMemory) {
+    this.block = block;
+    this.#cooldownMs = cooldownMs;
+    const { first, last } = boundsOf(block);
+    // A block's own address and, in IPv4, its last one are no host's (RFC 919, RFC 4291 2.6.1), but for the smallest blocks.
+    const spare = bitsOf(familyOfCidr(block)) - lengthOf(block) >= 2;
+    this.#first = first + (spare ? 1n : 0n);
+    this.#size = last - this.#first + (spare && familyOfCidr(block) === "ipv4" ? 0n : 1n);
+    this.#passed = passed;
+    this.#released = new Map(released);
+  }
+
+  /** For the next start. */
+  get passed(): bigint {
+    return this.#passed;
+  }
+
+  has(address: Ip): boolean {
+    return contains(this.block, address);
+  }
+
+  /** The address that is next; undefined when there is none now. Passes over those that are taken or resting. */
+  next(nowMs: number): Ip | undefined {
+    const [oldest] = this.#released;
+    const rested = oldest !== undefined && oldest[1] + this.#cooldownMs <= nowMs ? oldest[0] : undefined;
+    if (this.#released.size >= maxRemembered && rested !== undefined) return rested;
+    for (; this.#passed < this.#size; this.#passed++) {
+      const address = ipFromBigint(this.#first + this.#passed, familyOfCidr(this.block));
+      if (!this.#taken.has(address) && !this.#released.has(address)) return address;
+    }
+    return rested;
+  }
+
+  take(address: Ip): void {
+    this.#taken.add(address);
+    this.#released.delete(address);
+  }
+
+  release(address: Ip, nowMs: number): void {
+    this.#taken.delete(address);
+    this.#released.delete(address);
+    this.#released.set(address, nowMs);
+  }
+
+  usage(nowMs: number): PoolUsage {
+    const [oldest] = this.#released.values();
+    const isFree = this.next(nowMs) !== undefined;
+    return {
+      block: this.block,
+      total: String(this.#size),
+      taken: this.#taken.size,
+      cooling: this.#released.size,
+      nextFreeMs: isFree || oldest === undefined ? undefined : oldest + this.#cooldownMs,
+    };
+  }
+}

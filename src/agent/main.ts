@@ -1,0 +1,235 @@
+// The agent of one node, wired.
+//
+//   API server ──► Cluster ──► own blocks ──────────► Ipam ◄── StateStore
+//                     │                                │           ▲ written first
+//                     ├──► nodes ──► Fabric ──┐        ▼           │
+//                     └──► Masquerade ────────┤    Endpoints ──────┘
+//                                             ├──► netlink, nftables, Datapath (maps)
+//   runtime ──► shim ──► PluginService ──► twill ──► Endpoints
+//                            └───────────► the standard plugins
+//   local API, CLI ──► Agent (reads)
+
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Invocation } from "#cni/plugin.ts";
+import { runPlugin } from "#cni/serve-plugin.ts";
+import { Datapath } from "#datapath/datapath.ts";
+import { preparePins } from "#datapath/pins.ts";
+import type { KubeClient } from "#kube/client.ts";
+import type { Pace } from "#kube/reflect.ts";
+import type { NodeModel } from "#model/node.ts";
+import { hostCidr } from "#net/cidr.ts";
+import { dispatch } from "#plugins/dispatch.ts";
+import type { Host } from "#plugins/host.ts";
+import type { Admits } from "#plugins/service/connection.ts";
+import { pluginHandler } from "#plugins/service/handler.ts";
+import { type Namespaces, sameNamespaces } from "#plugins/service/identity.ts";
+import { servePlugins } from "#plugins/service/server.ts";
+import { Cluster } from "./cluster.ts";
+import { writeConflist } from "./cni/conflist.ts";
+import { replayDeletes } from "./cni/deletes.ts";
+import { type TwillHost, twill } from "./cni/plugin.ts";
+import { Ports } from "./cni/ports.ts";
+import type { AgentConfig } from "./config/config.ts";
+import { Endpoints } from "./endpoint/endpoints.ts";
+import { FlowSweeper } from "./endpoint/flows.ts";
+import { Fabric } from "./fabric/fabric.ts";
+import { type FabricNode, overlayName } from "./fabric/want.ts";
+import { prepareForwarding } from "./forwarding.ts";
+import { Ipam } from "./ipam/ipam.ts";
+import { Masquerade } from "./masquerade/masquerade.ts";
+import { computePodMtu } from "./pod-mtu.ts";
+import { StateStore } from "./state/store.ts";
+
+export type AgentOptions = {
+  readonly config: AgentConfig;
+  readonly nodeName: string;
+  readonly client: KubeClient;
+  /** The machine; it stays the caller's. */
+  readonly host: Host;
+  /** Where this process is, as callers' shims say where they are. */
+  readonly identity: Namespaces;
+  /** Where the shims find us. */
+  readonly socket: string;
+  readonly pace: Pace;
+  readonly log: (line: string) => void;
+};
+
+/** Nothing tells when rules are taken away, or a delete is queued by a shim that just missed us. */
+const periodMs = 10_000;
+/** For running calls to end. */
+const graceMs = 10_000;
+
+/**
+ * An agent at work, until it is disposed: pods keep their network then.
+ *
+ *     await using agent = await Agent.start({ … });
+ */
+export class Agent implements AsyncDisposable {
+  readonly #options: AgentOptions;
+  #owned: AsyncDisposable | undefined;
+  readonly ipam: Ipam;
+  readonly endpoints: Endpoints;
+  readonly cluster: Cluster;
+  readonly datapath: Datapath | undefined;
+  readonly #masquerade: Masquerade;
+  #fabric: Fabric | undefined;
+  #isServing = false;
+
+  /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
+  static async start(options: AgentOptions): Promise<Agent> {
+    await using stack = new AsyncDisposableStack();
+    const agent = new Agent(options, stack);
+    await agent.#serve(stack);
+    agent.#owned = stack.move();
+    return agent;
+  }
+
+  private constructor(options: AgentOptions, stack: AsyncDisposableStack) {
+    const { config, host, log, nodeName, client, pace } = options;
+    this.#options = options;
+    const store = stack.use(new StateStore(join(config.state.folder, "agent.db")));
+    this.ipam = new Ipam(store, config.addresses.cooldownSeconds * 1000);
+    this.datapath = config.programs.enabled ? stack.use(openDatapath(config, nodeName)) : undefined;
+    this.datapath?.attachPods(host.route());
+    prepareForwarding(host);
+    const flows = stack.use(new FlowSweeper(host.netfilter, log));
+    const released = flows.sweep.bind(flows);
+    this.endpoints = new Endpoints({ host, store, ipam: this.ipam, datapath: this.datapath, log, released });
+    this.#forgetOtherPlace(store);
+    this.#masquerade = new Masquerade(host.nft());
+    this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
+  }
+
+  /** Why no pod can be wired now, in words; undefined: it can. */
+  unready(): string | undefined {
+    if (!this.#isServing) return "The agent starts";
+    if (this.ipam.blocks.length > 0) return undefined;
+    const { nodeName } = this.#options;
+    const { problem, isSynced } = this.cluster;
+    if (problem !== undefined) return `The agent does not know its node: ${problem}`;
+    if (!isSynced) return "The agent waits for the API server";
+    if (this.cluster.self === undefined) return `The API server has no Node "${nodeName}"`;
+    return `Node ${nodeName} has no block of addresses yet (spec.podCIDRs): run \`twill operator\`, or the controller manager with --allocate-node-cidrs`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned?.[Symbol.asyncDispose]();
+  }
+
+  async #serve(stack: AsyncDisposableStack): Promise<void> {
+    const { config, host, identity, socket, log } = this.#options;
+    const run = (invocation: Invocation) =>
+      invocation.plugin === twill.name ? runPlugin(twill, invocation, this.#twillHost()) : dispatch(invocation, host);
+    const replay = () => replayDeletes(config.cni.deletes, run, log);
+    await replay();
+    this.#restoreAll();
+    const admits: Admits = (plugin, caller) =>
+      // What type `twill` does, it does by numbers and the namespace's path: an agent in a container serves its node.
+      plugin === twill.name ? caller.net === identity.net : sameNamespaces(caller, identity);
+    const service = await servePlugins({ path: socket, handle: pluginHandler(run, log), identity, admits, log });
+    stack.defer(() => service.stop(graceMs));
+    this.#fabric = stack.use(
+      await Fabric.start({
+        connection: host.route(),
+        netns: host.netns,
+        datapath: this.datapath,
+        mode: config.fabric.mode,
+        nodes: () => this.#fabricNodes(),
+        log,
+      }),
+    );
+    this.#isServing = true;
+    this.#nodesChanged();
+    const period = setInterval(() => {
+      this.#nodesChanged();
+      replay().catch((error: unknown) =>
+        log(`queued deletes: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    }, periodMs);
+    stack.defer(() => clearInterval(period));
+    // A shim that found nobody a moment ago queued its delete after the first look.
+    await replay();
+  }
+
+  #twillHost(): TwillHost {
+    const { host } = this.#options;
+    return {
+      endpoints: this.endpoints,
+      ports: new Ports(host),
+      mtu: () => this.#mtu(),
+      unready: () => this.unready(),
+      wishOf: () => Promise.resolve(undefined),
+    };
+  }
+
+  #mtu(): number {
+    const { host, config } = this.#options;
+    const self: NodeModel = this.cluster.self ?? { name: "", addresses: {}, blocks: [], labels: {} };
+    return computePodMtu(host.route(), self, config.fabric);
+  }
+
+  #nodesChanged(): void {
+    const { config, log } = this.#options;
+    const self = this.cluster.self;
+    if (self === undefined || !this.#isServing) return;
+    this.ipam.setBlocks(self.blocks);
+    this.#fabric?.wake();
+    try {
+      // Before all nodes are known, their pods would be strangers.
+      if (config.masquerade.enabled && this.cluster.isSynced) this.#masquerade.ensure(this.#masqueradeWant(self));
+      if (this.unready() === undefined && writeConflist(config.cni))
+        log(`wrote ${join(config.cni.folder, config.cni.file)}`);
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #masqueradeWant(self: NodeModel) {
+    const all = [self, ...this.cluster.others];
+    const nodes = all.flatMap(({ addresses }) => Object.values(addresses).map(hostCidr));
+    const except = [...all.flatMap(({ blocks }) => blocks), ...nodes, ...this.#options.config.masquerade.exclude];
+    return { pods: self.blocks, except, ownDevices: [overlayName] };
+  }
+
+  #fabricNodes(): { readonly self: FabricNode | undefined; readonly others: readonly FabricNode[] } {
+    const { self, others, isSynced } = this.cluster;
+    // Before all nodes are known, nothing of what an earlier agent made for them is taken away.
+    return { self: self === undefined || !isSynced ? undefined : toFabricNode(self), others: others.map(toFabricNode) };
+  }
+
+  /** Endpoints of a machine that was restarted since, or of another network namespace: their links are gone for good. */
+  #forgetOtherPlace(store: StateStore): void {
+    const { host, log } = this.#options;
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const place = `${boot} ${statSync(host.netns?.path ?? "/proc/self/ns/net").ino}`;
+    const before = store.fact("place");
+    if (before !== undefined && before !== place) {
+      log(`the node was restarted: ${this.endpoints.list().length} endpoints of before are forgotten`);
+      for (const endpoint of this.endpoints.list()) this.endpoints.remove(endpoint);
+    }
+    store.setFact("place", place);
+  }
+
+  #restoreAll(): void {
+    const { log } = this.#options;
+    const self = this.cluster.self;
+    if (self !== undefined) this.ipam.setBlocks(self.blocks);
+    for (const endpoint of this.endpoints.list()) {
+      try {
+        this.endpoints.restore(endpoint);
+      } catch (error) {
+        log(error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+}
+
+function openDatapath({ programs }: AgentConfig, nodeName: string): Datapath {
+  const pins = preparePins(programs.folder, `twill-${nodeName}`);
+  return new Datapath({ pins, blocks: { ingress: programs.ingressBlock, egress: programs.egressBlock } });
+}
+
+function toFabricNode({ name, addresses, blocks }: NodeModel): FabricNode {
+  return { name, addresses: Object.values(addresses), blocks };
+}

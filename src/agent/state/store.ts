@@ -1,0 +1,174 @@
+// What the agent must not forget: endpoints, released addresses, how far the pools are. SQLite, written before the kernel is touched.
+
+import { Database, SQLiteError } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { PoolMemory } from "#agent/ipam/pool.ts";
+import type { Cidr } from "#net/cidr.ts";
+import type { Ip } from "#net/ip.ts";
+import { addressesOf, type Endpoint, endpointKey } from "./endpoint.ts";
+
+/** The layout below; a file of another one is not touched. */
+const layout = 1;
+
+const tables = `
+  CREATE TABLE IF NOT EXISTS endpoint (id INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS released (address TEXT PRIMARY KEY, block TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS passed (block TEXT PRIMARY KEY, count TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+`;
+
+/** The state file cannot be used; the message says what to do. */
+export class StateError extends Error {
+  readonly code = "STATE";
+}
+
+/** How far a pool is after an address was taken from it. */
+export type Progress = { readonly block: Cidr; readonly passed: bigint };
+/** An address that is free again, of the pool it came from. */
+export type Release = { readonly address: Ip; readonly block: Cidr };
+
+/**
+ * Every method is one transaction, on disk as far as a killed process is concerned. A machine that loses power loses its
+ * pods too, so that nothing waits for the disk.
+ */
+export class StateStore implements Disposable {
+  readonly #database: Database;
+  readonly #path: string;
+  readonly #statements;
+
+  /** @throws StateError when the file is damaged, of a newer Twill, or cannot be written */
+  constructor(path: string) {
+    this.#path = path;
+    let database: Database | undefined;
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      database = new Database(path, { create: true, strict: true });
+      this.#database = database;
+      prepare(database);
+      this.#statements = {
+        put: database.query("INSERT INTO endpoint VALUES ($id, $record) ON CONFLICT DO UPDATE SET record = $record"),
+        drop: database.query("DELETE FROM endpoint WHERE id = $id"),
+        take: database.query("DELETE FROM released WHERE address = $address"),
+        release: database.query(
+          "INSERT INTO released VALUES ($address, $block, $at) ON CONFLICT DO UPDATE SET block = $block, at = $at",
+        ),
+        pass: database.query("INSERT INTO passed VALUES ($block, $count) ON CONFLICT DO UPDATE SET count = $count"),
+        fact: database.query("INSERT INTO fact VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = $value"),
+      } as const;
+    } catch (cause) {
+      database?.close();
+      throw stateError(path, cause);
+    }
+  }
+
+  /** Writes a new endpoint down, its addresses taken. @throws StateError */
+  begin(endpoint: Endpoint, progress: readonly Progress[]): void {
+    this.#transact(() => {
+      this.#put(endpoint);
+      this.#statements.fact.run({ name: "lastId", value: String(endpoint.id) });
+      for (const address of addressesOf(endpoint)) this.#statements.take.run({ address });
+      for (const { block, passed } of progress) this.#statements.pass.run({ block, count: String(passed) });
+    });
+  }
+
+  /** Replaces an endpoint's record. @throws StateError */
+  update(endpoint: Endpoint): void {
+    this.#transact(() => this.#put(endpoint));
+  }
+
+  /** Forgets an endpoint; its addresses begin to rest. @throws StateError */
+  end({ id }: Pick<Endpoint, "id">, releases: readonly Release[], atMs: number): void {
+    this.#transact(() => {
+      this.#statements.drop.run({ id });
+      for (const { address, block } of releases) this.#statements.release.run({ address, block, at: atMs });
+    });
+  }
+
+  /** By `endpointKey`. @throws StateError */
+  endpoints(): Map<string, Endpoint> {
+    const rows = this.#read(() => this.#database.query<{ record: string }, []>("SELECT record FROM endpoint").all());
+    const endpoints = rows.map(({ record }) => JSON.parse(record) as Endpoint);
+    return new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
+  }
+
+  /** @throws StateError */
+  poolMemory(block: Cidr): PoolMemory {
+    return this.#read(() => {
+      const passed = this.#database
+        .query<{ count: string }, [string]>("SELECT count FROM passed WHERE block = ?")
+        .get(block);
+      const released = this.#database
+        .query<{ address: Ip; at: number }, [string]>(
+          "SELECT address, at FROM released WHERE block = ? ORDER BY at, rowid",
+        )
+        .all(block);
+      return {
+        passed: BigInt(passed?.count ?? 0),
+        released: released.map(({ address, at }) => [address, at] as const),
+      };
+    });
+  }
+
+  /** A single value that was set, by its name. @throws StateError */
+  fact(name: "lastId" | "place" | "node"): string | undefined {
+    const row = this.#read(() =>
+      this.#database.query<{ value: string }, [string]>("SELECT value FROM fact WHERE name = ?").get(name),
+    );
+    return row?.value;
+  }
+
+  setFact(name: "place" | "node", value: string): void {
+    this.#transact(() => this.#statements.fact.run({ name, value }));
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  #put(endpoint: Endpoint): void {
+    this.#statements.put.run({ id: endpoint.id, record: JSON.stringify(endpoint) });
+  }
+
+  #transact(work: () => void): void {
+    this.#read(() => this.#database.transaction(work).immediate());
+  }
+
+  #read<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      throw stateError(this.#path, cause);
+    }
+  }
+}
+
+function prepare(database: Database): void {
+  // NORMAL: the disk is waited for at checkpoints only, and a power loss leaves a file that can be read.
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = NORMAL");
+  const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+  if (found > layout) {
+    throw new StateError(
+      `it was written by a newer Twill (layout ${found}, this one knows ${layout}): install that one`,
+    );
+  }
+  const [check] = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all();
+  if (check?.quick_check !== "ok") throw new Error(check?.quick_check ?? "its check gave no answer");
+  database.run(tables);
+  database.run(`PRAGMA user_version = ${layout}`);
+}
+
+/** SQLite's result codes (sqlite.org/rescode.html). */
+const full = 13;
+
+function stateError(path: string, cause: unknown): StateError {
+  if (cause instanceof StateError)
+    return new StateError(`Cannot use the state file ${path}: ${cause.message}`, { cause });
+  const problem = cause instanceof Error ? cause.message : String(cause);
+  const isFull = cause instanceof SQLiteError && cause.errno === full;
+  const advice = isFull
+    ? "the disk is full, make room on it"
+    : "if it is damaged, move it away and restart: pods that run keep their links, and the runtime removes them one by one";
+  return new StateError(`Cannot use the state file ${path}: ${problem}; ${advice}`, { cause });
+}

@@ -1,0 +1,44 @@
+// `twill agent`: makes the network of this node's pods, until it is told to stop.
+
+import { hostname } from "node:os";
+import { defaultConfig, readConfig } from "#agent/config/config.ts";
+import { Agent } from "#agent/main.ts";
+import type { CommandIo } from "#cli/command.ts";
+import { pace } from "#cli/pace.ts";
+import { ServiceHost } from "#cli/service-host.ts";
+import { untilStopped } from "#cli/stop-signal.ts";
+import { KubeClient } from "#kube/client.ts";
+import { findCluster } from "#kube/find-cluster.ts";
+import { httpTransport } from "#kube/http-transport.ts";
+import { loadAllPlugins } from "#plugins/registry.ts";
+import { ownNamespaces } from "#plugins/service/identity.ts";
+
+type AgentCall = {
+  readonly flags: {
+    readonly config: string | undefined;
+    readonly node: string | undefined;
+    readonly kubeconfig: string | undefined;
+    readonly socket: string;
+    readonly "run-dir": string;
+  };
+};
+
+/** Returns the exit code once SIGTERM or SIGINT came. Pods keep their network. */
+export async function runAgent({ flags }: AgentCall, io: CommandIo): Promise<number> {
+  const { socket, "run-dir": runDir } = flags;
+  const log = (line: string) => io.stderr(`${new Date().toISOString()} ${line}\n`);
+  const config = flags.config === undefined ? defaultConfig : readConfig(flags.config);
+  const nodeName = flags.node ?? hostname().toLowerCase();
+  const client = new KubeClient(httpTransport(findCluster(flags.kubeconfig, io.env)), "twill-agent");
+  using service = new ServiceHost(runDir, log);
+  const { host, leases } = service;
+  await using _agent = await Agent.start({
+    ...{ config, nodeName, client, host, socket, pace, log },
+    identity: ownNamespaces(),
+  });
+  leases.start();
+  log(`serving node ${nodeName} on ${socket}`);
+  await loadAllPlugins(() => new Promise((resolve) => setImmediate(resolve)));
+  await untilStopped();
+  return 0;
+}

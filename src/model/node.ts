@@ -1,0 +1,33 @@
+// A node of the cluster as Twill sees it, and its translation from the Kubernetes object.
+
+import type { Node } from "#kube/kinds.ts";
+import { type Cidr, networkOf, parseIfAddr } from "#net/cidr.ts";
+import { type Family, familyOf, type Ip, parseIp } from "#net/ip.ts";
+
+export type NodeModel = {
+  readonly name: string;
+  /** The node's own, as the others reach it: the first InternalIP of each family. */
+  readonly addresses: { readonly [F in Family]?: Ip };
+  /** Where its pods' addresses come from, in the order of `spec.podCIDRs`. */
+  readonly blocks: readonly Cidr[];
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+/** What is no address or no block is left out: one bad entry must not take the others with it. */
+export function toNodeModel({ metadata, spec, status }: Node): NodeModel {
+  const written = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]);
+  const internal = (status?.addresses ?? []).filter(({ type }) => type === "InternalIP");
+  const addresses: { [F in Family]?: Ip } = {};
+  for (const address of internal.map((entry) => parseIp(entry.address))) {
+    if (address !== undefined) addresses[familyOf(address)] ??= address;
+  }
+  return {
+    name: metadata.name,
+    addresses,
+    blocks: written
+      .map(parseIfAddr)
+      .filter((block) => block !== undefined)
+      .map(networkOf),
+    labels: metadata.labels ?? {},
+  };
+}
