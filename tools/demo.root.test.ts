@@ -1,0 +1,63 @@
+// The demo as people run it: it shows what it promises, and nothing of it is left, also after Ctrl-C.
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { groupOf } from "#test/lab.ts";
+import { maxWidth } from "./transcript.ts";
+
+const limitMs = 60_000;
+const demo = new URL("demo.ts", import.meta.url).pathname;
+
+/** Runs the demo; `seen` is told all that it has printed so far, whenever it prints. */
+async function run(seen: (demo: Bun.Subprocess, printed: string) => void = () => {}) {
+  const child = Bun.spawn([process.execPath, demo], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  let printed = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stdout) {
+    printed += decoder.decode(chunk, { stream: true });
+    seen(child, printed);
+  }
+  const [exitCode, stderr] = await Promise.all([child.exited, child.stderr.text()]);
+  return { exitCode, stdout: printed, stderr, name: `demo-${child.pid}` };
+}
+
+function isGone(name: string): boolean {
+  return !existsSync(groupOf(name)) && !existsSync(`/run/twill/lab/${name}`);
+}
+
+describe("make demo", () => {
+  test(
+    "shows the lab in lines that fit, without colours for a pipe, and removes it",
+    async () => {
+      const { exitCode, stdout, stderr, name } = await run();
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(stdout.split("\n").filter((line) => line.length > maxWidth || line.includes("\x1b"))).toEqual([]);
+      expect(stdout).toMatch(/^database-0 +1\/1 +Running .*10\.244\.\d+\.\d+ +node\d$/m);
+      expect(stdout).toContain("www.example.com greets 203.0.113.1\n");
+      expect(stdout).toMatch(/^ {2}all of it is gone +\d+\.\d\d s$/m);
+      expect(isGone(name)).toBe(true);
+    },
+    limitMs,
+  );
+
+  const moments = [
+    ["while nodes start", "$ dist/twill lab up"],
+    ["while pods start", "namespace/shop created"],
+    ["while a pod is asked", "$ kubectl exec"],
+  ] as const;
+  for (const [what, mark] of moments) {
+    test(
+      `removes all when it is interrupted ${what}`,
+      async () => {
+        let sent = false;
+        const { exitCode, stderr, name } = await run((child, printed) => {
+          if (sent || !printed.includes(mark)) return;
+          sent = true;
+          child.kill("SIGINT");
+        });
+        expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: "\nThe demo ended early: interrupted\n\n" });
+        expect(isGone(name)).toBe(true);
+      },
+      limitMs,
+    );
+  }
+});
