@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Container, PodSpec } from "kubernetes-types/core/v1";
 import type { Pod } from "#kube/kinds.ts";
 import { configMaps, events, leases, nodes, pods } from "#kube/resource.ts";
+import { processesIn } from "#lab/cgroup.ts";
 import { LabNode } from "#test/lab-node.ts";
 import { Sandbox } from "#test/sandbox.ts";
 
@@ -153,7 +154,7 @@ describe("the kubelet", () => {
         ["prepare", true],
         ["side", true],
       ]);
-      expect(node.log(init, "c")).toMatch(/ stdout F made\n$/);
+      await node.until("it has read what was prepared", async () => / stdout F made\n$/.test(node.log(init, "c")));
 
       await node.until("the crashing one waits", async () => {
         const [status] = (await node.pod("crash")).status?.containerStatuses ?? [];
@@ -254,6 +255,32 @@ describe("the kubelet", () => {
       expect((await waiting())?.message).toBe('configmap "late" not found');
       await node.client.create(configMaps, { metadata: place("late"), data: { a: "x" } });
       await readyPod(node, "config");
+    },
+    testMs,
+  );
+
+  test(
+    "makes a pod anew whose namespaces are lost, and lets ports of the node lead to it",
+    async () => {
+      using box = new Sandbox();
+      await using node = await LabNode.start(box, conflist);
+      const readinessProbe = { exec: { command: ["test", "-e", "/etc/resolv.conf"] } };
+      await node.client.create(pods, draft("web", { readinessProbe, ports: [{ containerPort: 80, hostPort: 8080 }] }));
+      const before = await readyPod(node, "web");
+      const throughNode = () => node.sh("curl", "-s", "-m", "5", "http://10.244.1.1:8080/");
+      expect(JSON.parse(throughNode())).toMatchObject({ pod: "web", port: 80 });
+
+      const [pause = 0] = processesIn(join(node.cgroup, "pods", before.metadata.uid ?? "", "_sandbox"));
+      process.kill(pause, "SIGKILL");
+      await node.until("it was restarted", async () => {
+        const pod = await node.pod("web");
+        return isReady(pod) && pod.status?.containerStatuses?.[0]?.restartCount === 1;
+      });
+      expect((await eventsOf(node, "web")).join()).toContain("SandboxChanged");
+      const after = await node.pod("web");
+      expect(after.status?.podIP).not.toBe(before.status?.podIP);
+      expect(JSON.parse(throughNode())).toMatchObject({ pod: "web", port: 80 });
+      expect(node.sh("ls", "/run/netns").trim().split("\n")).toHaveLength(1);
     },
     testMs,
   );

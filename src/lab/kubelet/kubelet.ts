@@ -43,6 +43,8 @@ export type KubeletOptions = {
 
 /** Pods that are being started at the same time: what they wait for is mostly the processors. */
 const startsAtOnce = 8;
+/** Lost sandboxes are looked for this often. */
+const checkMs = 2000;
 
 /** A pod and its container as the streaming side looks for them. */
 export type FoundContainer = { readonly uid: string; readonly pod: Pod; readonly container: string };
@@ -56,6 +58,7 @@ export class Kubelet implements Disposable {
   readonly #services: Mirror<Service>;
   /** Sandboxes of an earlier kubelet whose pods have not been seen yet. */
   readonly #left: Map<string, SandboxRecord>;
+  readonly #checking: ReturnType<typeof setInterval>;
   #ready = false;
 
   constructor(options: KubeletOptions) {
@@ -72,6 +75,7 @@ export class Kubelet implements Disposable {
       changed: (difference) => this.#follow(difference),
     });
     this.#host = this.#makeHost();
+    this.#checking = setInterval(() => this.#check(), checkMs);
   }
 
   /** Begins with the pods: removes what is left of those that are gone, then looks after the others. */
@@ -85,6 +89,7 @@ export class Kubelet implements Disposable {
 
   /** Pods and containers go on without it. */
   [Symbol.dispose](): void {
+    clearInterval(this.#checking);
     this.#pods[Symbol.dispose]();
     this.#services[Symbol.dispose]();
     this.#containers[Symbol.dispose]();
@@ -120,6 +125,10 @@ export class Kubelet implements Disposable {
   /** Lets every pod that waits for something try again now. */
   retry(): void {
     for (const worker of this.#workers.values()) worker.retry();
+  }
+
+  #check(): void {
+    for (const worker of this.#workers.values()) worker.check();
   }
 
   #makeHost(): KubeletHost {

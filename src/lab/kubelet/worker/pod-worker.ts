@@ -86,6 +86,11 @@ export class PodWorker {
     if (!this.#running && !this.#done) void this.#loop();
   }
 
+  /** Looks whether the sandbox is still there: nobody tells when its process is killed. */
+  check(): void {
+    if (this.#sandbox?.ready === true && !isAlive(this.#host.sandboxes, this.#sandbox)) this.wake();
+  }
+
   /** What the pod waits for may be there now. */
   retry(): void {
     this.#retryMs = firstRetryMs;
