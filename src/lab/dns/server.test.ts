@@ -66,15 +66,17 @@ describe("DnsServer", () => {
     expect(addresses.sort()).toEqual(many.flatMap(({ addresses }) => addresses).sort());
   });
 
-  test("follows an alias to the outside", async () => {
-    await using internet = await DnsServer.listen("127.0.0.1", 0, outside);
-    const upstream = upstreamAt({ address: "127.0.0.1", port: internet.port, randomId });
-    await using server = await DnsServer.listen("127.0.0.1", 0, (query) => answerQuery(query, names, upstream));
-    const resolver = await resolverOf(server);
-    expect(await resolver.resolve4("alias.shop.svc.cluster.local")).toEqual(["203.0.113.10"]);
-    expect(await resolver.resolve4("www.example.com")).toEqual(["203.0.113.10"]);
-    expect(await resolver.resolveCname("alias.shop.svc.cluster.local")).toEqual(["www.example.com"]);
-  });
+  for (const address of ["127.0.0.1", "::1"]) {
+    test(`follows an alias to the outside at ${address}`, async () => {
+      await using internet = await DnsServer.listen(address, 0, outside);
+      const upstream = upstreamAt({ address, port: internet.port, randomId });
+      await using server = await DnsServer.listen("127.0.0.1", 0, (query) => answerQuery(query, names, upstream));
+      const resolver = await resolverOf(server);
+      expect(await resolver.resolve4("alias.shop.svc.cluster.local")).toEqual(["203.0.113.10"]);
+      expect(await resolver.resolve4("www.example.com")).toEqual(["203.0.113.10"]);
+      expect(await resolver.resolveCname("alias.shop.svc.cluster.local")).toEqual(["www.example.com"]);
+    });
+  }
 
   test("says what there is not", async () => {
     const none: Upstream = async () => undefined;

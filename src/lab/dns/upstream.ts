@@ -43,6 +43,8 @@ async function ask(
 ): Promise<dns.Packet | undefined> {
   const { promise, resolve } = Promise.withResolvers<dns.Packet | undefined>();
   const socket = await Bun.udpSocket({
+    // A socket is one of IPv4 unless it is bound to an address of the other family.
+    hostname: address.includes(":") ? "::" : "0.0.0.0",
     connect: { hostname: address, port },
     socket: {
       data(_, message) {
