@@ -118,6 +118,13 @@ export class TestLabs implements AsyncDisposable {
     return spec?.podCIDRs ?? [];
   }
 
+  /** The page at a URL, asked for inside a station; throws with what went wrong. */
+  fetch(lab: string, place: string, url: string, ...more: readonly string[]): string {
+    const { exitCode, stdout, stderr } = this.inside(lab, place, "curl", "-sS", "-m", "10", ...more, url);
+    if (exitCode !== 0) throw new Error(`Cannot fetch ${url} from ${place}: ${stderr.trim()} (${exitCode})`);
+    return stdout;
+  }
+
   pings(lab: string, place: string, address: string): boolean {
     return this.inside(lab, place, "ping", "-c", "1", "-W", "0.3", address).exitCode === 0;
   }

@@ -14,11 +14,16 @@ export type Cluster = {
   readonly clientKey?: string | undefined;
 };
 
+/** A connection may be lost without a word: who asks is to hear of it, and can ask again. */
+const answerLimitMs = 15_000;
+
 /** A transport to a cluster. Connections are kept and used again. */
 export function httpTransport(cluster: Cluster): Transport {
   return {
     async request(request) {
-      const response = await send(cluster, request);
+      const limit = AbortSignal.timeout(answerLimitMs);
+      const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
+      const response = await send(cluster, { ...request, signal });
       return await response.json();
     },
     async *stream(request) {

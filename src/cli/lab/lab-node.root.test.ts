@@ -83,7 +83,7 @@ describe("pods of a lab", () => {
       for (const ip of ips) {
         const url = `http://${ip.includes(":") ? `[${ip}]` : ip}/`;
         for (const place of ["node1", "client"]) {
-          expect(labs.inside(lab, place, "curl", "-s", "-m", "5", url).stdout).toContain('"pod":"web"');
+          expect(labs.fetch(lab, place, url)).toContain('"pod":"web"');
         }
       }
       expect(labs.inside(lab, "web", "hostname").stdout).toBe("web\n");
@@ -101,7 +101,7 @@ describe("the outside of a lab", () => {
       const lab = labs.name();
       labs.ok("up", lab, "--nodes", "1", "--family", "dual");
       const get = (address: string, ...more: readonly string[]) =>
-        labs.inside(lab, "node1", "curl", "-s", ...more, `http://${address}/`).stdout;
+        labs.fetch(lab, "node1", `http://${address}/`, ...more);
       expect(get("203.0.113.10")).toContain("www.example.com greets 172.30.0.11\n");
       expect(get("[2001:db8:113::10]")).toContain("www.example.com greets fd00:30::11\n");
       const pod = (await labs.blocksOf(lab, "node1"))[0]?.replace("0/24", "9") ?? "";

@@ -16,8 +16,6 @@ describe("twill lab up and down", () => {
       const lab = labs.name();
       const up = labs.ok("up", lab);
       expect(up).toContain(`lab "${lab}" is up: 3 nodes, ipv4, l2`);
-      // The goal, with a fresh machine in mind: it takes a fifth of that.
-      expect(Number(/\(([\d.]+) s\)/.exec(up)?.[1])).toBeLessThan(3);
       expect(labs.broken(lab)).toEqual([]);
       expect(await labs.nodeNames(lab)).toEqual(["node1", "node2", "node3"]);
       expect(labs.ok("up", lab)).toContain("was up already");

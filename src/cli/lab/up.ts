@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { CommandIo } from "#cli/command.ts";
 import { parseNetworkList } from "#cni/conflist.ts";
-import { isLiving, processesBelow } from "#lab/cgroup.ts";
+import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type Underlay } from "#lab/spec.ts";
 import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
@@ -65,6 +65,8 @@ async function chooseSpec(host: LabHost, places: Places, request: UpRequest): Pr
   checkMemory(spec.nodes.length - before.nodes.length, false);
   const [control] = wantServices(spec, places, host.installation);
   if (control !== undefined && !isRunning(control)) {
+    // Killed a moment ago, it may still hold the port.
+    await removeGroup(control.cgroup, host.sleep);
     await requireFree(spec.port, `end who has it, or start the lab anew: twill lab down ${spec.name}`);
   }
   return spec;

@@ -53,7 +53,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   await timed(host, "namespaces", () => startHolders(places, installation, paths, sleep));
   // The control plane needs the longest, and nothing but its namespace.
   const early = services.filter(({ station }) => station === "control");
-  const control = await startServices(places, installation, early);
+  const control = await startServices(places, installation, early, sleep);
   await timed(host, "network", async () => {
     using stations = openStations(places, paths);
     const done = applyFabric(want, stations);
@@ -67,6 +67,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
     places,
     installation,
     services.filter(({ station }) => station !== "control"),
+    sleep,
   );
   await awaitWires(host, places, services);
   return { services: [...control, ...rest], sinceMs };
@@ -114,6 +115,7 @@ export async function applyWires(host: LabHost, places: Places, spec: LabSpec): 
     places,
     host.installation,
     services.filter(({ cgroup }) => cgroup === group),
+    host.sleep,
   );
   await awaitWires(host, places, services);
 }

@@ -30,22 +30,35 @@ export async function findPod(places: Places, name: PodName): Promise<Pod | unde
   }
 }
 
-/** The named container, or the first that runs. @throws LabError when it does not */
-export function containerTarget(places: Places, { metadata, spec }: Pod, container?: string): Target {
+/** The named container, or the first that runs; undefined when it does not. */
+export function findContainer(
+  places: Places,
+  { metadata, spec }: Pick<Pod, "metadata" | "spec">,
+  container?: string,
+): Target | undefined {
   const { nodeName, containers = [] } = spec ?? {};
-  const pod = `${metadata.namespace}/${metadata.name}`;
-  const asked = container === undefined ? containers : containers.filter(({ name }) => name === container);
-  if (asked.length === 0) {
-    const names = containers.map(({ name }) => name).join(", ");
-    throw new LabError(`Cannot enter container "${container}" of pod "${pod}": it has ${names}`);
-  }
-  for (const { name } of nodeName === undefined ? [] : asked) {
-    const cgroup = join(nodePlaces(places, nodeName ?? "").cgroup, "pods", metadata.uid ?? "", name);
+  if (nodeName === undefined) return undefined;
+  for (const { name } of containers) {
+    if (container !== undefined && name !== container) continue;
+    const cgroup = join(nodePlaces(places, nodeName).cgroup, "pods", metadata.uid ?? "", name);
     const [pid] = processesIn(cgroup);
     if (pid !== undefined) return { pid, cgroup };
   }
+  return undefined;
+}
+
+/** As `findContainer`. @throws LabError when it does not */
+export function containerTarget(places: Places, pod: Pod, container?: string): Target {
+  const { containers = [] } = pod.spec ?? {};
+  const { namespace, name: podName } = pod.metadata;
+  const title = `${namespace}/${podName}`;
+  const asked = container === undefined ? containers : containers.filter(({ name }) => name === container);
+  if (asked.length === 0) {
+    const names = containers.map(({ name }) => name).join(", ");
+    throw new LabError(`Cannot enter container "${container}" of pod "${title}": it has ${names}`);
+  }
+  const found = findContainer(places, pod, container);
+  if (found !== undefined) return found;
   const what = container === undefined ? "none of its containers runs" : `its container ${container} does not run`;
-  throw new LabError(
-    `Cannot enter pod "${pod}": ${what}, see kubectl describe pod -n ${metadata.namespace} ${metadata.name}`,
-  );
+  throw new LabError(`Cannot enter pod "${title}": ${what}, see kubectl describe pod -n ${namespace} ${podName}`);
 }

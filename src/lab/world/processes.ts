@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { livingIn } from "#lab/cgroup.ts";
+import { livingIn, removeGroup } from "#lab/cgroup.ts";
 import { LabError } from "#lab/spec.ts";
 import { holderOf } from "./holders.ts";
 import { launch, nameOfStation } from "./launch.ts";
@@ -18,10 +18,13 @@ export async function startServices(
   places: Places,
   { pod }: Installation,
   services: readonly Service[],
+  sleep: (ms: number) => Promise<void>,
 ): Promise<readonly Service[]> {
   const missing = services.filter((service) => !isRunning(service));
   await Promise.all(
     missing.map(async ({ name, station, cgroup, log, argv, enters }) => {
+      // One that was killed holds its ports and files until the kernel is done with it.
+      await removeGroup(cgroup, sleep);
       mkdirSync(dirname(log), { recursive: true });
       const holder = holderOf(places, station);
       if (holder === undefined)

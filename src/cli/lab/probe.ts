@@ -1,0 +1,140 @@
+// `twill lab probe`: who reaches whom, as a table.
+
+import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import type { Pod } from "#kube/kinds.ts";
+import { pods, services } from "#kube/resource.ts";
+import { nodeAddresses } from "#lab/fabric/addresses.ts";
+import { nodeStation } from "#lab/fabric/station.ts";
+import { attemptsFrom, type Outcome, reportOf } from "#lab/probe/attempt.ts";
+import {
+  clientSource,
+  type Destination,
+  internetDestinations,
+  nodeSource,
+  podDestinations,
+  podSource,
+  type Source,
+  serviceDestinations,
+} from "#lab/probe/cast.ts";
+import { readMaxNeighbours } from "#lab/probe/neighbours.ts";
+import { type Round, type RunOptions, runProbe } from "#lab/probe/run.ts";
+import { parseSelection } from "#lab/probe/selection.ts";
+import { formatSummary, formatTables } from "#lab/probe/table.ts";
+import { LabError, type LabSpec } from "#lab/spec.ts";
+import { holderOf } from "#lab/world/holders.ts";
+import type { Places } from "#lab/world/places.ts";
+import { findContainer } from "#lab/world/pod-target.ts";
+import { adminClient } from "#lab/world/ready.ts";
+import { formatSeconds, openHost } from "./lab-host.ts";
+import { openLab } from "./open-lab.ts";
+
+type ProbeCall = {
+  readonly flags: {
+    readonly lab: string;
+    readonly namespace: string | undefined;
+    readonly from: string | undefined;
+    readonly to: string | undefined;
+    readonly tcp: boolean;
+    readonly udp: boolean;
+    readonly each: boolean;
+    readonly timeout: number;
+    readonly output: OutputFormat;
+  };
+};
+
+/** Where nobody says how wide the terminal is. */
+const defaultWidth = 100;
+/** Whoever waits longer is told how far it is. */
+const tellEveryMs = 1000;
+
+export async function labProbe({ flags }: ProbeCall, io: CommandIo): Promise<number> {
+  const { installation } = openHost(io);
+  const { places, spec } = openLab(flags.lab, io);
+  const startMs = performance.now();
+  const { rounds, podsOf } = await planRounds(places, spec, flags);
+  const total = rounds.reduce((sum, { attempts }) => sum + attempts.length, 0);
+  if (total === 0) throw new LabError(`Cannot probe lab "${spec.name}": ${whyNothing(flags)}`);
+  let toldMs = startMs;
+  const outcomes = await runProbe(rounds, {
+    ...{ tool: installation.pod, timeoutMs: flags.timeout, podsOf, maxNeighbours: readMaxNeighbours() },
+    progress: (done) => {
+      if (performance.now() - toldMs < tellEveryMs) return;
+      toldMs = performance.now();
+      io.stderr(`${done} of ${total} connections tried\n`);
+    },
+  });
+  if (flags.output === "json") io.stdout(`${JSON.stringify(outcomes.map(reportOf), undefined, 2)}\n`);
+  else io.stdout(report(outcomes, flags.each, performance.now() - startMs));
+  return 0;
+}
+
+function report(outcomes: readonly Outcome[], each: boolean, tookMs: number): string {
+  const tables = formatTables(outcomes, { each, width: process.stdout.columns ?? defaultWidth });
+  return `${tables}\n${formatSummary(outcomes)} (${formatSeconds(tookMs)})\n`;
+}
+
+type Plan = Pick<RunOptions, "podsOf"> & { readonly rounds: readonly Round[] };
+
+async function planRounds(places: Places, spec: LabSpec, flags: ProbeCall["flags"]): Promise<Plan> {
+  const client = adminClient(places);
+  const selection = { namespace: flags.namespace };
+  const [podList, serviceList] = await Promise.all([
+    client.listAll(pods, selection),
+    client.listAll(services, selection),
+  ]);
+  const running = podList.items.filter(({ status }) => status?.phase === "Running");
+  const [firstNode] = spec.nodes.filter((node) => node.running);
+  const nodeAddress = firstNode === undefined ? undefined : nodeAddresses(spec, firstNode)[0];
+  const all = [
+    ...running.flatMap(podDestinations),
+    ...serviceList.items.flatMap((service) => serviceDestinations(service, nodeAddress)),
+    ...internetDestinations(spec.family),
+  ];
+  const destinations = all.filter(wantedDestination(flags));
+  const from = flags.from === undefined ? () => true : parseSelection(flags.from);
+  const sources = sourcesOf(places, spec, running);
+  const podsOf = Map.groupBy(
+    sources.filter(({ node }) => node !== undefined),
+    ({ node = "" }) => node,
+  );
+  return {
+    podsOf: new Map([...podsOf].map(([node, members]) => [node, members.map(({ pid }) => pid)])),
+    rounds: sources
+      .filter(({ source }) => from(source))
+      .map(({ source, ...rest }) => ({ ...rest, attempts: attemptsFrom(source, destinations) })),
+  };
+}
+
+function wantedDestination({ to, tcp, udp }: ProbeCall["flags"]): (destination: Destination) => boolean {
+  const meant = to === undefined ? () => true : parseSelection(to);
+  // Neither named: both.
+  const asked = { tcp: tcp || !udp, udp: udp || !tcp };
+  return (destination) => asked[destination.protocol] && meant(destination);
+}
+
+type Caller = { readonly source: Source; readonly pid: number; readonly node?: string };
+
+/** Everybody with a process to call from; pods that share the node's network count as the node. */
+function sourcesOf(places: Places, spec: LabSpec, running: readonly Pod[]): readonly Caller[] {
+  const caller = (source: Source, pid: number | undefined, node?: string): readonly Caller[] =>
+    pid === undefined ? [] : [{ source, pid, ...(node === undefined ? {} : { node }) }];
+  return [
+    ...running.flatMap((pod) => {
+      const node = pod.spec?.hostNetwork === true ? undefined : pod.spec?.nodeName;
+      return caller(podSource(pod), findContainer(places, pod)?.pid, node);
+    }),
+    ...spec.nodes.flatMap(({ name }) => caller(nodeSource(name), holderOf(places, nodeStation(name)))),
+    ...caller(clientSource, holderOf(places, "client")),
+  ];
+}
+
+function whyNothing({ from, to, namespace }: ProbeCall["flags"]): string {
+  const asked = [
+    ...(from === undefined ? [] : [`--from ${from}`]),
+    ...(to === undefined ? [] : [`--to ${to}`]),
+    ...(namespace === undefined ? [] : [`--namespace ${namespace}`]),
+  ];
+  return asked.length === 0
+    ? "nobody is there to call, load some pods with twill lab load"
+    : `nobody is meant by ${asked.join(" and ")}; see kubectl get pods,services -A --show-labels`;
+}
