@@ -8,4 +8,5 @@ int enter_role(char **args);
 int exec_role(char **args);
 int attach_role(char **args);
 int dial_role(char **args);
+int probe_role(char **args);
 int standin_role(char **args);

@@ -202,6 +202,24 @@ export const labCommand: Group = {
       environment,
       load: async () => (await import("#cli/lab/logs.ts")).labLogs,
     }),
+    probe: leaf({
+      summary: "tries who reaches whom, and shows it as a table",
+      about:
+        "Connects from every pod, every node and the client outside to every pod, service and the internet.\nWHO is a kind (pods, nodes, services, client, internet), a name (node1, shop/frontend), a namespace (shop/) or labels (tier=web).",
+      flags: {
+        ...labFlag,
+        namespace: { short: "n", value: "NAMESPACE", about: "only pods and services of this namespace" },
+        from: { value: "WHO", about: "only from these" },
+        to: { value: "WHO", about: "only to these" },
+        tcp: { about: "only TCP" },
+        udp: { about: "only UDP" },
+        each: { about: "a row and a column for each pod and node, not for each workload" },
+        timeout: { value: "TIME", parse: parseTimeMs, default: "1s", about: "how long to wait for each, like 300ms" },
+        ...outputFlag,
+      },
+      environment,
+      load: async () => (await import("#cli/lab/probe.ts")).labProbe,
+    }),
     internet: leaf({
       hidden: true,
       summary: "plays the internet",

@@ -1,11 +1,10 @@
-// What the internet is in a lab: a web server and a name server, in a namespace of their own.
+// What the internet is in a lab: a web server, a name server and an echo, in a namespace of their own.
 
 import { DnsServer } from "#lab/dns/server.ts";
 import { internetAddress, internetName } from "#lab/fabric/addresses.ts";
 import { answerInternet } from "./name-server.ts";
+import { dnsPort, echoPort, webPort } from "./ports.ts";
 
-const httpPort = 80;
-const dnsPort = 53;
 /** Of all interfaces, for both families. */
 const anywhere = "::";
 
@@ -13,7 +12,7 @@ const anywhere = "::";
 export async function runInternet(log: (line: string) => void): Promise<never> {
   Bun.serve({
     hostname: anywhere,
-    port: httpPort,
+    port: webPort,
     fetch(request, server) {
       const { pathname } = new URL(request.url);
       const client = plainAddress(server.requestIP(request)?.address ?? "an unknown address");
@@ -24,8 +23,27 @@ export async function runInternet(log: (line: string) => void): Promise<never> {
   await using _names = await DnsServer.listen(anywhere, dnsPort, async (query) =>
     answerInternet(query, internetName, addresses),
   );
-  log(`serving HTTP on port ${httpPort} and DNS on port ${dnsPort}`);
+  await Bun.udpSocket({
+    hostname: anywhere,
+    port: echoPort,
+    socket: {
+      data(socket, message, port, address) {
+        trySend(socket, message, port, address);
+      },
+      error() {},
+    },
+  });
+  log(`serving HTTP on port ${webPort}, DNS on port ${dnsPort} and an echo on UDP port ${echoPort}`);
   return await new Promise(() => {});
+}
+
+// A client that is gone is told of with the next datagram, whoever that is for.
+function trySend(socket: Bun.udp.Socket<"buffer">, message: Buffer, port: number, address: string): void {
+  try {
+    socket.send(message, port, address);
+  } catch {
+    return;
+  }
 }
 
 /** An IPv4 address as such, not as a socket for both families shows it (RFC 4291, 2.5.5.2). */

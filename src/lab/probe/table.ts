@@ -1,0 +1,149 @@
+// The outcomes of a probe as tables that fit a terminal: rows are sources, columns destinations.
+
+import type { Outcome, Result } from "./attempt.ts";
+import type { Destination } from "./cast.ts";
+
+export type TableOptions = {
+  /** Columns of the terminal. */
+  readonly width: number;
+  /** A row and a column for each pod and node instead of each workload. */
+  readonly each: boolean;
+};
+
+const words: Readonly<Record<Result, string>> = {
+  open: "ok",
+  refused: "refused",
+  unreachable: "no route",
+  silent: "timeout",
+  unknown: "no name",
+  unresolved: "no dns",
+};
+/** Nobody tried: there is no way to call it from there. */
+const untried = "-";
+const gap = 2;
+
+const sections: readonly { readonly title: string; readonly kinds: readonly Destination["kind"][] }[] = [
+  { title: "to pods, by address", kinds: ["pod"] },
+  { title: "to services and the internet, by name", kinds: ["service", "internet"] },
+];
+
+/** All sections that have outcomes, separated by blank lines. */
+export function formatTables(outcomes: readonly Outcome[], options: TableOptions): string {
+  const shorten = nameShortener(outcomes);
+  return sections
+    .map(({ title, kinds }) => ({ title, found: outcomes.filter(({ to }) => kinds.includes(to.kind)) }))
+    .filter(({ found }) => found.length > 0)
+    .map(({ title, found }) => formatSection(title, found, shorten, options))
+    .join("\n");
+}
+
+type Cells = {
+  readonly rows: readonly string[];
+  readonly columns: readonly Column[];
+  readonly at: (row: string, column: string) => string;
+};
+type Column = { readonly key: string; readonly head: readonly [name: string, port: string] };
+
+function formatSection(
+  title: string,
+  outcomes: readonly Outcome[],
+  shorten: (name: string) => string,
+  { width, each }: TableOptions,
+): string {
+  const { rows, columns, at } = cellsOf(outcomes, shorten, each);
+  const first = widest(["FROM", ...rows]);
+  const wide = columns.map(({ key, head }) => ({
+    key,
+    head,
+    size: widest([...head, ...rows.map((row) => at(row, key))]),
+  }));
+  const lines = bands(wide, width - first).flatMap((band, i) => {
+    const line = (start: string, cells: readonly string[]) =>
+      [start.padEnd(first), ...cells.map((cell, j) => cell.padEnd(band[j]?.size ?? 0))].join(" ".repeat(gap)).trimEnd();
+    const names = band.map(({ head: [name] }) => name);
+    const ports = band.map(({ head: [, port] }) => port);
+    const body = rows.map((row) =>
+      line(
+        row,
+        band.map(({ key }) => at(row, key)),
+      ),
+    );
+    return [...(i === 0 ? [] : [""]), line("FROM", names), line("", ports), ...body];
+  });
+  return [title, "", ...lines, ""].join("\n");
+}
+
+function cellsOf(outcomes: readonly Outcome[], shorten: (name: string) => string, each: boolean): Cells {
+  const cells = new Map<string, Result[]>();
+  const rows = new Map<string, string>();
+  const columns = new Map<string, Column>();
+  for (const { from, to, result } of outcomes) {
+    const row = shorten(each ? from.short : from.group);
+    const name = shorten(each ? to.short : to.group);
+    const port = `:${to.port}${to.protocol === "udp" ? "/udp" : ""}`;
+    const key = `${name}${port}`;
+    rows.set(`${rowOrder[from.kind]} ${row}`, row);
+    columns.set(`${to.kind === "internet" ? 1 : 0} ${key}`, { key, head: [name, port] });
+    const cell = `${row} ${key}`;
+    cells.set(cell, [...(cells.get(cell) ?? []), result]);
+  }
+  return {
+    rows: byKey(rows),
+    columns: byKey(columns),
+    at: (row, column) => formatCell(cells.get(`${row} ${column}`) ?? []),
+  };
+}
+
+const rowOrder = { pod: 0, node: 1, client: 2 } as const;
+
+function byKey<T>(map: ReadonlyMap<string, T>): readonly T[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}
+
+/** One word when all went alike; else how many of them are open. */
+function formatCell(results: readonly Result[]): string {
+  const [first] = results;
+  if (first === undefined) return untried;
+  if (results.every((result) => result === first)) return words[first];
+  return `${results.filter((result) => result === "open").length} of ${results.length}`;
+}
+
+/** Leaves the namespace out where all pods are of the same one. */
+function nameShortener(outcomes: readonly Outcome[]): (name: string) => string {
+  const names = outcomes
+    .flatMap(({ from, to }) => [from, to])
+    .filter(({ kind }) => kind === "pod")
+    .map(({ name }) => name);
+  const namespaces = new Set(names.map((name) => name.slice(0, name.indexOf("/") + 1)));
+  const [only = ""] = namespaces;
+  return namespaces.size === 1 ? (name) => (name.startsWith(only) ? name.slice(only.length) : name) : (name) => name;
+}
+
+/** Columns that fit beside each other; a band has at least one. */
+function bands<T extends { readonly size: number }>(columns: readonly T[], width: number): readonly (readonly T[])[] {
+  const all: T[][] = [];
+  let left = 0;
+  for (const column of columns) {
+    const size = gap + column.size;
+    const band = all.at(-1);
+    if (band !== undefined && size <= left) band.push(column);
+    else {
+      all.push([column]);
+      left = width;
+    }
+    left -= size;
+  }
+  return all;
+}
+
+function widest(texts: readonly string[]): number {
+  return Math.max(...texts.map(({ length }) => length));
+}
+
+/** `57 of 60 are open` */
+export function formatSummary(outcomes: readonly Outcome[]): string {
+  const open = outcomes.filter(({ result }) => result === "open").length;
+  return open === outcomes.length
+    ? `all ${open} connections are open`
+    : `${open} of ${outcomes.length} connections are open`;
+}
