@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { processesIn } from "#lab/cgroup.ts";
-import { groupOf, processesOf, TestLabs } from "#test/lab.ts";
+import { groupOf, processesOf, TestLabs, within } from "#test/lab.ts";
 
 const limitMs = 60_000;
 
@@ -87,7 +87,8 @@ describe("twill lab up and down", () => {
       for (const group of groups) {
         for (const pid of processesIn(join(groupOf(lab), group))) process.kill(pid, "SIGKILL");
         labs.ok("up", lab);
-        expect({ group, broken: labs.broken(lab), reaches: labs.pings(lab, "node1", "172.30.12.10") }).toEqual({
+        const reaches = await within(3000, () => labs.pings(lab, "node1", "172.30.12.10"));
+        expect({ group, broken: labs.broken(lab), reaches }).toEqual({
           group,
           broken: [],
           reaches: true,
