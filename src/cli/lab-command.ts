@@ -116,6 +116,11 @@ export const labCommand: Group = {
           words: ["l2", "l3"],
           about: "l2 (as by default): all nodes on one link; l3: each behind a router",
         },
+        services: {
+          value: "KIND",
+          words: ["proxy", "none"],
+          about: "who serves services' addresses: proxy (as by default), or none, for a network that does it",
+        },
         cni: {
           value: "CONFLIST",
           complete: "file",

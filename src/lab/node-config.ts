@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LabFamily } from "./spec.ts";
+import type { LabFamily, ServiceKind } from "./spec.ts";
 
 export type NodeConfig = {
   readonly lab: string;
@@ -12,6 +12,7 @@ export type NodeConfig = {
   readonly addresses: readonly string[];
   /** The cluster DNS's; each node answers there itself. */
   readonly dns: readonly string[];
+  readonly services: ServiceKind;
   /** State of the node, where the host and the node both find it. */
   readonly folder: string;
   /** The node's control group; pods are below `pods`. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { checkLabName, checkNodeName, formatSpec, freeNumber, type LabSpec, parseSpec, withMoreNodes } from "./spec.ts";
 
 const spec: LabSpec = {
-  ...{ name: "x", family: "dual", underlay: "l3", port: 20_000, cni: undefined },
+  ...{ name: "x", family: "dual", underlay: "l3", services: "none", port: 20_000, cni: undefined },
   nodes: withMoreNodes([], 2),
   wires: [{ between: ["node1", "node2"], cut: false, delayMs: 20, lossPercent: 1.5 }],
 };

@@ -4,6 +4,8 @@ import type { Family } from "#net/ip.ts";
 
 export type LabFamily = Family | "dual";
 export type Underlay = "l2" | "l3";
+/** What serves the addresses of services on each node: the lab's own proxy, or nothing, for networks that do it themselves. */
+export type ServiceKind = "proxy" | "none";
 
 export type NodeSpec = {
   readonly name: string;
@@ -27,6 +29,7 @@ export type LabSpec = {
   readonly name: string;
   readonly family: LabFamily;
   readonly underlay: Underlay;
+  readonly services: ServiceKind;
   /** Where the API server listens on the host's loopback. */
   readonly port: number;
   /** The conflist of every node, as JSON; absent: the lab's own. */
@@ -125,6 +128,8 @@ function readSpec(value: unknown): LabSpec {
     name: checkLabName(string(fields, "name")),
     family: oneOf(fields, "family", ["ipv4", "ipv6", "dual"]),
     underlay: oneOf(fields, "underlay", ["l2", "l3"]),
+    // Labs of before had the proxy.
+    services: fields["services"] === undefined ? "proxy" : oneOf(fields, "services", ["proxy", "none"]),
     port: number(fields, "port"),
     cni: fields["cni"] === undefined ? undefined : string(fields, "cni"),
     nodes: array(fields, "nodes").map((each) => {

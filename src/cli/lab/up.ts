@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import type { CommandIo } from "#cli/command.ts";
 import { parseNetworkList } from "#cni/conflist.ts";
 import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
-import { LabError, type LabFamily, type LabSpec, type Underlay } from "#lab/spec.ts";
+import { LabError, type LabFamily, type LabSpec, type ServiceKind, type Underlay } from "#lab/spec.ts";
 import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
@@ -22,6 +22,7 @@ export type UpCall = {
     readonly nodes: number | undefined;
     readonly family: LabFamily | undefined;
     readonly underlay: Underlay | undefined;
+    readonly services: ServiceKind | undefined;
     readonly cni: string | undefined;
     readonly port: number | undefined;
   };

@@ -7,7 +7,16 @@ import { ip } from "#net/ip.ts";
 import { planNodeRoutes, showRouteOperation, wantNodeRoutes } from "./node-routes.ts";
 
 function lab(underlay: Underlay): LabSpec {
-  return { name: "x", family: "dual", underlay, port: 1, cni: undefined, wires: [], nodes: withMoreNodes([], 2) };
+  return {
+    name: "x",
+    family: "dual",
+    underlay,
+    services: "proxy",
+    port: 1,
+    cni: undefined,
+    wires: [],
+    nodes: withMoreNodes([], 2),
+  };
 }
 
 const nodes = [

@@ -13,7 +13,16 @@ import type { Station } from "./station.ts";
 import { wantFabric } from "./want.ts";
 
 function lab(family: LabFamily, underlay: Underlay, nodes = 2): LabSpec {
-  return { name: "x", family, underlay, port: 1, cni: undefined, wires: [], nodes: withMoreNodes([], nodes) };
+  return {
+    name: "x",
+    family,
+    underlay,
+    services: "proxy",
+    port: 1,
+    cni: undefined,
+    wires: [],
+    nodes: withMoreNodes([], nodes),
+  };
 }
 
 type Built = { readonly stations: Stations; readonly places: ReadonlyMap<string, TestNetns> };

@@ -28,7 +28,7 @@ const frontend: Pod = {
       { name: "side", ports: [{ containerPort: 9000, protocol: "SCTP" }] },
     ],
   },
-  status: { podIP: "10.244.1.7" },
+  status: { podIP: "10.244.1.7", podIPs: [{ ip: "10.244.1.7" }] },
 };
 
 function service(spec: Service["spec"], name = "web"): Service {
@@ -63,6 +63,11 @@ describe("podDestinations()", () => {
       "shop/frontend-5d9c-x7k2p tcp 8080: pod 10.244.1.7:8080, node 10.244.1.7:8080, client 10.244.1.7:8080",
       "shop/frontend-5d9c-x7k2p udp 8125: pod 10.244.1.7:8125, node 10.244.1.7:8125, client 10.244.1.7:8125",
     ]);
+    const dual = { podIPs: [{ ip: "10.244.1.7" }, { ip: "fd00:10:244::7" }] };
+    const families = podDestinations({ ...frontend, status: dual }).map(
+      ({ family, hosts }) => `${family} ${hosts.pod?.host}`,
+    );
+    expect(families.slice(0, 2)).toEqual(["ipv4 10.244.1.7", "ipv6 fd00:10:244::7"]);
     expect(podDestinations({ ...frontend, status: {} })).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import type { Pod, Service } from "#kube/kinds.ts";
 import { internetAddress, internetName } from "#lab/fabric/addresses.ts";
 import { echoPort, webPort } from "#lab/internet/ports.ts";
 import { familiesOf, type LabFamily } from "#lab/spec.ts";
+import { type Family, familyOf, parseIp } from "#net/ip.ts";
 
 export type ProbeProtocol = "tcp" | "udp";
 
@@ -26,6 +27,8 @@ export type Destination = {
   readonly labels: Readonly<Record<string, string>>;
   readonly protocol: ProbeProtocol;
   readonly port: number;
+  /** Of a pod that is called by this family, and by another one, too. */
+  readonly family?: Family;
   /** How each kind of source calls it; absent: it has no way to. */
   readonly hosts: Readonly<Partial<Record<Source["kind"], Host>>>;
 };
@@ -50,17 +53,19 @@ export function nodeSource(name: string): Source {
 
 export const clientSource: Source = { name: "client", short: "client", group: "client", kind: "client", labels: {} };
 
-/** A pod's declared ports at its first address. The outside client reaches pods as far as the lab's own network is routed. */
+/** A pod's declared ports at each of its addresses. The outside client reaches pods as far as the lab's own network is routed. */
 export function podDestinations(pod: Pod): readonly Destination[] {
-  const host = pod.status?.podIP;
-  if (host === undefined) return [];
+  const hosts = (pod.status?.podIPs ?? []).flatMap(({ ip = "" }) => parseIp(ip) ?? []);
   const ports = (pod.spec?.containers ?? []).flatMap(({ ports = [] }) => ports);
   const { name, short, group, labels } = podSource(pod);
   return ports.flatMap(({ containerPort: port, protocol = "TCP" }) => {
     const known = protocols[protocol];
     if (known === undefined) return [];
-    const hosts = { pod: { host }, node: { host }, client: { host } };
-    return [{ ...{ name, short, group, kind: "pod", labels, protocol: known, port }, hosts } as const];
+    return hosts.map((host) => ({
+      ...({ name, short, group, kind: "pod", labels, protocol: known, port } as const),
+      ...(hosts.length > 1 ? { family: familyOf(host) } : {}),
+      hosts: { pod: { host }, node: { host }, client: { host } },
+    }));
   });
 }
 

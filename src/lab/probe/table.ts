@@ -80,7 +80,7 @@ function cellsOf(outcomes: readonly Outcome[], shorten: (name: string) => string
   for (const { from, to, result } of outcomes) {
     const row = shorten(each ? from.short : from.group);
     const name = shorten(each ? to.short : to.group);
-    const port = `:${to.port}${to.protocol === "udp" ? "/udp" : ""}`;
+    const port = `:${to.port}${to.protocol === "udp" ? "/udp" : ""}${to.family === "ipv6" ? "/v6" : ""}`;
     const key = `${name}${port}`;
     rows.set(`${rowOrder[from.kind]} ${row}`, row);
     columns.set(`${to.kind === "internet" ? 1 : 0} ${key}`, { key, head: [name, port] });

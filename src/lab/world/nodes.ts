@@ -21,7 +21,15 @@ export function prepareNodes(places: Places, spec: LabSpec): void {
   for (const node of spec.nodes.filter(({ running }) => running)) {
     const { folder, cgroup, kubelet } = nodePlaces(places, node.name);
     const config = {
-      ...{ lab: spec.name, node: node.name, family: spec.family, folder, cgroup, cni: spec.cni },
+      ...{
+        lab: spec.name,
+        node: node.name,
+        family: spec.family,
+        services: spec.services,
+        folder,
+        cgroup,
+        cni: spec.cni,
+      },
       addresses: nodeAddresses(spec, node),
       dns: families.map((family) => dnsAddress[family]),
       kubeconfig: join(kubelet, "kubeconfig"),

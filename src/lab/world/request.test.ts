@@ -4,7 +4,15 @@ import { describe, expect, test } from "bun:test";
 import { choosePort, newSpec, nextSpec, type UpRequest } from "./request.ts";
 
 const nothing: UpRequest = {
-  ...{ name: "x", nodes: undefined, family: undefined, underlay: undefined, cni: undefined, port: undefined },
+  ...{
+    name: "x",
+    nodes: undefined,
+    family: undefined,
+    underlay: undefined,
+    services: undefined,
+    cni: undefined,
+    port: undefined,
+  },
 };
 
 describe("a lab that is there", () => {
@@ -25,6 +33,7 @@ describe("a lab that is there", () => {
     [{ nodes: 1 }, "it has 2 nodes; remove some with twill lab node remove"],
     [{ family: "dual" }, "it has family ipv4, not dual; take it down first"],
     [{ underlay: "l3" }, "it has underlay l2, not l3"],
+    [{ services: "none" }, "it has services proxy, not none"],
     [{ port: 1 }, "it has port 20000, not 1"],
     [{ cni: "{}" }, "it has another network configuration"],
   ];

@@ -1,12 +1,21 @@
 // From what `up` is asked for, and what there is already, to what is wanted of the lab.
 
-import { LabError, type LabFamily, type LabSpec, maxNodes, type Underlay, withMoreNodes } from "#lab/spec.ts";
+import {
+  LabError,
+  type LabFamily,
+  type LabSpec,
+  maxNodes,
+  type ServiceKind,
+  type Underlay,
+  withMoreNodes,
+} from "#lab/spec.ts";
 
 export type UpRequest = {
   readonly name: string;
   readonly nodes: number | undefined;
   readonly family: LabFamily | undefined;
   readonly underlay: Underlay | undefined;
+  readonly services: ServiceKind | undefined;
   /** The text of a conflist. */
   readonly cni: string | undefined;
   readonly port: number | undefined;
@@ -16,14 +25,14 @@ const defaultNodes = 3;
 
 /** A new lab. `freePort` is asked for when none is given. @throws LabError */
 export function newSpec(request: UpRequest, port: number): LabSpec {
-  const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", cni } = request;
+  const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", services = "proxy", cni } = request;
   if (nodes > maxNodes) throw new LabError(`Cannot make ${nodes} nodes in one lab: ${maxNodes} are the most`);
-  return { name, family, underlay, port, cni, nodes: withMoreNodes([], nodes), wires: [] };
+  return { name, family, underlay, services, port, cni, nodes: withMoreNodes([], nodes), wires: [] };
 }
 
 /** A lab that is there, as it was wanted before: more nodes may be asked for, nothing else can change. @throws LabError */
 export function nextSpec(spec: LabSpec, request: UpRequest): LabSpec {
-  for (const field of ["family", "underlay", "port", "cni"] as const) {
+  for (const field of ["family", "underlay", "services", "port", "cni"] as const) {
     const [asked, now] = [request[field], spec[field]];
     if (asked === undefined || asked === now) continue;
     const difference = field === "cni" ? "another network configuration" : `${field} ${now}, not ${asked}`;

@@ -40,6 +40,6 @@ export function startNodeServices({ client, config, domain, pace, log }: NodeSer
     ...{ node: config.node, addresses: config.addresses.map(ip), answered: new Set(addresses) },
     ...{ podBlocks: podBlock, serviceBlocks: serviceBlock },
   };
-  stack.use(startServiceProxy({ view, side, log }));
+  if (config.services === "proxy") stack.use(startServiceProxy({ view, side, log }));
   return stack;
 }
