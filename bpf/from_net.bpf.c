@@ -11,6 +11,8 @@ int from_net(struct __sk_buff *skb)
 
 	if (parse_packet(skb, &packet) != PARSED_IP)
 		return TC_ACT_OK;
+	if (kernel_translates())
+		return TC_ACT_OK;
 	endpoint = find_endpoint(&packet.destination);
 	return endpoint ? deliver_local(skb, &packet, endpoint) : TC_ACT_OK;
 }
@@ -42,6 +44,8 @@ int from_overlay(struct __sk_buff *skb)
 		return drop(skb, DROP_MALFORMED);
 	if (!came_from_its_node(&packet, &outer))
 		return drop(skb, DROP_TUNNEL_SOURCE);
+	if (kernel_translates())
+		return to_kernel(skb);
 	endpoint = find_endpoint(&packet.destination);
 	/* What is for the node itself, or for a pod that just went, the kernel answers. */
 	return endpoint ? deliver_local(skb, &packet, endpoint) : to_kernel(skb);

@@ -32,7 +32,7 @@ int from_pod(struct __sk_buff *skb)
 	}
 	if (!may_send(source, &packet))
 		return drop(skb, DROP_SOURCE);
-	if (stays_on_link(&packet))
+	if (stays_on_link(&packet) || kernel_translates())
 		return to_kernel(skb);
 	endpoint = find_endpoint(&packet.destination);
 	if (endpoint)

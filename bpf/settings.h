@@ -7,11 +7,14 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_helpers.h>
 
+/* Somebody else, like kube-proxy, translates addresses of services in the kernel: what is hidden from it cannot be translated back. */
+#define SETTING_KERNEL_TRANSLATES 1
+
 struct settings {
 	__u32 tunnel_ifindex; /* 0: no overlay */
 	__u32 tunnel_id;      /* VXLAN network identifier */
 	__u8 tunnel_mac[ETH_ALEN];
-	__u16 unused;
+	__u16 flags;
 };
 _Static_assert(sizeof(struct settings) == 16, "struct settings is written by the agent");
 
@@ -27,6 +30,17 @@ static __always_inline struct settings *get_settings(void)
 	__u32 first = 0;
 
 	return bpf_map_lookup_elem(&settings, &first);
+}
+
+/*
+ * Whether the kernel has to see all packets. A pod's answer to a service's client has the pod's own address when it comes by here; only
+ * the kernel knows that the client has asked for another.
+ */
+static __always_inline int kernel_translates(void)
+{
+	const struct settings *node = get_settings();
+
+	return node && (node->flags & SETTING_KERNEL_TRANSLATES);
 }
 
 #endif

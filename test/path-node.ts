@@ -23,7 +23,7 @@ export class PathNode implements Disposable {
   readonly #path: Datapath | undefined;
   #pods = 0;
 
-  constructor(box: Sandbox, number: number, { programs = true } = {}) {
+  constructor(box: Sandbox, number: number, { programs = true, kernelTranslates = false } = {}) {
     this.#box = box;
     this.number = number;
     this.netns = box.netns(`node${number}`);
@@ -32,7 +32,7 @@ export class PathNode implements Disposable {
       this.sh("sh", "-c", `echo 1 > /proc/sys/net/${name}`);
     }
     if (!programs) return;
-    this.#path = this.#stack.use(new Datapath({ pins: undefined }));
+    this.#path = this.#stack.use(new Datapath({ pins: undefined, kernelTranslates }));
     this.#path.attachPods(this.#connection);
   }
 
@@ -114,6 +114,13 @@ export class PathNode implements Disposable {
     for (const block of [`10.244.${other.number}.0/24`, `fd00:10:244:${other.number}::/64`]) {
       this.path.setPeer({ block: cidr(block), node: ip(other.address), mac: mac(theirs ?? ""), tunnel: true });
     }
+  }
+
+  /** The kernel's own routes through the overlay, for what the programs leave to it. */
+  routeThroughTunnel(other: PathNode): void {
+    const first = `10.244.${other.number}.0`;
+    this.ip(`route add ${first}/24 encap ip id 1 dst ${other.address} via ${first} dev twill-vxlan onlink`);
+    this.ip(`neigh add ${first} lladdr 02:00:00:00:99:0${other.number} dev twill-vxlan`);
   }
 
   [Symbol.dispose](): void {

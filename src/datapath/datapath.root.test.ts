@@ -6,6 +6,7 @@ import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
 import { PathNode } from "#test/path-node.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
+import { ask, startEcho } from "#test/traffic.ts";
 
 function pings(box: Sandbox, from: BoxNetns, to: string, ...flags: readonly string[]): boolean {
   return box.run(from, ["ping", "-c", "1", "-W", "1", ...flags, to]).exitCode === 0;
@@ -75,5 +76,42 @@ describe("the packet path", () => {
     });
     expect(pings(box, a.netns, b.address)).toBe(false);
     expect(second.path.counts()["drop-tunnel-source"].packets).toBe(1n);
+  });
+
+  // Without the setting, the answer would come from the pod's own address, which the client never asked.
+  test("leaves it to the kernel to translate services' addresses, there and back, on one node and on two", async () => {
+    using box = new Sandbox();
+    using first = new PathNode(box, 1, { kernelTranslates: true });
+    using second = new PathNode(box, 2, { kernelTranslates: true });
+    first.connect(second);
+    for (const [node, other] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      node.tunnelTo(other);
+      node.routeThroughTunnel(other);
+    }
+    const [client, near, far] = [first.addPod(), first.addPod(), second.addPod()];
+    await startEcho(box, near.netns, { port: 80, name: "near" });
+    await startEcho(box, far.netns, { port: 80, name: "far" });
+    const rules = [
+      "add table ip services",
+      "add chain ip services prerouting { type nat hook prerouting priority -100; }",
+      `add rule ip services prerouting ip daddr 10.96.0.1 dnat to ${near.address}`,
+      `add rule ip services prerouting ip daddr 10.96.0.2 dnat to ${far.address}`,
+    ];
+    first.sh("nft", rules.join("; "));
+    for (const [address, name] of [
+      ["10.96.0.1", "near"],
+      [near.address, "near"],
+      ["10.96.0.2", "far"],
+      [far.address, "far"],
+    ] as const) {
+      expect(ask(box, client.netns, address, 80)).toBe(`${name} ${client.address}`);
+    }
+    expect(first.path.counts()["forward-local"].packets).toBe(0n);
+    box.sh(client.netns, ["ip", "addr", "add", "10.244.0.99/32", "dev", "eth0"]);
+    expect(pings(box, client.netns, far.address, "-I", "10.244.0.99")).toBe(false);
+    expect(first.path.counts()["drop-source"].packets).toBe(1n);
   });
 });

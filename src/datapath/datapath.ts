@@ -10,7 +10,7 @@ import { BpfObject } from "#kernel/bpf-object.ts";
 import { isErrno } from "#kernel/errno.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
-import type { Mac } from "#net/mac.ts";
+import { type Mac, mac } from "#net/mac.ts";
 import { setProgram } from "#netlink/bpf-filter.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addVeth, findLink, setLink } from "#netlink/link.ts";
@@ -25,6 +25,7 @@ import {
   outcomes,
   peersFormat,
   peerTunnel,
+  settingKernelTranslates,
   settingsFormat,
   sourcesFormat,
 } from "./formats.ts";
@@ -33,6 +34,9 @@ import { pinName } from "./pins.ts";
 /** The blocks that the links of all pods join. */
 export type Blocks = { readonly ingress: number; readonly egress: number };
 export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
+
+/** While there is no overlay. */
+const noMac = mac("00:00:00:00:00:00");
 
 /** A link that is always there: a block goes when its last link goes, and the programs with it. */
 const anchor = "twill-anchor";
@@ -56,6 +60,11 @@ export type DatapathOptions = {
   /** A folder on a bpf file system; undefined: nothing outlives the process. */
   readonly pins: string | undefined;
   readonly blocks?: Blocks;
+  /**
+   * Whether the kernel translates services' addresses, as kube-proxy makes it do: the programs then leave all packets to its routing,
+   * check senders, and count. False unless given.
+   */
+  readonly kernelTranslates?: boolean;
 };
 
 export type Counts = { readonly [O in Outcome]: { readonly packets: bigint; readonly bytes: bigint } };
@@ -68,10 +77,12 @@ export class Datapath implements Disposable {
   readonly #sources;
   readonly #peers;
   readonly #settings;
+  readonly #flags: number;
 
   /** @throws KernelError when libbpf is missing or the kernel refuses a program */
-  constructor({ pins, blocks = defaultBlocks }: DatapathOptions) {
+  constructor({ pins, blocks = defaultBlocks, kernelTranslates = false }: DatapathOptions) {
     this.#blocks = blocks;
+    this.#flags = kernelTranslates ? settingKernelTranslates : 0;
     this.#object = new BpfObject(readFileSync(packetPath), {
       pinPath: (map) => (pins === undefined || map.name.startsWith(".") ? undefined : join(pins, pinName(map))),
     });
@@ -79,6 +90,8 @@ export class Datapath implements Disposable {
     this.#sources = new BpfMap(sourcesFormat, this.#object.mapFd(sourcesFormat.name));
     this.#peers = new BpfMap(peersFormat, this.#object.mapFd(peersFormat.name));
     this.#settings = new BpfMap(settingsFormat, this.#object.mapFd(settingsFormat.name));
+    const settings = this.#settings.get(0) ?? { tunnelIfindex: 0, tunnelId: 0, tunnelMac: noMac };
+    this.#settings.set(0, { ...settings, flags: this.#flags });
   }
 
   /** Puts the programs of the pods' blocks in their places, over those of an earlier agent in one step. @throws KernelError */
@@ -162,7 +175,7 @@ export class Datapath implements Disposable {
 
   /** `tunnelIfindex` 0: this node has no overlay. */
   setTunnel(tunnelIfindex: number, tunnelId: number, tunnelMac: Mac): void {
-    this.#settings.set(0, { tunnelIfindex, tunnelId, tunnelMac });
+    this.#settings.set(0, { tunnelIfindex, tunnelId, tunnelMac, flags: this.#flags });
   }
 
   /** What became of packets since the maps were made. */

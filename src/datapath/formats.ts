@@ -99,12 +99,14 @@ export const peerTunnel = 1;
 /** Where pods of other nodes are, by block (bpf/peers.h). */
 export const peersFormat = format("peers", block, 20, struct({ node: someAddress, mac: macOf, flags: u16 }), 24);
 
+export const settingKernelTranslates = 1;
+
 /** What the node has once (bpf/settings.h). */
 export const settingsFormat = format(
   "settings",
   u32,
   4,
-  struct({ tunnelIfindex: u32, tunnelId: u32, tunnelMac: macOf, pad: padding(2) }),
+  struct({ tunnelIfindex: u32, tunnelId: u32, tunnelMac: macOf, flags: u16 }),
   16,
 );
 

@@ -41,10 +41,11 @@ afterAll(() => path[Symbol.dispose]());
 function outcome(
   program: Parameters<Datapath["programFd"]>[0],
   packet: TestPacket,
+  of = path,
 ): readonly [verdict: string, packet: string, counted: string] {
-  const before = path.counts();
-  const run = runProgram(path.programFd(program), packetBytes(packet), loopback);
-  const after = path.counts();
+  const before = of.counts();
+  const run = runProgram(of.programFd(program), packetBytes(packet), loopback);
+  const after = of.counts();
   const counted = Object.keys(after).filter(
     (name) => after[name as keyof typeof after].packets > before[name as keyof typeof before].packets,
   );
@@ -122,6 +123,29 @@ describe("from_net", () => {
     ];
   for (const [what, packet, ...expected] of rows)
     test(what, () => expect(outcome("from_net", packet)).toEqual(expected));
+});
+
+describe("where the kernel translates addresses", () => {
+  let translating: Datapath;
+  beforeAll(() => {
+    translating = new Datapath({ pins: undefined, kernelTranslates: true });
+    const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") };
+    const addresses = { ipv4: ip("10.244.0.1"), ipv6: undefined };
+    translating.setEndpoint({ ...{ id: 1, ifindex: loopback, mtu: 1500 }, ...macs, ...addresses });
+    const node = { node: ip("172.30.0.12"), mac: mac("02:00:00:00:99:02") };
+    translating.setPeer({ ...node, block: cidr("10.244.1.0/24"), tunnel: true });
+    translating.setTunnel(99, 1, node.mac);
+  });
+  afterAll(() => translating[Symbol.dispose]());
+
+  const rows: readonly (readonly [what: string, from: string, to: string, verdict: string, counted: string])[] = [
+    ["packets to pods of the node go by it", "10.244.0.1", "10.244.0.1", "kernel", "forward-kernel"],
+    ["packets to pods of other nodes do", "10.244.0.1", "10.244.1.7", "kernel", "forward-kernel"],
+    ["senders are checked before", "10.244.0.2", "10.244.0.1", "drop", "drop-source"],
+  ];
+  for (const [what, from, to, verdict, counted] of rows) {
+    test(what, () => expect(outcome("from_pod", { from, to }, translating)).toEqual([verdict, same, counted]));
+  }
 });
 
 describe("a pod that is removed", () => {
