@@ -21,7 +21,7 @@ import { SpdyStream, type StreamHost } from "./stream.ts";
 /** Streams at a time; a port-forward has two for each connection. */
 const maxStreams = 2000;
 /** A client that is gone shows by not taking what is sent, when all it sent before was not read yet. Even numbers are the server's. */
-const pingMs = 5000;
+const pingMs = 2000;
 const maxUnsent = 10_000;
 const maxControlBytes = 64 * 1024;
 /** Data is handed on as it comes, in pieces of at most this size. */

@@ -10,7 +10,7 @@ export type Message = { readonly text: boolean; readonly payload: Uint8Array };
 const maxMessageBytes = 4 * 1024 * 1024;
 const maxParts = 1000;
 /** A client that is gone shows by not taking what is sent, when all it sent before was not read yet. */
-const pingMs = 5000;
+const pingMs = 2000;
 const nothing = new Uint8Array();
 /** RFC 6455, section 7.4.1. */
 const closeCodes = { normal: 1000, protocolError: 1002 } as const;
