@@ -1,0 +1,70 @@
+// The two ends of a connection, as policies see them.
+
+import type { Pod } from "#kube/kinds.ts";
+import { familyOf, type Ip, parseIp } from "#net/ip.ts";
+import type { Protocol } from "./rule.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+export type NamedPort = { readonly name: string; readonly protocol: Protocol; readonly port: number };
+
+/** A pod with an address of its own. */
+export type PodParty = {
+  readonly party: "pod";
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly namespaceLabels: Labels;
+  readonly addresses: readonly Ip[];
+  readonly node: string | undefined;
+  /** That its containers declare with a name. */
+  readonly ports: readonly NamedPort[];
+};
+
+/** A node itself, and the pods that share its network: no policy of pods is about them. */
+export type NodeParty = {
+  readonly party: "node";
+  readonly name: string;
+  readonly labels: Labels;
+  readonly addresses: readonly Ip[];
+};
+
+/** Anything else. */
+export type AddressParty = { readonly party: "address"; readonly addresses: readonly Ip[] };
+
+export type Party = PodParty | NodeParty | AddressParty;
+
+/** A pod as a party; undefined for one that has ended or shares its node's network. */
+export function podParty(pod: Pod, namespaceLabels: Labels): PodParty | undefined {
+  const { metadata, spec, status } = pod;
+  if (spec?.hostNetwork === true || status?.phase === "Succeeded" || status?.phase === "Failed") return undefined;
+  const texts = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP];
+  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
+  return {
+    party: "pod",
+    namespace: metadata.namespace ?? "default",
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+    namespaceLabels,
+    addresses: texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
+    node: spec?.nodeName,
+    ports: [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) =>
+      ports.flatMap(({ name, containerPort, protocol = "TCP" }) =>
+        name === undefined ? [] : [{ name, port: containerPort, protocol: protocol.toLowerCase() as Protocol }],
+      ),
+    ),
+  };
+}
+
+/** `shop/frontend-1`, `node node1`, `203.0.113.10` */
+export function formatParty(party: Party): string {
+  if (party.party === "pod") return `${party.namespace}/${party.name}`;
+  return party.party === "node" ? `node ${party.name}` : party.addresses.join(", ");
+}
+
+/** The addresses over which two parties can speak: of families that both have; all of them when one has none yet. */
+export function addressesToward(party: Party, other: Party): readonly Ip[] {
+  const families = new Set(other.addresses.map(familyOf));
+  const common = party.addresses.filter((address) => families.has(familyOf(address)));
+  return common.length === 0 ? party.addresses : common;
+}
