@@ -3,7 +3,7 @@
 //   API server ──► Cluster ──► own blocks ──────────► Ipam ◄── StateStore
 //                     │                                │           ▲ written first
 //                     ├──► nodes ──► Fabric ──┐        ▼           │
-//                     └──► Masquerade ────────┤    Endpoints ──────┘
+//                     └──► Masquerade ────────┤    Endpoints ──────┘ ◄── EndpointWatch ◄── kernel's events
 //                                             ├──► netlink, nftables, Datapath (maps)
 //   runtime ──► shim ──► PluginService ──► twill ──► Endpoints
 //                            └───────────► the standard plugins
@@ -25,6 +25,7 @@ import type { Admits } from "#plugins/service/connection.ts";
 import { pluginHandler } from "#plugins/service/handler.ts";
 import { type Namespaces, sameNamespaces } from "#plugins/service/identity.ts";
 import { servePlugins } from "#plugins/service/server.ts";
+import { claimSocketPath, type SocketPath } from "#plugins/service/socket-path.ts";
 import { Cluster } from "./cluster.ts";
 import { writeConflist } from "./cni/conflist.ts";
 import { replayDeletes } from "./cni/deletes.ts";
@@ -33,12 +34,14 @@ import { Ports } from "./cni/ports.ts";
 import type { AgentConfig } from "./config/config.ts";
 import { Endpoints } from "./endpoint/endpoints.ts";
 import { FlowSweeper } from "./endpoint/flows.ts";
+import { EndpointWatch } from "./endpoint/watch.ts";
 import { Fabric } from "./fabric/fabric.ts";
 import { type FabricNode, overlayName } from "./fabric/want.ts";
 import { prepareForwarding } from "./forwarding.ts";
 import { Ipam } from "./ipam/ipam.ts";
 import { Masquerade } from "./masquerade/masquerade.ts";
 import { computePodMtu } from "./pod-mtu.ts";
+import { Pods } from "./pods.ts";
 import { StateStore } from "./state/store.ts";
 
 export type AgentOptions = {
@@ -72,6 +75,7 @@ export class Agent implements AsyncDisposable {
   readonly endpoints: Endpoints;
   readonly cluster: Cluster;
   readonly datapath: Datapath | undefined;
+  readonly #pods: Pods;
   readonly #masquerade: Masquerade;
   #fabric: Fabric | undefined;
   #isServing = false;
@@ -79,8 +83,10 @@ export class Agent implements AsyncDisposable {
   /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
   static async start(options: AgentOptions): Promise<Agent> {
     await using stack = new AsyncDisposableStack();
+    // Ahead of all else: a second agent must not touch what the first one has made.
+    const place = stack.use(await claimSocketPath(options.socket));
     const agent = new Agent(options, stack);
-    await agent.#serve(stack);
+    await agent.#serve(stack, place);
     agent.#owned = stack.move();
     return agent;
   }
@@ -98,7 +104,32 @@ export class Agent implements AsyncDisposable {
     this.endpoints = new Endpoints({ host, store, ipam: this.ipam, datapath: this.datapath, log, released });
     this.#forgetOtherPlace(store);
     this.#masquerade = new Masquerade(host.nft());
+    this.#pods = stack.use(new Pods(client, nodeName, pace));
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
+  }
+
+  get nodeName(): string {
+    return this.#options.nodeName;
+  }
+
+  /** What is amiss with the ways to other nodes, a sentence each. */
+  get fabricFaults(): readonly string[] {
+    return this.#fabric?.faults ?? [];
+  }
+
+  get fabricMode(): AgentConfig["fabric"]["mode"] {
+    return this.#options.config.fabric.mode;
+  }
+
+  nowMs(): number {
+    return this.#options.host.now();
+  }
+
+  /** What a new pod may send at once, in bytes. */
+  podMtu(): number {
+    const { host, config } = this.#options;
+    const self: NodeModel = this.cluster.self ?? { name: "", addresses: {}, blocks: [], labels: {} };
+    return computePodMtu(host.route(), self, config.fabric);
   }
 
   /** Why no pod can be wired now, in words; undefined: it can. */
@@ -117,8 +148,8 @@ export class Agent implements AsyncDisposable {
     await this.#owned?.[Symbol.asyncDispose]();
   }
 
-  async #serve(stack: AsyncDisposableStack): Promise<void> {
-    const { config, host, identity, socket, log } = this.#options;
+  async #serve(stack: AsyncDisposableStack, place: SocketPath): Promise<void> {
+    const { config, host, identity, log } = this.#options;
     const run = (invocation: Invocation) =>
       invocation.plugin === twill.name ? runPlugin(twill, invocation, this.#twillHost()) : dispatch(invocation, host);
     const replay = () => replayDeletes(config.cni.deletes, run, log);
@@ -127,7 +158,7 @@ export class Agent implements AsyncDisposable {
     const admits: Admits = (plugin, caller) =>
       // What type `twill` does, it does by numbers and the namespace's path: an agent in a container serves its node.
       plugin === twill.name ? caller.net === identity.net : sameNamespaces(caller, identity);
-    const service = await servePlugins({ path: socket, handle: pluginHandler(run, log), identity, admits, log });
+    const service = await servePlugins({ path: place, handle: pluginHandler(run, log), identity, admits, log });
     stack.defer(() => service.stop(graceMs));
     this.#fabric = stack.use(
       await Fabric.start({
@@ -139,6 +170,7 @@ export class Agent implements AsyncDisposable {
         log,
       }),
     );
+    stack.use(await EndpointWatch.start({ endpoints: this.endpoints, netns: host.netns, log }));
     this.#isServing = true;
     this.#nodesChanged();
     const period = setInterval(() => {
@@ -157,16 +189,10 @@ export class Agent implements AsyncDisposable {
     return {
       endpoints: this.endpoints,
       ports: new Ports(host),
-      mtu: () => this.#mtu(),
+      mtu: () => this.podMtu(),
       unready: () => this.unready(),
-      wishOf: () => Promise.resolve(undefined),
+      wishOf: (pod) => this.#pods.wishOf(pod),
     };
-  }
-
-  #mtu(): number {
-    const { host, config } = this.#options;
-    const self: NodeModel = this.cluster.self ?? { name: "", addresses: {}, blocks: [], labels: {} };
-    return computePodMtu(host.route(), self, config.fabric);
   }
 
   #nodesChanged(): void {
@@ -227,7 +253,11 @@ export class Agent implements AsyncDisposable {
 
 function openDatapath({ programs }: AgentConfig, nodeName: string): Datapath {
   const pins = preparePins(programs.folder, `twill-${nodeName}`);
-  return new Datapath({ pins, blocks: { ingress: programs.ingressBlock, egress: programs.egressBlock } });
+  return new Datapath({
+    pins,
+    blocks: { ingress: programs.ingressBlock, egress: programs.egressBlock },
+    kernelTranslates: true,
+  });
 }
 
 function toFabricNode({ name, addresses, blocks }: NodeModel): FabricNode {

@@ -1,7 +1,19 @@
 // The declarations of the commands of a node: the agent itself, and what it tells about the node's network.
 
 import { defaultRunDir } from "#plugins/run-dir.ts";
-import { leaf } from "./command.ts";
+import { type Flags, type Group, leaf, outputFlag } from "./command.ts";
+
+const apiSocketFlag = {
+  "api-socket": {
+    value: "PATH",
+    complete: "file",
+    env: "TWILL_AGENT_SOCKET",
+    default: "/run/twill/agent.sock",
+    about: "where the agent answers questions",
+  },
+} as const satisfies Flags;
+
+const asking = { ...apiSocketFlag, ...outputFlag } as const satisfies Flags;
 
 export const agentCommand = leaf({
   summary: "makes the network of a node's pods",
@@ -37,6 +49,67 @@ export const agentCommand = leaf({
       default: defaultRunDir,
       about: "folder for records that a reboot may forget",
     },
+    ...apiSocketFlag,
+    uninstall: { about: "only take the node's network configuration away, so that the runtime asks for pods no more" },
   },
   load: async () => (await import("#cli/agent/run.ts")).runAgent,
 });
+
+export const statusCommand = leaf({
+  summary: "shows this node's network: blocks, peers, endpoints, problems",
+  flags: asking,
+  load: async () => (await import("#cli/agent/status.ts")).agentStatus,
+});
+
+export const endpointsCommand = leaf({
+  summary: "lists the interfaces of this node's pods",
+  flags: asking,
+  load: async () => (await import("#cli/agent/endpoints.ts")).agentEndpoints,
+});
+
+export const dropsCommand = leaf({
+  summary: "shows what became of packets, and why some were dropped",
+  flags: asking,
+  load: async () => (await import("#cli/agent/drops.ts")).agentDrops,
+});
+
+export const ipamCommand: Group = {
+  summary: "shows and mends the addresses of this node",
+  commands: {
+    show: leaf({
+      summary: "shows pools and who has which address",
+      flags: asking,
+      load: async () => (await import("#cli/agent/ipam.ts")).ipamShow,
+    }),
+    check: leaf({
+      summary: "compares what is written down with the kernel",
+      flags: asking,
+      load: async () => (await import("#cli/agent/ipam.ts")).ipamCheck,
+    }),
+    release: leaf({
+      summary: "gives an address free that no living pod has",
+      args: { address: { about: "the address" } },
+      flags: { ...asking, force: { about: "take it even from a pod that lives" } },
+      load: async () => (await import("#cli/agent/ipam.ts")).ipamRelease,
+    }),
+  },
+};
+
+export const configCommand: Group = {
+  summary: "checks and explains the agent's configuration",
+  commands: {
+    check: leaf({
+      summary: "reads a configuration, and prints what would be in force",
+      args: { file: { complete: "file", about: "the YAML file" } },
+      load: async () => (await import("#cli/agent/config.ts")).configCheck,
+    }),
+    show: leaf({
+      summary: "prints what is in force unless set",
+      load: async () => (await import("#cli/agent/config.ts")).configShow,
+    }),
+    schema: leaf({
+      summary: "prints the JSON Schema",
+      load: async () => (await import("#cli/agent/config.ts")).printSchema,
+    }),
+  },
+};

@@ -2,7 +2,14 @@
 
 import { pluginNames } from "#plugins/registry.ts";
 import { defaultRunDir } from "#plugins/run-dir.ts";
-import { agentCommand } from "./agent-command.ts";
+import {
+  agentCommand,
+  configCommand,
+  dropsCommand,
+  endpointsCommand,
+  ipamCommand,
+  statusCommand,
+} from "./agent-command.ts";
 import { cniCommand } from "./cni-command.ts";
 import { type Group, leaf, outputFlag } from "./command.ts";
 import { labCommand } from "./lab-command.ts";
@@ -14,6 +21,11 @@ export const twill: Group = {
     "Networks for containers. Called by the name of a standard CNI plugin, it is that plugin: see 'twill help plugins'.",
   commands: {
     agent: agentCommand,
+    status: statusCommand,
+    endpoints: endpointsCommand,
+    drops: dropsCommand,
+    ipam: ipamCommand,
+    config: configCommand,
     cni: cniCommand,
     lab: labCommand,
     plugins: leaf({

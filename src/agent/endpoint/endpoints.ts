@@ -23,10 +23,11 @@ import { type Mac, randomMac } from "#net/mac.ts";
 import { findLink } from "#netlink/link.ts";
 import { removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
-import { applyWiring, endpointGroup, type Ground } from "./apply.ts";
+import { applyWiring, type Ground } from "./apply.ts";
 import { readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
+import { readStrangers, type Stranger } from "./strangers.ts";
 import { wantWiring } from "./want.ts";
 
 /** What a runtime asks for; the agent chooses the rest. */
@@ -68,6 +69,13 @@ export class Endpoints {
       this.#ids.add(endpoint.id);
       ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
     }
+    for (const { link, addresses } of this.strangers()) ipam.take(addresses, `link ${link.name}`);
+  }
+
+  /** Pods' links that no record speaks of. @throws KernelError */
+  strangers(): readonly Stranger[] {
+    const known = new Set(this.list().map(({ ifindex }) => ifindex));
+    return readStrangers(this.#options.host.route(), known);
   }
 
   list(): readonly Endpoint[] {
@@ -137,10 +145,26 @@ export class Endpoints {
 
   /** Takes away the link of an interface that nothing is written down about: the state file was lost. @throws KernelError */
   removeUnknown(containerId: string, ifname: string): void {
-    const { host } = this.#options;
+    const name = hostNameOf(containerId, ifname);
+    for (const stranger of this.strangers()) if (stranger.link.name === name) this.removeStranger(stranger);
+  }
+
+  /** @throws KernelError */
+  removeStranger({ link, addresses }: Stranger): void {
+    const { host, ipam, released } = this.#options;
     const place = { connection: host.route(), netns: host.netns };
-    const link = findLink(place.connection, hostNameOf(containerId, ifname));
-    if (link?.group === endpointGroup) host.remover.remove(link, place, place);
+    host.remover.remove(link, place, place);
+    host.route().apply(addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: link.index })));
+    ipam.release(addresses, host.now());
+    released(addresses);
+  }
+
+  /** Whether the pod's namespace is there, with the link in it. @throws KernelError */
+  isAlive(endpoint: Endpoint): boolean {
+    using netns = openIfThere(endpoint.netns);
+    if (netns === undefined) return false;
+    using pod = this.#options.host.routeIn(netns);
+    return findLink(pod, endpoint.ifindex) !== undefined;
   }
 
   /** What the kernel lacks of an endpoint, as text; changes nothing. @throws NetnsError, KernelError */
@@ -167,10 +191,9 @@ export class Endpoints {
       netns = new Netns(endpoint.netns);
     } catch (error) {
       if (!(error instanceof NetnsError)) throw error;
-      if (findLink(this.#options.host.route(), endpoint.ifindex) === undefined) {
-        log(`${what}: its pod is gone, removed`);
-        this.remove(endpoint);
-      }
+      if (findLink(this.#options.host.route(), endpoint.ifindex) !== undefined) return;
+      log(`${what}: its pod is gone, removed`);
+      this.remove(endpoint);
       return;
     }
     using _netns = netns;

@@ -114,6 +114,16 @@ export class Ipam {
     }
   }
 
+  /** Who has an address, in words. */
+  ownerOf(address: Ip): string | undefined {
+    return this.#taken.get(address);
+  }
+
+  /** Ends the rest of a released address; whether it rested. */
+  wake(address: Ip): boolean {
+    return [...this.#pools.values()].some((pool) => pool.wake(address));
+  }
+
   usage(nowMs: number): readonly PoolUsage[] {
     return [...this.#pools.values()].map((pool) => pool.usage(nowMs));
   }

@@ -36,7 +36,7 @@ export class AddressPool {
   readonly #size: bigint;
   #passed: bigint;
   readonly #taken = new Set<Ip>();
-  readonly #released: Map<Ip, number>;
+  #released: Map<Ip, number>;
 
   constructor(block: Cidr, cooldownMs: number, { passed, released }: PoolMemory) {
     this.block = block;
@@ -80,6 +80,15 @@ export class AddressPool {
     this.#taken.delete(address);
     this.#released.delete(address);
     this.#released.set(address, nowMs);
+  }
+
+  /** Ends the rest of an address; whether it rested. */
+  wake(address: Ip): boolean {
+    if (!this.#released.has(address)) return false;
+    this.#released.delete(address);
+    // Never given out yet, or given out again when it is its turn: in front of all others.
+    this.#released = new Map([[address, Number.NEGATIVE_INFINITY], ...this.#released]);
+    return true;
   }
 
   usage(nowMs: number): PoolUsage {

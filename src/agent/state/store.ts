@@ -145,6 +145,8 @@ export class StateStore implements Disposable {
 
 function prepare(database: Database): void {
   // NORMAL: the disk is waited for at checkpoints only, and a power loss leaves a file that can be read.
+  // One agent a node: whoever comes second is refused as long as the first one lives.
+  database.run("PRAGMA locking_mode = EXCLUSIVE");
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = NORMAL");
   const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
@@ -159,16 +161,20 @@ function prepare(database: Database): void {
   database.run(`PRAGMA user_version = ${layout}`);
 }
 
-/** SQLite's result codes (sqlite.org/rescode.html). */
-const full = 13;
+/** What SQLite's result codes mean here (sqlite.org/rescode.html). */
+const advices = new Map([
+  [5, "another agent uses it: stop that one first"],
+  [8, "make its file system writable"],
+  [13, "the disk is full: make room on it"],
+  [14, "make its folder writable"],
+]);
+const damaged =
+  "if it is damaged, move it away and start again: pods that run keep their links, and the runtime removes them one by one";
 
 function stateError(path: string, cause: unknown): StateError {
   if (cause instanceof StateError)
     return new StateError(`Cannot use the state file ${path}: ${cause.message}`, { cause });
   const problem = cause instanceof Error ? cause.message : String(cause);
-  const isFull = cause instanceof SQLiteError && cause.errno === full;
-  const advice = isFull
-    ? "the disk is full, make room on it"
-    : "if it is damaged, move it away and restart: pods that run keep their links, and the runtime removes them one by one";
-  return new StateError(`Cannot use the state file ${path}: ${problem}; ${advice}`, { cause });
+  const advice = cause instanceof SQLiteError ? advices.get(cause.errno & 0xff) : undefined;
+  return new StateError(`Cannot use the state file ${path}: ${problem}; ${advice ?? damaged}`, { cause });
 }

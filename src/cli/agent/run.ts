@@ -1,8 +1,10 @@
 // `twill agent`: makes the network of this node's pods, until it is told to stop.
 
 import { hostname } from "node:os";
+import { removeConflist } from "#agent/cni/conflist.ts";
 import { defaultConfig, readConfig } from "#agent/config/config.ts";
 import { Agent } from "#agent/main.ts";
+import { serveApi, serveHealth } from "#api/serve.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
 import { ServiceHost } from "#cli/service-host.ts";
@@ -20,6 +22,8 @@ type AgentCall = {
     readonly kubeconfig: string | undefined;
     readonly socket: string;
     readonly "run-dir": string;
+    readonly "api-socket": string;
+    readonly uninstall: boolean;
   };
 };
 
@@ -28,15 +32,21 @@ export async function runAgent({ flags }: AgentCall, io: CommandIo): Promise<num
   const { socket, "run-dir": runDir } = flags;
   const log = (line: string) => io.stderr(`${new Date().toISOString()} ${line}\n`);
   const config = flags.config === undefined ? defaultConfig : readConfig(flags.config);
+  if (flags.uninstall) {
+    removeConflist(config.cni);
+    return 0;
+  }
   const nodeName = flags.node ?? hostname().toLowerCase();
   const client = new KubeClient(httpTransport(findCluster(flags.kubeconfig, io.env)), "twill-agent");
   using service = new ServiceHost(runDir, log);
   const { host, leases } = service;
-  await using _agent = await Agent.start({
+  await using agent = await Agent.start({
     ...{ config, nodeName, client, host, socket, pace, log },
     identity: ownNamespaces(),
   });
   leases.start();
+  await using _api = await serveApi(agent, flags["api-socket"]);
+  using _health = serveHealth(agent, config.health.port);
   log(`serving node ${nodeName} on ${socket}`);
   await loadAllPlugins(() => new Promise((resolve) => setImmediate(resolve)));
   await untilStopped();

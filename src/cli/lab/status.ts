@@ -1,6 +1,7 @@
 // `twill lab status`: the parts of a lab as a table.
 
 import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import { formatTable } from "#cli/table.ts";
 import { checkLabName, LabError } from "#lab/spec.ts";
 import { formatBytes } from "#lab/world/memory.ts";
 import { findInstallation, placesOf } from "#lab/world/places.ts";
@@ -40,18 +41,4 @@ function formatLab({ name, family, underlay, kubeconfig, parts, wires }: LabStat
 
 function rowOf({ name, state, processes, memoryBytes, addresses }: PartStatus): readonly string[] {
   return [name, state, String(processes), formatBytes(memoryBytes), addresses.join(" ")];
-}
-
-/** Columns as wide as their widest cell, two blanks between them. */
-function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
 }

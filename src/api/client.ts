@@ -1,0 +1,26 @@
+// Asks the agent of this node over its local API.
+
+import type { ProblemMessage } from "./messages.ts";
+
+/** The agent cannot be asked, or refuses. */
+export class AgentApiError extends Error {
+  readonly code = "AGENT_API";
+}
+
+/** The answer of a path, as serve.ts gives it: `GET /v1/status` is a `StatusMessage`. @throws AgentApiError */
+export async function askAgent<T>(socket: string, line: string): Promise<T> {
+  const [method = "GET", path = "/"] = line.split(" ");
+  let response: Response;
+  try {
+    response = await fetch(`http://agent${path}`, { method, unix: socket });
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new AgentApiError(`Cannot ask the agent at ${socket}: ${problem}; is \`twill agent\` running on this node?`, {
+      cause,
+    });
+  }
+  const body: unknown = await response.json();
+  // Both ends are of one executable.
+  if (response.ok) return body as T;
+  throw new AgentApiError((body as ProblemMessage).problem);
+}

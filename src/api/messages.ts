@@ -1,0 +1,66 @@
+// What an agent tells over its local API, as JSON. Programs read it too: fields are added, never renamed or removed.
+
+import type { Outcome } from "#datapath/formats.ts";
+import type { Cidr } from "#net/cidr.ts";
+import type { Ip } from "#net/ip.ts";
+import type { Mac } from "#net/mac.ts";
+
+export type StatusMessage = {
+  readonly node: string;
+  readonly addresses: readonly Ip[];
+  readonly blocks: readonly Cidr[];
+  readonly ready: boolean;
+  /** Whether the packet path's programs are in their places. */
+  readonly programs: boolean;
+  readonly fabric: "auto" | "direct" | "vxlan";
+  readonly mtu: number;
+  readonly endpoints: number;
+  readonly peers: readonly PeerMessage[];
+  /** A sentence each. */
+  readonly problems: readonly string[];
+};
+
+export type PeerMessage = {
+  readonly node: string;
+  readonly addresses: readonly Ip[];
+  readonly blocks: readonly Cidr[];
+  /** `unknown`: without programs, or before the first look. */
+  readonly way: "direct" | "tunnel" | "unknown";
+};
+
+export type EndpointMessage = {
+  readonly id: number;
+  /** `shop/frontend-1`; null outside of Kubernetes. */
+  readonly pod: string | null;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly addresses: readonly Ip[];
+  readonly mac: Mac;
+  readonly link: string;
+  readonly mtu: number;
+  readonly state: "wiring" | "ready";
+};
+
+export type IpamMessage = {
+  readonly pools: readonly {
+    readonly block: Cidr;
+    /** Decimal: an IPv6 block has more than a number holds. */
+    readonly total: string;
+    readonly taken: number;
+    readonly cooling: number;
+    /** Null: an address is free now, or the next one is when a pod goes. */
+    readonly nextFreeSeconds: number | null;
+  }[];
+  readonly addresses: readonly { readonly address: Ip; readonly owner: string }[];
+};
+
+export type CheckMessage = { readonly faults: readonly string[] };
+export type ReleaseMessage = { readonly done: string };
+
+/** What became of packets since the maps were made; null: no programs. */
+export type DropsMessage = {
+  readonly outcomes: { readonly [O in Outcome]: { readonly packets: number; readonly bytes: number } } | null;
+};
+
+/** An answer of any path with another status than 200. */
+export type ProblemMessage = { readonly problem: string };

@@ -1,0 +1,82 @@
+// The agent's local API: JSON over HTTP on a unix socket that only root opens.
+
+import { auditAgent, ReleaseError, releaseAddress } from "#agent/audit.ts";
+import type { Agent } from "#agent/main.ts";
+import { parseIp } from "#net/ip.ts";
+import { claimSocketPath } from "#plugins/service/socket-path.ts";
+import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
+import { viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
+
+type Answer = { readonly status: number; readonly body: object };
+
+/** Serves until it is disposed. @throws SocketPathError when another agent serves there */
+export async function serveApi(agent: Agent, path: string): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const place = stack.use(await claimSocketPath(path));
+  const server = place.publish((at) =>
+    Bun.serve({ unix: (at as { readonly unix: string }).unix, fetch: (request) => answer(agent, request) }),
+  );
+  stack.defer(() => server.stop(true));
+  return stack.move();
+}
+
+/** Whether the agent lives and can wire pods, for a kubelet's probes. `port` 0: any; the one that is taken is returned. */
+export function serveHealth(agent: Agent, port: number): Disposable & { readonly port: number } {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port,
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/healthz") return new Response("ok\n");
+      if (pathname !== "/readyz") return new Response("there are /healthz and /readyz\n", { status: 404 });
+      const problem = agent.unready();
+      return problem === undefined ? new Response("ok\n") : new Response(`${problem}\n`, { status: 503 });
+    },
+  });
+  return { port: server.port ?? port, [Symbol.dispose]: () => void server.stop(true) };
+}
+
+function answer(agent: Agent, request: Request): Response {
+  const { pathname, searchParams } = new URL(request.url);
+  const { status, body } = route(agent, `${request.method} ${pathname}`, searchParams);
+  return Response.json(body, { status });
+}
+
+function route(agent: Agent, line: string, query: URLSearchParams): Answer {
+  switch (line) {
+    case "GET /v1/status":
+      return ok(viewStatus(agent));
+    case "GET /v1/endpoints":
+      return ok(agent.endpoints.list().map(viewEndpoint));
+    case "GET /v1/ipam":
+      return ok(viewIpam(agent));
+    case "GET /v1/ipam/check":
+      return ok({ faults: auditAgent(agent) } satisfies CheckMessage);
+    case "POST /v1/ipam/release":
+      return release(agent, query);
+    case "GET /v1/drops":
+      return ok(viewDrops(agent));
+    default:
+      return refuse(404, `there is no ${line}`);
+  }
+}
+
+function release(agent: Agent, query: URLSearchParams): Answer {
+  const text = query.get("address") ?? "";
+  const address = parseIp(text);
+  if (address === undefined) return refuse(400, `"${text}" is not an IP address`);
+  try {
+    return ok({ done: releaseAddress(agent, address, query.get("force") === "true") } satisfies ReleaseMessage);
+  } catch (error) {
+    if (error instanceof ReleaseError) return refuse(409, error.message);
+    throw error;
+  }
+}
+
+function ok(body: object): Answer {
+  return { status: 200, body };
+}
+
+function refuse(status: number, problem: string): Answer {
+  return { status, body: { problem } satisfies ProblemMessage };
+}

@@ -1,0 +1,62 @@
+// What an agent is, as the messages of its local API.
+
+import type { Agent } from "#agent/main.ts";
+import { addressesOf, type Endpoint, formatEndpoint } from "#agent/state/endpoint.ts";
+import type { Counts } from "#datapath/datapath.ts";
+import type { NodeModel } from "#model/node.ts";
+import type { DropsMessage, EndpointMessage, IpamMessage, PeerMessage, StatusMessage } from "./messages.ts";
+
+export function viewStatus(agent: Agent): StatusMessage {
+  const { cluster, endpoints, datapath } = agent;
+  const unready = agent.unready();
+  return {
+    node: agent.nodeName,
+    addresses: Object.values(cluster.self?.addresses ?? {}),
+    blocks: cluster.self?.blocks ?? [],
+    ready: unready === undefined,
+    programs: datapath !== undefined,
+    fabric: agent.fabricMode,
+    mtu: agent.podMtu(),
+    endpoints: endpoints.list().length,
+    peers: cluster.others.map((node) => viewPeer(agent, node)),
+    problems: [unready, cluster.problem, ...agent.fabricFaults].filter((problem) => problem !== undefined),
+  };
+}
+
+function viewPeer({ datapath }: Agent, { name, addresses, blocks }: NodeModel): PeerMessage {
+  const entry = datapath?.peers().find(({ block }) => blocks.includes(block));
+  const way = entry === undefined ? "unknown" : entry.tunnel ? "tunnel" : "direct";
+  return { node: name, addresses: Object.values(addresses), blocks, way };
+}
+
+export function viewEndpoint(endpoint: Endpoint): EndpointMessage {
+  const { id, pod, containerId, ifname, mac, hostName, mtu, state } = endpoint;
+  const name = pod === undefined ? null : `${pod.namespace}/${pod.name}`;
+  return { id, pod: name, containerId, ifname, addresses: addressesOf(endpoint), mac, link: hostName, mtu, state };
+}
+
+export function viewIpam(agent: Agent): IpamMessage {
+  const { ipam, endpoints } = agent;
+  const now = agent.nowMs();
+  const pools = ipam.usage(now).map(({ nextFreeMs, ...usage }) => ({
+    ...usage,
+    nextFreeSeconds: nextFreeMs === undefined ? null : Math.max(0, Math.ceil((nextFreeMs - now) / 1000)),
+  }));
+  const addresses = endpoints
+    .list()
+    .flatMap((endpoint) => addressesOf(endpoint).map((address) => ({ address, owner: formatEndpoint(endpoint) })));
+  return { pools, addresses };
+}
+
+export function viewDrops({ datapath }: Agent): DropsMessage {
+  const counts = datapath?.counts();
+  return { outcomes: counts === undefined ? null : toNumbers(counts) };
+}
+
+function toNumbers(counts: Counts): Exclude<DropsMessage["outcomes"], null> {
+  const rows = Object.entries(counts).map(([outcome, { packets, bytes }]) => [
+    outcome,
+    { packets: Number(packets), bytes: Number(bytes) },
+  ]);
+  return Object.fromEntries(rows) as Exclude<DropsMessage["outcomes"], null>;
+}
