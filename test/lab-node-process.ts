@@ -13,6 +13,7 @@ import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { localTransport } from "#lab/apiserver/local-transport.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
+import { ClusterView } from "#lab/cluster-view.ts";
 import { Kubelet } from "#lab/kubelet/kubelet.ts";
 import { NodeAgent } from "#lab/kubelet/node/node-agent.ts";
 import { NodeNetwork } from "#lab/kubelet/runtime/network.ts";
@@ -53,8 +54,9 @@ const facts = {
   ...{ name: "node1", ips: nodeIps, cpus: 2, memoryBytes: 2 ** 31, pods: 100, kernelVersion: "6", osImage: "Linux" },
   ...{ machineId: "m", bootId: "b", version: "0", architecture: "amd64", kubeletPort: 10250 },
 };
+const view = new ClusterView({ client, pace, failed: (error) => log(String(error)) });
 const kubelet = new Kubelet({
-  ...{ client, network, pace, now, log, node: "node1", nodeIps, cgroup, cpus: 2, memoryBytes: 2 ** 31 },
+  ...{ client, view, network, pace, now, log, node: "node1", nodeIps, cgroup, cpus: 2, memoryBytes: 2 ** 31 },
   dns: { servers: [ip("10.96.0.10")], domain: "cluster.local", upstream: [ip("203.0.113.10")] },
   tool: new PodTool(join(dist, "twill-pod")),
   state: new StateDir(join(folder, "kubelet")),

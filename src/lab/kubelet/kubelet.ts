@@ -2,12 +2,13 @@
 
 import { join } from "node:path";
 import type { KubeClient } from "#kube/client.ts";
-import type { Pod, Service } from "#kube/kinds.ts";
+import type { Pod } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { type Difference, Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
-import { pods, services } from "#kube/resource.ts";
+import { pods } from "#kube/resource.ts";
 import { removeGroup } from "#lab/cgroup.ts";
+import type { ClusterView } from "#lab/cluster-view.ts";
 import type { Ip } from "#net/ip.ts";
 import { Events } from "./node/events.ts";
 import { ObjectCache } from "./node/object-cache.ts";
@@ -25,6 +26,8 @@ import { Slots } from "./worker/slots.ts";
 
 export type KubeletOptions = {
   readonly client: KubeClient;
+  /** Services, which containers find in their environment. */
+  readonly view: ClusterView;
   readonly node: string;
   readonly nodeIps: readonly Ip[];
   readonly dns: ClusterDns;
@@ -55,7 +58,6 @@ export class Kubelet implements Disposable {
   readonly #containers: Containers;
   readonly #workers = new Map<string, PodWorker>();
   readonly #pods: Mirror<Pod>;
-  readonly #services: Mirror<Service>;
   /** Sandboxes of an earlier kubelet whose pods have not been seen yet. */
   readonly #left: Map<string, SandboxRecord>;
   readonly #checking: ReturnType<typeof setInterval>;
@@ -69,7 +71,6 @@ export class Kubelet implements Disposable {
     this.#containers = new Containers({ tool, state, cgroup, now: () => timeText(now()), changed });
     const failed = (error: unknown) =>
       log(`Cannot follow the API: ${error instanceof Error ? error.message : String(error)}`);
-    this.#services = new Mirror({ client, resource: services, pace, failed });
     this.#pods = new Mirror({
       ...{ client, resource: pods, pace, failed, selection: { fieldSelector: `spec.nodeName=${node}` } },
       changed: (difference) => this.#follow(difference),
@@ -80,7 +81,7 @@ export class Kubelet implements Disposable {
 
   /** Begins with the pods: removes what is left of those that are gone, then looks after the others. */
   async start(): Promise<void> {
-    await Promise.all([this.#pods.synced, this.#services.synced]);
+    await Promise.all([this.#pods.synced, this.#options.view.synced]);
     await this.#collectGarbage();
     this.#ready = true;
     for (const pod of this.#pods.objects.values()) this.#see(pod);
@@ -91,7 +92,6 @@ export class Kubelet implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#checking);
     this.#pods[Symbol.dispose]();
-    this.#services[Symbol.dispose]();
     this.#containers[Symbol.dispose]();
     for (const worker of this.#workers.values()) worker.abandon();
   }
@@ -141,7 +141,7 @@ export class Kubelet implements Disposable {
       exec: new ContainerExec(tool, this.#containers),
       objects: new ObjectCache(client, now),
       events: new Events(client, node, now),
-      services: () => [...this.#services.objects.values()],
+      services: () => [...this.#options.view.serviceObjects],
       slots: new Slots(startsAtOnce),
       hasProgram: (program) => findProgram(program) !== undefined,
       forgetPod: (pod) => this.#forgetPod(pod),

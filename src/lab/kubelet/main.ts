@@ -5,6 +5,7 @@
 //    ▼ │ status, events
 //   kubelet ──► a worker per pod ──► twill-pod (namespaces, containers), CNI plugins
 //    ▲
+//    ├── cluster view ──► cluster DNS, service proxy (node/node-services.ts)
 //    └── server on the node's address, port 10250: logs, health, what streams
 
 import { existsSync, readFileSync } from "node:fs";
@@ -17,6 +18,7 @@ import { httpTransport } from "#kube/http-transport.ts";
 import type { Node } from "#kube/kinds.ts";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
 import type { Pace } from "#kube/reflect.ts";
+import { ClusterView } from "#lab/cluster-view.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
 import { type NodeConfig, readNodeConfig } from "#lab/node-config.ts";
 import { familiesOf } from "#lab/spec.ts";
@@ -65,8 +67,11 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     onStderr: (text: string) => log(text.trimEnd()),
   };
   const network = new NodeNetwork(runtime, defaultConfDir);
+  const failed = (error: unknown) =>
+    log(`Cannot follow services: ${error instanceof Error ? error.message : String(error)}`);
+  using view = new ClusterView({ client, pace, failed });
   using kubelet = new Kubelet({
-    ...{ client, network, pace, now, log, netnsDir, node: config.node, nodeIps: ips },
+    ...{ client, view, network, pace, now, log, netnsDir, node: config.node, nodeIps: ips },
     dns: {
       servers: config.dns.map(ip),
       domain: clusterDomain,
@@ -84,13 +89,13 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     networkReady: () => kubelet.retry(),
     changed: (node) => writeConflist(config, node, log),
   });
-  await using _services = startNodeServices({ client, config, domain: clusterDomain, pace, log });
+  await using _services = startNodeServices({ view, config, domain: clusterDomain, random: pace.random, log });
   await agent.start();
   await kubelet.start();
   const streaming: StreamingHost = {
     open: (request) => kubelet.exec.open(request),
     attach: (uid, container, tty) => kubelet.exec.attach(uid, container, tty),
-    dial: (uid, container, port) => kubelet.exec.dial(uid, container, port),
+    dial: (uid, port) => kubelet.exec.dial(uid, port),
     log,
   };
   using server = new KubeletServer({

@@ -3,9 +3,7 @@
 //   API ──services, slices, namespaces──► cluster view ─┬─► DNS on 10.96.0.10, names of others ─► internet
 //                                                       └─► service proxy ─► nftables
 
-import type { KubeClient } from "#kube/client.ts";
-import type { Pace } from "#kube/reflect.ts";
-import { ClusterView } from "#lab/cluster-view.ts";
+import type { ClusterView } from "#lab/cluster-view.ts";
 import { startNodeDns } from "#lab/dns/node-dns.ts";
 import { upstreamAt } from "#lab/dns/upstream.ts";
 import { internetAddress, podBlock, serviceBlock } from "#lab/fabric/addresses.ts";
@@ -15,25 +13,23 @@ import { familiesOf } from "#lab/spec.ts";
 import { ip } from "#net/ip.ts";
 
 export type NodeServicesOptions = {
-  readonly client: KubeClient;
+  readonly view: ClusterView;
   readonly config: NodeConfig;
   /** `cluster.local` */
   readonly domain: string;
-  readonly pace: Pace;
+  /** 0 to 1. */
+  readonly random: () => number;
   readonly log: (line: string) => void;
 };
 
 const dnsPort = 53;
 
 /** Runs until it is disposed; services go on without it, names do not. @throws KernelError */
-export function startNodeServices({ client, config, domain, pace, log }: NodeServicesOptions): AsyncDisposable {
+export function startNodeServices({ view, config, domain, random, log }: NodeServicesOptions): AsyncDisposable {
   const stack = new AsyncDisposableStack();
-  const failed = (error: unknown) =>
-    log(`Cannot follow services: ${error instanceof Error ? error.message : String(error)}`);
-  const view = stack.use(new ClusterView({ client, pace, failed }));
   const addresses = config.dns.map(ip);
   const [family = "ipv4"] = familiesOf(config.family);
-  const randomId = () => Math.floor(pace.random() * 0x1_0000);
+  const randomId = () => Math.floor(random() * 0x1_0000);
   const upstream = upstreamAt({ address: internetAddress[family], port: dnsPort, randomId });
   stack.use(startNodeDns({ view, addresses, domain, upstream, log }));
   const side = {
