@@ -12,6 +12,7 @@ import { controllerUser, localTransport } from "#lab/apiserver/local-transport.t
 import { Registry } from "#lab/apiserver/registry.ts";
 import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
 import { withRules } from "#lab/apiserver/rules/rules.ts";
+import type { WindowLimits } from "#lab/apiserver/store/event-window.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
 import { kubePrinter } from "#lab/apiserver/table/printer.ts";
 import { startControllers } from "#lab/controllers/all.ts";
@@ -32,7 +33,12 @@ export const pace: Pace = {
   random: Math.random,
 };
 
-export type TestClusterOptions = { readonly nodeGraceMs?: number; readonly blockPools?: readonly BlockPool[] };
+export type TestClusterOptions = {
+  readonly nodeGraceMs?: number;
+  readonly blockPools?: readonly BlockPool[];
+  /** How far back watches and lists of the past reach. */
+  readonly window?: WindowLimits;
+};
 
 const defaultPools: readonly BlockPool[] = [{ range: cidr("10.244.0.0/16"), blockLength: 24 }];
 
@@ -45,8 +51,8 @@ export class TestCluster implements Disposable {
   readonly log: string[] = [];
   readonly #stack = new DisposableStack();
 
-  constructor({ nodeGraceMs = 40_000, blockPools = defaultPools }: TestClusterOptions = {}) {
-    const store = this.#stack.use(new Store({ path: ":memory:" }));
+  constructor({ nodeGraceMs = 40_000, blockPools = defaultPools, window }: TestClusterOptions = {}) {
+    const store = this.#stack.use(new Store({ path: ":memory:", ...(window === undefined ? {} : { window }) }));
     const pick = (count: number) => Math.floor(Math.random() * count);
     const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
     const nodePorts = new NumberPool(30_000, 32_767, pick);

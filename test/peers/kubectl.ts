@@ -1,8 +1,8 @@
 // Real kubectls: Debian's, unpacked into the cache, and whatever newer ones the machine has.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { unpackedPackage } from "../debian-package.ts";
 
 const cache = new URL("../../.cache/kubectl/", import.meta.url).pathname;
@@ -25,6 +25,11 @@ export function kubectlVersions(): readonly KubectlVersion[] {
 
 export type KubectlResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
+export type RunOptions = {
+  readonly input?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+};
+
 /** One kubectl with a home folder of its own: nothing is cached from one to the next. */
 export class Kubectl implements Disposable {
   readonly minor: number;
@@ -39,9 +44,10 @@ export class Kubectl implements Disposable {
   }
 
   /** Runs a command; `input` goes to its standard input. */
-  async run(args: readonly string[], input?: string): Promise<KubectlResult> {
+  async run(args: readonly string[], { input, env = {} }: RunOptions = {}): Promise<KubectlResult> {
+    const path = process.env["PATH"] ?? "/usr/bin:/bin";
     const child = Bun.spawn([this.#path, ...args], {
-      env: { HOME: this.#home, KUBECONFIG: join(this.#home, "config"), PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
+      env: { HOME: this.#home, KUBECONFIG: join(this.#home, "config"), PATH: path, LC_ALL: "C.UTF-8", ...env },
       cwd: this.#home,
       stdin: input === undefined ? "ignore" : Buffer.from(input),
       stdout: "pipe",
@@ -55,7 +61,9 @@ export class Kubectl implements Disposable {
 
   /** A file in the folder that commands run in. */
   file(name: string, text: string): void {
-    writeFileSync(join(this.#home, name), text);
+    const path = join(this.#home, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
   }
 
   [Symbol.dispose](): void {

@@ -5,7 +5,7 @@ import type { KubeObject } from "#kube/object.ts";
 import { checkExtent, maxBodyBytes, tooLarge } from "./extent.ts";
 import { decodeProtobufBody, protobufMediaType } from "./protobuf/decode.ts";
 import type { ApiRequest } from "./request.ts";
-import { isFields } from "./schema/json.ts";
+import { type Fields, isFields } from "./schema/json.ts";
 
 const decoders: Readonly<Record<string, (body: Uint8Array) => unknown>> = {
   "application/json": decodeJson,
@@ -40,9 +40,23 @@ export function bytesOf({ body }: ApiRequest): Uint8Array | undefined {
   return body;
 }
 
-/** The body as an object with a kind and metadata. Throws BadRequest when it is something else. */
-export function decodeObject(request: ApiRequest): KubeObject {
-  return checkObject(decodeBody(request));
+/**
+ * The body as an object with a kind and metadata; a kind that it does not tell is `implied` by the path, unless that has none to imply.
+ * Throws BadRequest when it is something else.
+ */
+export function decodeObject(request: ApiRequest, implied: Partial<ObjectKind> = {}): KubeObject {
+  const body = decodeBody(request);
+  return checkObject(isFields(body) ? { ...body, ...missingOf(body, implied) } : body);
+}
+
+export type ObjectKind = Pick<KubeObject, "apiVersion" | "kind">;
+
+function missingOf({ apiVersion, kind }: Fields, implied: Partial<ObjectKind>): Partial<ObjectKind> {
+  const isMissing = (value: unknown) => value === undefined || value === null || value === "";
+  return {
+    ...(isMissing(apiVersion) && implied.apiVersion !== undefined ? { apiVersion: implied.apiVersion } : {}),
+    ...(isMissing(kind) && implied.kind !== undefined ? { kind: implied.kind } : {}),
+  };
 }
 
 /** Checks what every object has, and its extent. Throws BadRequest or RequestEntityTooLarge. */

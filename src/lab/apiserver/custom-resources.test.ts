@@ -51,6 +51,12 @@ async function settled(): Promise<void> {
 }
 
 describe("a custom resource", () => {
+  test("says its kind itself: the path implies only that of built-in ones", async () => {
+    using api = await withWidgets();
+    const { status, body } = await api.send(`POST ${widgets}`, { metadata: { name: "small" }, spec: { size: 1 } });
+    expect([status, at(body, "message")]).toEqual([400, "Object 'Kind' is missing in the body of the request"]);
+  });
+
   test("is served as soon as it is defined, and shown in discovery", async () => {
     using api = await TestApi.withShop();
     expect((await api.send(`GET ${widgets}`)).status).toBe(404);

@@ -7,7 +7,7 @@ import type { ApiContext } from "./context.ts";
 import { createObject } from "./operations/create.ts";
 import { deleteCollection, deleteObject } from "./operations/delete.ts";
 import { parseDeleteOptions } from "./operations/deletion.ts";
-import { checkKind, type Facet, facetOf } from "./operations/facet.ts";
+import { checkKind, type Facet, facetOf, impliedKind } from "./operations/facet.ts";
 import type { Written } from "./operations/intake.ts";
 import { patchObject } from "./operations/patch.ts";
 import { listObjects, readObject } from "./operations/read.ts";
@@ -45,7 +45,7 @@ export function operate(context: ApiContext, target: Target, verb: Verb): ApiRes
     }
     case "update": {
       const facet = faceOf(target);
-      const wanted = decodeObject(request);
+      const wanted = decodeObject(request, impliedKind(target));
       const live = readObject(context, target);
       return answerFace(context, target, facet, updateObject(context, target, facet, live, wanted, writeQuery(target)));
     }
@@ -58,7 +58,7 @@ export function operate(context: ApiContext, target: Target, verb: Verb): ApiRes
 
 function create(context: ApiContext, target: Target): ApiResponse {
   const action = actionOf(target);
-  const body = decodeObject(target.request);
+  const body = decodeObject(target.request, impliedKind(target));
   const query = writeQuery(target);
   if (action !== undefined) {
     checkKind(target, body);

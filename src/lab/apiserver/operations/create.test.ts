@@ -81,8 +81,6 @@ describe("creation", () => {
     ["a name that is taken", `POST ${maps}`, configMap("taken"), 409, 'configmaps "taken" already exists'],
     ["another kind", `POST ${maps}`, podNamed("a"), 400, mismatch],
     ["another version", `POST ${maps}`, { ...configMap("a"), apiVersion: "v2" }, 400, mismatch],
-    ["no kind", `POST ${maps}`, { apiVersion: "v1", metadata: { name: "a" } }, 400, "Object 'Kind' is missing"],
-    ["no version", `POST ${maps}`, { kind: "ConfigMap", metadata: { name: "a" } }, 400, "'apiVersion' is missing"],
     ["no body", `POST ${maps}`, undefined, 400, "must be an object"],
     ["a body that is no JSON", `POST ${maps}`, "{", 400, "is no JSON"],
     ["a list as body", `POST ${maps}`, [configMap("a")], 400, "must be an object"],
@@ -168,6 +166,15 @@ describe("creation", () => {
       expect(api.faults).toEqual([]);
     });
   }
+
+  test("takes the kind from the path when the body does not tell it", async () => {
+    using api = await TestApi.withShop();
+    const { status, body } = await api.send(`POST ${maps}`, { metadata: { name: "a" }, data: { a: "b" } });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ apiVersion: "v1", kind: "ConfigMap", data: { a: "b" } });
+    const line = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    expect((await api.send(line, { spec: { nonResourceAttributes: { path: "/", verb: "get" } } })).status).toBe(201);
+  });
 
   test("says of each field what is wrong with it", async () => {
     using api = await TestApi.withShop();

@@ -2,10 +2,11 @@
 
 import { badRequest } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import type { ObjectKind } from "#lab/apiserver/body.ts";
 import { changedMetadata } from "#lab/apiserver/metadata.ts";
 import { findSubresource } from "#lab/apiserver/registry.ts";
 import { type Fields, isFields } from "#lab/apiserver/schema/json.ts";
-import { apiVersionOfTarget, fromStored, type Target, toStored } from "#lab/apiserver/target.ts";
+import { apiVersionOfTarget, fromStored, groupVersion, type Target, toStored } from "#lab/apiserver/target.ts";
 import { scaleOf, withScale } from "./scale.ts";
 
 export type Facet = {
@@ -29,6 +30,14 @@ const facets: Readonly<Record<string, Facet>> = {
 /** The face that a request is about; undefined for subresources that are actions, such as a binding. */
 export function facetOf({ subresource }: Target): Facet | undefined {
   return facets[subresource];
+}
+
+/** What a body of this path is when it does not say so: clients with types of their own leave it out, for built-in kinds. */
+export function impliedKind(target: Target): Partial<ObjectKind> {
+  const { definition, subresource } = target;
+  if (definition.custom) return {};
+  const { kind = definition.kind, group, version = "" } = findSubresource(definition, subresource) ?? {};
+  return { apiVersion: group === undefined ? apiVersionOfTarget(target) : groupVersion(group, version), kind };
 }
 
 /** Throws BadRequest when the body is of another kind or version than what the path names. */

@@ -1,0 +1,68 @@
+// describe, for every kind that it knows and we serve.
+
+import { fails, type Group, row, unknownBefore } from "./row.ts";
+
+export const describing: Group = {
+  name: "describing",
+  rows: [
+    row("create -f shop.yaml -f stateful.yaml -f daemon.yaml -f policy.yaml", "created"),
+    row("create job once --image shop/job", "created"),
+    row("create cronjob nightly --image shop/job --schedule '0 3 * * *'", "created"),
+    row("create poddisruptionbudget web --selector app=web --min-available 1", "created"),
+    row("create ingress shop --rule shop.example.com/*=web:80", "created"),
+    row("create quota small --hard pods=50", "created"),
+    row("create secret generic hidden --from-literal p=q", "created"),
+    row("create role reader --verb get --resource pods", "created"),
+    row("create rolebinding bob --role reader --user bob", "created"),
+    row("rollout status deployment/web --timeout 30s", "successfully rolled out"),
+    row("describe deployment web", [
+      /^Name: +web$/m,
+      /^Replicas: +2 desired \| 2 updated \| 2 total \| 2 available/m,
+      /^NewReplicaSet: +web-\w+ \(2\/2/m,
+    ]),
+    row("describe pods -l app=web", [
+      /^Node: +n[12]/m,
+      /^Status: +Running$/m,
+      /^IP: +10\.244\./m,
+      /^Controlled By: +ReplicaSet\/web-/m,
+    ]),
+    row("describe rs -l app=web", [/^Replicas: +2 current \/ 2 desired$/m]),
+    row("describe service web", [
+      /^Selector: +app=web$/m,
+      /^IP: +10\.96\./m,
+      /^TargetPort: +http\/TCP$/m,
+      /^Endpoints: +10\.244\.\S+:80/m,
+    ]),
+    row("describe endpoints web", [/Addresses: +10\.244\./]),
+    row("describe endpointslices", [/^AddressType: +IPv4$/m, /Addresses: +10\.244\./], {
+      old: {
+        before: 21,
+        code: 1,
+        says: "could not find the requested resource",
+        why: "it asks for the kind's version v1beta1, which has gone",
+      },
+    }),
+    row("describe configmap settings", [/^color:$/m, /^red$/m]),
+    row("describe secret hidden", /^p: +1 bytes?$/m),
+    row("describe serviceaccount default", /^Name: +default$/m),
+    row("describe statefulset db", /^Replicas: +2 desired \| \d total$/m),
+    row("describe daemonset agent", /^Desired Number of Nodes Scheduled: +\d$/m),
+    row("describe job once", /^Parallelism: +1$/m),
+    row("describe cronjob nightly", /^Schedule: +0 3 \* \* \*$/m),
+    row("describe pdb web", /^Min available: +1$/m),
+    row("describe netpol deny", [/PodSelector: +<none>/, /Policy Types: Ingress/]),
+    row("describe ingress shop", /shop.example.com/),
+    row("describe quota small", /^Name: +small$/m),
+    row("describe role reader", /^ +pods +\[\] +\[\] +\[get\]$/m),
+    row("describe rolebinding bob", [/^Role:$/m, /User +bob/]),
+    row("describe clusterrole view", /networkpolicies.networking.k8s.io +\[\] +\[\] +\[get list watch\]/),
+    row("describe clusterrolebinding cluster-admin", /Group +system:masters/),
+    row("describe namespace describing", [/^Status: +Active$/m, "small"]),
+    row("describe node n1", [/^Taints: +<none>$/m, /^Non-terminated Pods:/m, /Allocatable:/, /Lease:/]),
+    row("describe lease n1 -n kube-node-lease", /Holder Identity: +n1/),
+    row("describe -f shop.yaml", [/^Name: +settings$/m, /^Name: +web$/m]),
+    row("describe pod,svc", /^Name: +web/m),
+    fails("describe pod none", 'pods "none" not found'),
+    row("auth whoami", "admin", unknownBefore(27, "unknown", "the command came with 1.27")),
+  ],
+};
