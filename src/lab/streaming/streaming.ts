@@ -26,7 +26,7 @@ export type StreamingHost = {
   readonly open: (request: ProgramRequest) => Program;
   /** The streams of the container itself, which goes on when they are left. */
   readonly attach: (uid: string, container: string, tty: boolean) => Program;
-  readonly dial: (uid: string, container: string, port: number) => Program;
+  readonly dial: (uid: string, port: number) => Program;
   readonly log: (line: string) => void;
 };
 
@@ -78,9 +78,9 @@ async function openCommand(
 }
 
 async function servePorts(host: StreamingHost, request: StreamRequest): Promise<void> {
-  const { uid, container } = request.found;
+  const { uid } = request.found;
   const agreed = negotiate(request.request.headers, portProtocols);
-  const forward = new PortForward((port) => host.dial(uid, container, port));
+  const forward = new PortForward((port) => host.dial(uid, port));
   const wire = await upgrade(request, agreed);
   const link = agreed.transport === "spdy" ? wire : tunnel(new WebSocketConnection(wire));
   await new SpdySession(link, (stream) => forward.take(stream)).run();

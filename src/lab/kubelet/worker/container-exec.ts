@@ -4,12 +4,16 @@ import { writeSync } from "node:fs";
 import type { Containers } from "#lab/kubelet/runtime/containers.ts";
 import { containerPath, type PodTool } from "#lab/kubelet/runtime/pod-tool.ts";
 
-/** A container that does not run cannot be entered. */
+/** A container that does not run cannot be entered, nor a pod without any that does. */
 export class NotRunningError extends Error {
   readonly code = "NOT_RUNNING";
 
-  constructor(container: string) {
-    super(`Cannot enter container "${container}": it does not run`);
+  constructor(container?: string) {
+    super(
+      container === undefined
+        ? "Cannot enter the pod: none of its containers runs"
+        : `Cannot enter container "${container}": it does not run`,
+    );
   }
 }
 
@@ -68,9 +72,11 @@ export class ContainerExec {
   }
 
   /** A connection to a port inside the pod, at localhost there. @throws NotRunningError */
-  dial(uid: string, container: string, port: number): ExecSession {
-    const pid = String(this.#pid(uid, container));
-    return openSession(this.#tool, ["dial", "--pid", pid, "localhost", String(port)], false);
+  dial(uid: string, port: number): ExecSession {
+    // All containers are in the same network namespace.
+    const [pid] = [...this.#containers.runs(uid).keys()].flatMap((each) => this.#containers.pidOf(uid, each) ?? []);
+    if (pid === undefined) throw new NotRunningError();
+    return openSession(this.#tool, ["dial", "--pid", String(pid), "localhost", String(port)], false);
   }
 
   #args({ uid, container, argv, tty }: ExecRequest): readonly string[] {
