@@ -47,12 +47,16 @@ process.exit();
 async function showWays({ kubeconfig }: ShownLab): Promise<void> {
   const env = { KUBECONFIG: kubeconfig };
   const inFrontend = ["kubectl", "exec", "-n", "shop", "deploy/frontend", "--"];
+  await show.run("everybody calls everybody", lab("probe", "--lab", name, "-n", "shop"));
   const wrapped = (text: string) => wrapAtCommas(text, maxWidth);
   await show.tell("a pod calls a service", [...inFrontend, "curl", "-s", "http://backend/prices"], wrapped, env);
   const outside = lab("shell", "--lab", name, "client", "--", "curl", "-s", "http://172.30.0.11:30080/");
   await show.tell("somebody outside calls the shop", outside, wrapped);
   await show.run("a pod calls the internet", [...inFrontend, "curl", "-s", "http://www.example.com/"], env);
-  await show.run("logs", ["kubectl", "logs", "-n", "shop", "database-0"], env);
+  await show.run("logs of a pod", ["kubectl", "logs", "-n", "shop", "database-0"], env);
+  await show.run("a wire is cut", lab("wire", "cut", "--lab", name, "node1", "node2"));
+  const afterCut = ["--from", "pods", "--to", "pods", "--each", "--tcp", "--timeout", "300ms"];
+  await show.run("who still reaches whom", lab("probe", "--lab", name, ...afterCut));
 }
 
 function isOfKilledDemo(other: string): boolean {

@@ -22,6 +22,7 @@ function whatToTry(): string {
     ["kubectl scale -n shop deploy/backend --replicas 5", "more of them"],
     [lab("load", "FILE").join(" "), "your own manifests, whatever their images"],
     [lab("shell", "shop/database-0").join(" "), "in a pod; or node1, switch, client, internet"],
+    [lab("probe").join(" "), "who reaches whom"],
     [lab("wire", "cut", "node1", "node2").join(" "), "a cable is pulled; wire heal mends it"],
     [lab("wire", "delay", "node1", "node3", "40ms").join(" "), "a node that is far away"],
     [lab("node", "crash", "node3").join(" "), "a machine dies; node start brings it back"],

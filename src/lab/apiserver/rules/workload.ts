@@ -1,6 +1,6 @@
 // Deployments, ReplicaSets, StatefulSets, DaemonSets and Jobs: the template of their pods and the selector that finds them.
 
-import type { PodTemplateSpec } from "kubernetes-types/core/v1";
+import type { PersistentVolumeClaim, PodTemplateSpec } from "kubernetes-types/core/v1";
 import type { LabelSelector } from "kubernetes-types/meta/v1";
 import { sameJson } from "#base/same-json.ts";
 import type { Cause } from "#kube/kube-error.ts";
@@ -19,6 +19,8 @@ type Spec = {
   readonly template?: PodTemplateSpec;
   readonly strategy?: { readonly type?: string; readonly rollingUpdate?: Rolling };
   readonly updateStrategy?: { readonly type?: string; readonly rollingUpdate?: Rolling };
+  /** Of a StatefulSet: its pods have a volume of each one's name. */
+  readonly volumeClaimTemplates?: readonly PersistentVolumeClaim[];
 };
 type Rolling = {
   readonly maxSurge?: number | string;
@@ -98,11 +100,15 @@ function withRollout(spec: Spec): Spec {
   return { ...spec, strategy: { type, rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%", ...rollingUpdate } } };
 }
 
-function templateFaults({ template }: Spec, policies: readonly string[]): readonly Cause[] {
+function templateFaults({ template, volumeClaimTemplates = [] }: Spec, policies: readonly string[]): readonly Cause[] {
   if (template?.spec === undefined) return [requiredValue("spec.template.spec")];
-  const { restartPolicy = "Always" } = template.spec;
+  const { restartPolicy = "Always", volumes = [] } = template.spec;
+  const claims = volumeClaimTemplates
+    .map(({ metadata }) => ({ name: metadata?.name ?? "" }))
+    // Where both have a name, the claim takes the volume's place.
+    .filter((claim) => !volumes.some(({ name }) => name === claim.name));
   return [
-    ...podSpecFaults("spec.template.spec", template.spec),
+    ...podSpecFaults("spec.template.spec", { ...template.spec, volumes: [...volumes, ...claims] }),
     ...(policies.includes(restartPolicy)
       ? []
       : [unsupportedValue("spec.template.spec.restartPolicy", restartPolicy, policies)]),
