@@ -13,6 +13,7 @@ import {
 import { cniCommand } from "./cni-command.ts";
 import { type Group, leaf, outputFlag } from "./command.ts";
 import { labCommand } from "./lab-command.ts";
+import { operatorCommand } from "./operator-command.ts";
 
 /** `twill` itself. */
 export const twill: Group = {
@@ -21,6 +22,7 @@ export const twill: Group = {
     "Networks for containers. Called by the name of a standard CNI plugin, it is that plugin: see 'twill help plugins'.",
   commands: {
     agent: agentCommand,
+    operator: operatorCommand,
     status: statusCommand,
     endpoints: endpointsCommand,
     drops: dropsCommand,

@@ -20,6 +20,9 @@ export type LeaderOptions = {
   readonly log: (line: string) => void;
 };
 
+/** An API server that has just been started answers soon. */
+const unansweredMs = 250;
+
 /** What was last seen of the lease, by our own clock: clocks of others are not trusted. */
 type Seen = { readonly revision: string; readonly sinceMs: number };
 
@@ -42,7 +45,7 @@ export async function leadWhile(
       await hold(options, signal, lead);
       log(`leader: ${identity} leads no more`);
       seen = undefined;
-    } else await sleep(retryMs, signal);
+    } else await sleep(attempt.answered ? retryMs : Math.min(retryMs, unansweredMs), signal);
   }
 }
 
