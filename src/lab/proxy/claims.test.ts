@@ -24,6 +24,7 @@ describe("Claims", () => {
     expect(show(claims, "shop/web", [web([a])])).toEqual([
       "add services4 10.96.0.20 . tcp . 80 : goto pick4_1",
       "add targets4_0 10.96.0.20 . tcp . 80 : 10.244.1.7 . 8080",
+      "add local4 10.244.1.7",
       "add hairpin4 10.244.1.7 . 10.244.1.7",
     ]);
     expect(show(claims, "shop/web", [web([a])])).toEqual([]);
@@ -36,6 +37,7 @@ describe("Claims", () => {
       "remove services4 10.96.0.20 . tcp . 80 : goto pick4_2",
       "remove targets4_0 10.96.0.20 . tcp . 80 : 10.244.1.7 . 8080",
       "remove targets4_1 10.96.0.20 . tcp . 80 : 10.244.2.8 . 8080",
+      "remove local4 10.244.1.7",
       "remove hairpin4 10.244.1.7 . 10.244.1.7",
       "add refused4 10.96.0.20 . tcp . 80 : goto refuse",
     ]);

@@ -31,7 +31,10 @@ export function elementsOf(frontend: Frontend): readonly Element[] {
     ...(affinitySeconds === undefined
       ? []
       : [{ map: `remember${digit}`, key, value: `jump remember${digit}_${affinitySeconds}` }]),
-    ...[...new Set(localAddresses(verdict))].map((pod) => ({ map: `hairpin${digit}`, key: `${pod} . ${pod}` })),
+    ...[...new Set(localAddresses(verdict))].flatMap((pod) => [
+      { map: `local${digit}`, key: pod },
+      { map: `hairpin${digit}`, key: `${pod} . ${pod}` },
+    ]),
   ];
 }
 

@@ -39,7 +39,7 @@ class TestNode implements Disposable {
   readonly #view: ClusterView;
   readonly #stack = new DisposableStack();
 
-  private constructor(api: TestApi, box: Sandbox) {
+  private constructor(api: TestApi, box: Sandbox, more: Partial<NodeSide>) {
     this.box = this.#stack.use(box);
     this.#stack.use(api);
     this.#client = new KubeClient(localTransport(api.server, { username: "t", groups: ["system:masters"] }), "test");
@@ -57,12 +57,12 @@ class TestNode implements Disposable {
     const view = this.#stack.use(new ClusterView({ client: this.#client, pace, failed }));
     this.#view = view;
     const netns = this.#stack.use(new OpenNetns(this.world.node.path));
-    this.#stack.use(startServiceProxy({ view, side, netns, log: (line) => this.log.push(line) }));
+    this.#stack.use(startServiceProxy({ view, side: { ...side, ...more }, netns, log: (line) => this.log.push(line) }));
   }
 
-  static async make(): Promise<TestNode> {
+  static async make(more: Partial<NodeSide> = {}): Promise<TestNode> {
     const api = await TestApi.withShop({ serviceBlocks: Object.values(side.serviceBlocks) });
-    return new TestNode(api, new Sandbox());
+    return new TestNode(api, new Sandbox(), more);
   }
 
   async echo(protocol: "tcp" | "udp" = "tcp"): Promise<void> {
@@ -248,6 +248,21 @@ describe("startServiceProxy()", () => {
       await node.applySlice([pod1], udp);
       await until(() => client.output().includes("pod1"));
       expect(client.output()).not.toMatch(/pod1[\s\S]*pod0/);
+    },
+    testMs,
+  );
+
+  test(
+    "is there for pods of one bridge whose frames the node does not see, as the node itself",
+    async () => {
+      using node = await TestNode.make({ bridgedBehind: "vout" });
+      const off = "for f in iptables ip6tables; do echo 0 > /proc/sys/net/bridge/bridge-nf-call-$f; done";
+      node.box.sh(node.world.node, ["sh", "-c", off]);
+      await node.echo();
+      await node.apply({ ...outer, externalTrafficPolicy: "Local" }, [pod1]);
+      expect(node.ask(node.pods[0], web)).toBe("pod1 10.1.0.1");
+      // Whoever is not on the bridge is seen as before.
+      expect(node.ask(node.world.outside, "192.0.2.1", 30080)).toBe("pod1 192.0.2.2");
     },
     testMs,
   );

@@ -32,6 +32,9 @@ export function startServiceProxy({ view, side, log, netns }: ServiceProxyOption
   const claims = new Claims();
   const served = new Map<string, readonly Frontend[]>();
   const dirty = new Set<string>();
+  /** What is still to be forgotten, also when a round fails. */
+  let stale: readonly Stale[] = [];
+  let sticky = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let synced = false;
   let ended = false;
@@ -51,15 +54,13 @@ export function startServiceProxy({ view, side, log, netns }: ServiceProxyOption
   }
 
   function update(): void {
-    const stale: Stale[] = [];
-    let sticky = false;
     const changes = [...dirty].flatMap((name) => {
       const service = view.service(name);
       const before = served.get(name) ?? [];
       const after = service === undefined ? [] : frontendsOf(service, view.slicesOf(name), side);
       if (after.length === 0) served.delete(name);
       else served.set(name, after);
-      stale.push(...staleOf(before, after));
+      stale = [...stale, ...staleOf(before, after)];
       sticky ||= before.some(({ affinitySeconds }) => affinitySeconds !== undefined);
       return claims.replace(name, after.flatMap(elementsOf));
     });
@@ -71,6 +72,8 @@ export function startServiceProxy({ view, side, log, netns }: ServiceProxyOption
     if (changes.length > maxShown) log(`services: ${changes.length} changes`);
     else for (const change of changes) log(`services: ${showChange(change)}`);
     for (const each of stale.slice(0, maxShown)) log(`services: forget ${showStale(each)}`);
+    stale = [];
+    sticky = false;
   }
 
   const unsubscribe = view.subscribe((name) => {

@@ -17,6 +17,8 @@ export const tableName = "inet twill_services";
 
 /** Clients that are remembered at most, for all services together. */
 const maxRemembered = 65_536;
+/** Only for as long as one packet takes. */
+const seenSeconds = 60;
 const protocols = ["tcp", "udp", "sctp"] as const;
 
 const both = [
@@ -38,7 +40,10 @@ export function emptyTable(side: NodeSide): string {
       undefined,
       each((names) => toServices(names, side)),
     ),
-    ...chain("prerouting", "type nat hook prerouting priority -100", ["jump services"]),
+    ...chain("prerouting", "type nat hook prerouting priority -100", [
+      ...each((names) => seeing(names, side)),
+      "jump services",
+    ]),
     ...chain("output", "type nat hook output priority -100", ["jump services"]),
     ...chain(
       "translated",
@@ -65,6 +70,8 @@ function sets({ digit, type }: Names): readonly string[] {
     ),
     `  set own${digit} { type ${type}; }`,
     `  set masquerade${digit} { type ${place}; }`,
+    `  set local${digit} { type ${type}; }`,
+    `  set seen${digit} { type ${type}; size ${maxRemembered}; flags dynamic, timeout; }`,
     `  set hairpin${digit} { type ${type} . ${type}; }`,
     `  map clients${digit} { type ${type} . ${place} : ${type} . inet_service; size ${maxRemembered}; flags dynamic, timeout; }`,
   ];
@@ -78,16 +85,23 @@ function toServices({ family, digit, ip }: Names, { podBlocks }: NodeSide): read
   ];
 }
 
-function afterTranslation(names: Names, { podBlocks, serviceBlocks }: NodeSide): readonly string[] {
+function afterTranslation(names: Names, { podBlocks, serviceBlocks, bridgedBehind }: NodeSide): readonly string[] {
   const { family, digit, ip } = names;
   return [
     ...remembering(names),
     `${ip} saddr . ${ip} daddr @hairpin${digit} masquerade`,
+    ...(bridgedBehind === undefined ? [] : [`${ip} saddr @seen${digit} ${ip} daddr @local${digit} masquerade`]),
     // The type of `ct original proto-dst` follows from a protocol that the rule names.
     ...protocols.map((protocol) => `meta l4proto ${protocol} ${originalPlace(ip)} @masquerade${digit} masquerade`),
     // Whoever is no pod and reaches a service through this node is known to it alone.
     `${ip} saddr != ${podBlocks[family]} ct original ${ip} daddr ${serviceBlocks[family]} masquerade`,
   ];
+}
+
+/** Notes who is on this side of the uplink: where a packet came in is not known any more when it leaves. */
+function seeing({ digit, ip }: Names, { bridgedBehind }: NodeSide): readonly string[] {
+  if (bridgedBehind === undefined) return [];
+  return [`iifname != "${bridgedBehind}" update @seen${digit} { ${ip} saddr timeout ${seenSeconds}s }`];
 }
 
 function remembering({ digit, ip }: Names): readonly string[] {

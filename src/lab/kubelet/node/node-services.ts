@@ -8,6 +8,7 @@ import { startNodeDns } from "#lab/dns/node-dns.ts";
 import { upstreamAt } from "#lab/dns/upstream.ts";
 import { internetAddress, podBlock, serviceBlock } from "#lab/fabric/addresses.ts";
 import type { NodeConfig } from "#lab/node-config.ts";
+import { enableBridgeFilter } from "#lab/proxy/bridge-filter.ts";
 import { startServiceProxy } from "#lab/proxy/service-proxy.ts";
 import { familiesOf } from "#lab/spec.ts";
 import { ip } from "#net/ip.ts";
@@ -23,6 +24,8 @@ export type NodeServicesOptions = {
 };
 
 const dnsPort = 53;
+/** A node's link to the other stations. */
+const uplink = "eth0";
 
 /** Runs until it is disposed; services go on without it, names do not. @throws KernelError */
 export function startNodeServices({ view, config, domain, random, log }: NodeServicesOptions): AsyncDisposable {
@@ -32,7 +35,9 @@ export function startNodeServices({ view, config, domain, random, log }: NodeSer
   const randomId = () => Math.floor(random() * 0x1_0000);
   const upstream = upstreamAt({ address: internetAddress[family], port: dnsPort, randomId });
   stack.use(startNodeDns({ view, addresses, domain, upstream, log }));
+  const bridged = enableBridgeFilter() ? {} : { bridgedBehind: uplink };
   const side = {
+    ...bridged,
     ...{ node: config.node, addresses: config.addresses.map(ip), answered: new Set(addresses) },
     ...{ podBlocks: podBlock, serviceBlocks: serviceBlock },
   };
