@@ -51,6 +51,8 @@ export type EndpointEntry = {
   readonly hostMac: Mac;
   readonly ipv4: Ip | undefined;
   readonly ipv6: Ip | undefined;
+  /** The kernel's routing brings its packets, over the node's end of its link. */
+  readonly byKernel?: boolean;
 };
 
 /** Another node's block of pods; without `tunnel` the kernel's routes lead there. */
@@ -136,10 +138,10 @@ export class Datapath implements Disposable {
   }
 
   /** Who may send comes before who can be reached: a pod's first answer must find both. */
-  setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6 }: EndpointEntry): void {
+  setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, byKernel = false }: EndpointEntry): void {
     this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id });
     for (const address of [ipv4, ipv6]) {
-      if (address !== undefined) this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac });
+      if (address !== undefined && !byKernel) this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac });
     }
   }
 

@@ -48,6 +48,10 @@ export const agentConfig = section("Configuration of `twill agent`.", {
       "Without them the kernel's own routing carries everything, slower, and senders are not checked.",
       true,
     ),
+    kernelTranslates: flag(
+      "Whether somebody like kube-proxy translates addresses of services in the kernel, or pods have host ports: the kernel then sees all packets.",
+      true,
+    ),
     ingressBlock: integer("Number of the tc block that what pods send passes.", 31, { min: 1, max: 65_535 }),
     egressBlock: integer("Number of the tc block that what pods receive passes.", 32, { min: 1, max: 65_535 }),
     folder: path(

@@ -8,7 +8,9 @@ import type { Connection, Failure } from "#netlink/connection.ts";
 import { addVeth, setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
 import { replaceNeighbour } from "#netlink/neighbour.ts";
+import { replaceQdisc, rootQdisc } from "#netlink/qdisc.ts";
 import { replaceRoute } from "#netlink/route.ts";
+import { handle } from "#netlink/tc.ts";
 import { writeSysctlIfThere } from "#plugins/container.ts";
 import { type Part, sideOf } from "./part.ts";
 
@@ -61,6 +63,8 @@ function toRequest(part: Part, { netns, joinBlocks }: Ground): Request | undefin
       return setLink(part.ifindex, { mtu: part.mtu });
     case "up":
       return setLink(part.ifindex, { up: true });
+    case "shaping":
+      return replaceQdisc(rootQdisc(part.ifindex, part.bucket, handle(1)));
     case "address":
       return addAddress(part.ifindex, part.address, {
         noDad: familyOfCidr(part.address) === "ipv6",

@@ -222,8 +222,10 @@ export class Endpoints {
   }
 
   /** Tells the packet path, ahead of the link: a pod's first packet must find its sender known. */
-  #carry({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6 }: Endpoint): void {
-    this.#options.datapath?.setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6 });
+  #carry({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, shaping }: Endpoint): void {
+    // A bucket waits at the node's end of the link, which packets straight into the pod's namespace do not pass.
+    const byKernel = shaping?.ingress !== undefined;
+    this.#options.datapath?.setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, byKernel });
   }
 
   #removePair({ netns: path, ifindex, hostName }: Endpoint): void {

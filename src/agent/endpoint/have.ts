@@ -5,8 +5,9 @@ import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link } from "#netlink/link.ts";
 import { listNeighbours } from "#netlink/neighbour.ts";
-import { listQdiscs } from "#netlink/qdisc.ts";
+import { listQdiscs, sameTbf, type Tbf } from "#netlink/qdisc.ts";
 import { listRoutes, RouteTable } from "#netlink/route.ts";
+import { Parent } from "#netlink/tc.ts";
 import type { Part, Side } from "./part.ts";
 
 const loopback = 1;
@@ -19,9 +20,11 @@ export function readWiring(endpoint: Endpoint, node: Connection, pod: Connection
     ...readPair(outside, inside),
     ...(outside === undefined ? [] : readSide("node", outside, node)),
     ...(outside === undefined ? [] : readBlocks(outside, node)),
+    ...(outside === undefined ? [] : readShaping("node", outside, node, endpoint.shaping?.ingress)),
     ...readUp("pod", findLink(pod, loopback)),
     ...(inside === undefined ? [] : readSide("pod", inside, pod)),
     ...(inside === undefined ? [] : readAddresses(inside, pod)),
+    ...(inside === undefined ? [] : readShaping("pod", inside, pod, endpoint.shaping?.egress)),
   ];
 }
 
@@ -60,6 +63,14 @@ function readBlocks({ index }: Link, node: Connection): readonly Part[] {
     ({ shape }) => shape.kind === "clsact" && shape.ingressBlock !== undefined,
   );
   return joined ? [{ part: "blocks", ifindex: index }] : [];
+}
+
+/** The kernel rounds: what it has counts as `wanted` when that is what it was asked for. */
+function readShaping(side: Side, { index }: Link, connection: Connection, wanted: Tbf | undefined): readonly Part[] {
+  if (wanted === undefined) return [];
+  const root = listQdiscs(connection, index).find(({ parent }) => parent === Parent.root)?.shape;
+  const isWanted = root?.kind === "tbf" && sameTbf(wanted, root);
+  return isWanted ? [{ part: "shaping", side, ifindex: index, bucket: wanted }] : [];
 }
 
 function readAddresses({ index }: Link, pod: Connection): readonly Part[] {

@@ -8,6 +8,7 @@
 import type { Cidr, IfAddr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
+import { formatShape, type Tbf } from "#netlink/qdisc.ts";
 
 export type Side = "node" | "pod";
 
@@ -25,6 +26,7 @@ export type Part =
   | { readonly part: "blocks"; readonly ifindex: number }
   | { readonly part: "mtu"; readonly side: Side; readonly ifindex: number; readonly mtu: number }
   | { readonly part: "up"; readonly side: Side; readonly ifindex: number }
+  | { readonly part: "shaping"; readonly side: Side; readonly ifindex: number; readonly bucket: Tbf }
   | { readonly part: "address"; readonly ifindex: number; readonly address: IfAddr }
   | {
       readonly part: "neighbour";
@@ -58,6 +60,8 @@ export function formatPart(part: Part): string {
       return `mtu ${part.mtu} of the ${part.side}'s #${part.ifindex}`;
     case "up":
       return `${part.side}'s #${part.ifindex} up`;
+    case "shaping":
+      return `${formatShape(part.bucket)} on the ${part.side}'s #${part.ifindex}`;
     case "address":
       return `address ${part.address} in the pod`;
     case "neighbour":

@@ -3,7 +3,8 @@
 import { addressesOf, type Endpoint } from "#agent/state/endpoint.ts";
 import { defaultCidr, hostCidr, joinIfAddr } from "#net/cidr.ts";
 import { bitsOf, type Family, familyOf, type Ip, ip } from "#net/ip.ts";
-import type { Part } from "./part.ts";
+import type { Tbf } from "#netlink/qdisc.ts";
+import type { Part, Side } from "./part.ts";
 
 /** Whom pods send to. No device has these addresses: a permanent neighbour entry of the pod leads to the node's end. */
 export const gateways: { readonly [F in Family]: Ip } = { ipv4: ip("169.254.1.1"), ipv6: ip("fe80::1") };
@@ -12,7 +13,7 @@ const loopback = 1;
 
 /** The pair first, then the node's side, then the pod's. `programs`: whether the packet path's programs are used. */
 export function wantWiring(endpoint: Endpoint, { programs }: { readonly programs: boolean }): readonly Part[] {
-  const { ifindex, hostName, ifname, hostMac, mac, mtu } = endpoint;
+  const { ifindex, hostName, ifname, hostMac, mac, mtu, shaping } = endpoint;
   const addresses = addressesOf(endpoint);
   const node = addresses.flatMap((address): readonly Part[] => [
     { part: "route", side: "node", ifindex, dst: hostCidr(address) },
@@ -24,13 +25,20 @@ export function wantWiring(endpoint: Endpoint, { programs }: { readonly programs
     ...(programs ? [{ part: "blocks", ifindex } as const] : []),
     { part: "mtu", side: "node", ifindex, mtu },
     { part: "up", side: "node", ifindex },
+    ...wantShaping("node", ifindex, shaping?.ingress),
     ...node,
     { part: "mtu", side: "pod", ifindex, mtu },
     { part: "up", side: "pod", ifindex: loopback },
     ...addresses.map((address) => ({ part: "address", ifindex, address: whole(address) }) as const),
     { part: "up", side: "pod", ifindex },
+    ...wantShaping("pod", ifindex, shaping?.egress),
     ...pod,
   ];
+}
+
+/** Each direction waits where it enters the pair; the pod's own sockets feel its bucket, so that nothing is lost for it. */
+function wantShaping(side: Side, ifindex: number, bucket: Tbf | undefined): readonly Part[] {
+  return bucket === undefined ? [] : [{ part: "shaping", side, ifindex, bucket }];
 }
 
 function wantPodRoutes(ifindex: number, family: Family, hostMac: Endpoint["hostMac"]): readonly Part[] {

@@ -1,0 +1,205 @@
+// What a runtime, a pod's annotations and an administrator may ask of the agent, through the real shim.
+
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { askAgent } from "#api/client.ts";
+import type { DropsMessage, IpamMessage, StatusMessage } from "#api/messages.ts";
+import { serveApi, serveHealth } from "#api/serve.ts";
+import { namespaces, pods } from "#kube/resource.ts";
+import { addressAt, TestAgentNode } from "#test/agent.ts";
+import { TestCluster } from "#test/lab/cluster.ts";
+import { Sandbox } from "#test/sandbox.ts";
+import { ask, startEcho } from "#test/traffic.ts";
+
+const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+const reaches = (address: string) => ["ping", "-c", "1", "-W", "2", "-n", address];
+
+/** A node with an agent, and everything that it lives on. */
+async function startNode(blocks: readonly string[], yaml = "") {
+  await using stack = new AsyncDisposableStack();
+  const box = stack.use(new Sandbox());
+  const cluster = stack.use(new TestCluster());
+  await cluster.start();
+  const node = stack.use(await TestAgentNode.start(box, cluster, blocks, { yaml }));
+  const owned = stack.move();
+  return { box, cluster, node, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+describe("what a runtime asks for", () => {
+  test("addresses, hardware address and MTU", async () => {
+    await using it = await startNode(both);
+    const runtimeConfig = { ips: ["10.244.1.77/24", "fd00:10:244:1::77"], mac: "02:aa:bb:cc:dd:ee", mtu: 1300 };
+    const { netns, result } = await it.node.addPod("a", { conf: { runtimeConfig } });
+    expect([addressAt(result, 0), addressAt(result, 1)]).toEqual(["10.244.1.77", "fd00:10:244:1::77"]);
+    const link = it.box.sh(netns, ["ip", "link", "show", "eth0"]);
+    expect(link).toContain("02:aa:bb:cc:dd:ee");
+    expect(link).toContain("mtu 1300");
+    const other = it.box.netns("b");
+    const taken = await it.node.cni("ADD", "b", other.path, { conf: { runtimeConfig } });
+    expect(JSON.parse(taken.stdout)).toMatchObject({ code: 11, msg: expect.stringContaining("a eth0 has it") });
+    const strange = await it.node.cni("ADD", "b", other.path, { conf: { runtimeConfig: { ips: ["10.9.0.1"] } } });
+    expect(JSON.parse(strange.stdout)).toMatchObject({
+      code: 7,
+      msg: expect.stringContaining("this node's blocks are 10.244.1.0/24"),
+    });
+  });
+
+  test("every version of the specification from 0.3.0 on", async () => {
+    await using it = await startNode(both);
+    for (const cniVersion of ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) {
+      const { result, netns } = await it.node.addPod(`v-${cniVersion}`, { conf: { cniVersion } });
+      expect(result).toMatchObject({ cniVersion, ips: [{ interface: 1 }, { interface: 1 }] });
+      expect(await it.node.cni("DEL", `v-${cniVersion}`, netns.path, { conf: { cniVersion } })).toMatchObject({
+        exitCode: 0,
+      });
+    }
+    expect(JSON.parse((await it.node.cni("VERSION", "", "")).stdout)).toMatchObject({
+      supportedVersions: expect.arrayContaining(["0.3.0", "1.1.0"]),
+    });
+  });
+
+  test("limits of bandwidth, both ways", async () => {
+    await using it = await startNode(both);
+    const bandwidth = { ingressRate: 8_000_000, ingressBurst: 800_000, egressRate: 4_000_000, egressBurst: 400_000 };
+    const { netns, result } = await it.node.addPod("a", { conf: { runtimeConfig: { bandwidth } } });
+    const bucket = () => it.node.sh("tc", "-s", "qdisc", "show", "dev", result.interfaces?.[0]?.name ?? "", "root");
+    expect(bucket()).toContain("rate 8Mbit");
+    expect(it.box.sh(netns, ["tc", "qdisc", "show", "dev", "eth0"])).toContain("rate 4Mbit");
+    const peer = await it.node.addPod("b");
+    const before = sentOf(bucket());
+    expect(it.box.run(peer.netns, reaches(addressAt(result, 0)))).toMatchObject({ exitCode: 0 });
+    expect(sentOf(bucket())).toBeGreaterThan(before);
+    const conf = { runtimeConfig: { bandwidth }, prevResult: result };
+    expect(await it.node.cni("CHECK", "a", netns.path, { conf })).toMatchObject({ exitCode: 0, stdout: "" });
+    it.node.sh("tc", "qdisc", "del", "dev", result.interfaces?.[0]?.name ?? "", "root");
+    const check = await it.node.cni("CHECK", "a", netns.path, { conf });
+    expect(check.stdout).toContain("CHECK failed: there is no tbf rate 1000000 B/s");
+  });
+
+  test("a port of the node, for the node and for other pods", async () => {
+    await using it = await startNode(both);
+    const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+    const { netns, result } = await it.node.addPod("a", { conf: { runtimeConfig: { portMappings } } });
+    await startEcho(it.box, netns, { port: 80, name: "web" });
+    const client = await it.node.addPod("b");
+    expect(ask(it.box, it.node.netns, "172.30.0.11", 8080)).toStartWith("web ");
+    expect(ask(it.box, client.netns, "172.30.0.11", 8080)).toBe(`web ${addressAt(client.result, 0)}`);
+    expect(ask(it.box, client.netns, addressAt(result, 0), 80)).toBe(`web ${addressAt(client.result, 0)}`);
+    expect(await it.node.cni("DEL", "a", netns.path)).toMatchObject({ exitCode: 0 });
+    expect(it.node.sh("nft", "list", "table", "inet", "twill_portmap")).not.toContain(addressAt(result, 0));
+  });
+});
+
+describe("what a pod's annotation asks for", () => {
+  const kubernetes = (name: string) => ({ args: `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${name}` });
+
+  test("is the address that the pod gets, or the reason why not", async () => {
+    await using it = await startNode(both);
+    await it.cluster.client.create(namespaces, { metadata: { name: "shop" } });
+    for (const [name, wish] of [
+      ["db", "10.244.1.9, fd00:10:244:1::9"],
+      ["twin", "10.244.1.9"],
+      ["odd", "ten"],
+    ] as const) {
+      const metadata = { namespace: "shop", name, annotations: { "twill.dev/addresses": wish } };
+      const spec = { nodeName: "n1", containers: [{ name: "a", image: "a" }] };
+      await it.cluster.client.create(pods, { metadata, spec });
+    }
+    const { result } = await it.node.addPod("db", kubernetes("db"));
+    expect([addressAt(result, 0), addressAt(result, 1)]).toEqual(["10.244.1.9", "fd00:10:244:1::9"]);
+    const refusals = [
+      [
+        "twin",
+        11,
+        "Cannot give 10.244.1.9, which annotation twill.dev/addresses of pod shop/twin asks for: shop/db eth0 has it",
+      ],
+      ["odd", 7, 'annotation twill.dev/addresses of pod shop/odd must be addresses separated by commas, found "ten"'],
+    ] as const;
+    for (const [name, code, sentence] of refusals) {
+      const ran = await it.node.cni("ADD", name, it.box.netns(name).path, kubernetes(name));
+      expect(JSON.parse(ran.stdout)).toMatchObject({ code, msg: sentence });
+    }
+    // Containers that no API server knows: a runtime's own.
+    expect((await it.node.addPod("own", kubernetes("own"))).result.ips).toHaveLength(2);
+  });
+});
+
+describe("addresses", () => {
+  test("run out with a sentence that says when the next one is free, and rest before they come again", async () => {
+    await using it = await startNode(["10.244.1.0/30"]);
+    const a = await it.node.addPod("a");
+    await it.node.addPod("b");
+    const third = it.box.netns("c");
+    const before = await it.node.cni("ADD", "c", third.path);
+    const full =
+      "The node is out of addresses: 10.244.1.0/30 has 2: 2 taken, 0 resting; the next one is free when a pod goes";
+    expect(JSON.parse(before.stdout)).toMatchObject({ code: 11, msg: full });
+    await it.node.cni("DEL", "a", a.netns.path);
+    const resting = JSON.parse((await it.node.cni("ADD", "c", third.path)).stdout);
+    expect(resting.msg).toMatch(/1 taken, 1 resting; the next one is free in (29|30) s$/);
+    it.node.aheadMs = 30_000;
+    expect((await it.node.add("c", third.path)).ips[0]?.address).toBe("10.244.1.1/32");
+  });
+
+  test("of pods that go leave no tracked connections behind", async () => {
+    await using it = await startNode(both);
+    const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
+    it.node.sh(
+      "nft",
+      "add table inet track; add chain inet track forward { type filter hook forward priority 0; }; add rule inet track forward ct state new accept",
+    );
+    const address = addressAt(b.result, 0);
+    expect(it.box.run(a.netns, reaches(address))).toMatchObject({ exitCode: 0 });
+    const tracked = () => it.node.sh("cat", "/proc/net/nf_conntrack");
+    expect(tracked()).toContain(`dst=${address}`);
+    await it.node.cni("DEL", "b", b.netns.path);
+    await it.cluster.until("the connection is forgotten", () =>
+      Promise.resolve(!tracked().includes(`dst=${address}`) || undefined),
+    );
+  });
+});
+
+describe("the local API", () => {
+  test("tells what there is, finds what does not agree, and releases what nobody has", async () => {
+    await using it = await startNode(both);
+    const socket = join(it.node.folder, "agent.sock");
+    await using _api = await serveApi(it.node.agent, socket);
+    using health = serveHealth(it.node.agent, 0);
+    expect(await (await fetch(`http://127.0.0.1:${health.port}/readyz`)).text()).toBe("ok\n");
+    const a = await it.node.addPod("a");
+    const address = addressAt(a.result, 0);
+    expect(await askAgent<StatusMessage>(socket, "GET /v1/status")).toMatchObject({
+      ...{ node: "n1", blocks: both, ready: true, programs: true, fabric: "auto", endpoints: 1, problems: [] },
+    });
+    const { pools, addresses } = await askAgent<IpamMessage>(socket, "GET /v1/ipam");
+    expect(pools[0]).toEqual({
+      block: both[0] ?? "",
+      total: "254",
+      taken: 1,
+      cooling: 0,
+      nextFreeSeconds: null,
+    } as object as (typeof pools)[0]);
+    expect(addresses.map((each) => `${each.address} ${each.owner}`)).toContain(`${address} a eth0`);
+    expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({ faults: [] });
+    expect((await askAgent<DropsMessage>(socket, "GET /v1/drops")).outcomes?.["drop-source"]).toEqual({
+      packets: 0,
+      bytes: 0,
+    });
+    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).rejects.toThrow("a eth0 lives and has it");
+    it.box.sh(a.netns, ["ip", "route", "del", "default"]);
+    expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({
+      faults: [expect.stringMatching(/^a eth0: there is no pod's route 0\.0\.0\.0\/0 via 169\.254\.1\.1 dev #\d+$/)],
+    });
+    const done = await askAgent<object>(socket, `POST /v1/ipam/release?address=${address}&force=true`);
+    expect(done).toEqual({ done: `took ${address} from a eth0` });
+    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).resolves.toEqual({
+      done: `${address} may be given out again at once`,
+    });
+    expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
+  });
+});
+
+/** Packets that a qdisc has sent, as tc prints it. */
+function sentOf(shown: string): number {
+  return Number(/Sent \d+ bytes (\d+) pkt/.exec(shown)?.[1]);
+}
