@@ -17,8 +17,9 @@ import { reading } from "./kubectl/reading.ts";
 import { refusals } from "./kubectl/refusals.ts";
 import { rights } from "./kubectl/rights.ts";
 import { rollouts } from "./kubectl/rollouts.ts";
-import { commandOf, differences, expectedOf, type Group, type Row, wordsOf } from "./kubectl/row.ts";
-import { Kubectl, type KubectlResult, kubectlVersions } from "./kubectl.ts";
+import { differences, expectedOf, type Group, type Row, titleOf } from "./kubectl/row.ts";
+import { runRow } from "./kubectl/run-row.ts";
+import { Kubectl, type KubectlResult, kubectlVersions, oldestAndNewest } from "./kubectl.ts";
 
 const groups: readonly Group[] = [
   reading,
@@ -34,38 +35,11 @@ const groups: readonly Group[] = [
   refusals,
 ];
 
-/** How long a command waits before the one that runs meanwhile. */
-const meanwhileMs = 400;
-/** How long controllers may take, and how often they are looked at. */
-const patienceMs = 10_000;
-const againMs = 200;
 /** Commands of all groups of a kubectl wait for each other. */
 const timeoutMs = 90_000;
 
-const versions = kubectlVersions();
-// All of them take minutes: the oldest and the newest see what the others see.
-const tried =
-  process.env["TWILL_LONG"] === "1" ? versions : versions.filter((_, i) => i === 0 || i === versions.length - 1);
-
-async function runRow(kubectl: Kubectl, namespace: string, row: Row): Promise<KubectlResult> {
-  const { input, env, meanwhile, eventually } = row;
-  const inNamespace = (text: string) =>
-    / (-n|-A|--raw)\b/.test(text) ? wordsOf(text) : [...wordsOf(text), "--namespace", namespace];
-  const words = inNamespace(commandOf(row, kubectl.minor));
-  const result = kubectl.run(words, { input, env });
-  if (meanwhile !== undefined) {
-    await Bun.sleep(meanwhileMs);
-    const { exitCode, stderr } = await kubectl.run(inNamespace(meanwhile));
-    if (exitCode !== 0) throw new Error(`${meanwhile} ended with ${exitCode}: ${stderr}`);
-  }
-  const end = Date.now() + patienceMs;
-  let last = await result;
-  while (eventually === true && Date.now() < end && differences(expectedOf(row, kubectl.minor), last).length > 0) {
-    await Bun.sleep(againMs);
-    last = await kubectl.run(words, { input, env });
-  }
-  return last;
-}
+// All of them take minutes.
+const tried = process.env["TWILL_LONG"] === "1" ? kubectlVersions() : oldestAndNewest(kubectlVersions());
 
 for (const version of tried) {
   describe(`kubectl 1.${version.minor}`, () => {
@@ -101,15 +75,15 @@ for (const version of tried) {
     for (const { name, rows } of groups) {
       describe(name, () => {
         for (const row of rows) {
-          const expected = expectedOf(row, version.minor);
-          const { code = 0 } = expected;
-          const name = `${commandOf(row, version.minor)} ${code === 0 ? "works" : `ends with ${code}`}`;
+          const name = titleOf(row, version.minor);
           test(
             name,
             async () => {
               const result = await results.get(row)?.promise;
               if (result === undefined) throw new Error("The command never ran");
-              expect(differences(expected, result), `${result.stdout}${result.stderr}`).toEqual([]);
+              expect(differences(expectedOf(row, version.minor), result), `${result.stdout}${result.stderr}`).toEqual(
+                [],
+              );
             },
             timeoutMs,
           );

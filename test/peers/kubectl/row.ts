@@ -52,6 +52,12 @@ export function commandOf({ run, old }: Row, minor: number): string {
   return old?.run !== undefined && minor < old.before ? old.run : run;
 }
 
+/** What a test of the row is called. */
+export function titleOf(row: Row, minor: number): string {
+  const { code = 0 } = expectedOf(row, minor);
+  return `${commandOf(row, minor)} ${code === 0 ? "works" : `ends with ${code}`}`;
+}
+
 export function expectedOf({ code, says, prints: text, old }: Row, minor: number): Outcome {
   if (old !== undefined && minor < old.before) return old;
   return {
