@@ -32,6 +32,7 @@ export async function labLoad({ args: { file }, flags }: LoadCall, io: CommandIo
     ...readManifests(file.filter((path) => path !== "-")),
     ...(file.includes("-") ? parseManifests(await Bun.stdin.text(), "standard input") : []),
   ];
+  if (manifests.length === 0) throw new LabError(`Cannot load ${file.join(" and ")}: there is no object in it`);
   const client = adminClient(places);
   const loaded = await loadManifests(manifests, {
     ...{ client, namespace: flags.namespace, sleep: Bun.sleep },

@@ -71,6 +71,18 @@ client  ok       -
 `);
   });
 
+  test("has the ports of a destination under its name, in their order", () => {
+    const ports = [8080, 443, 80].map((number) => port({ ...b, kind: "pod" }, number));
+    const web = port({ name: "shop/a-long-name", short: "", group: "shop/a-long-name", kind: "pod" }, 80);
+    const found = [...ports, web].map((to): Outcome => ({ ...outcome(a, 0, "open"), to }));
+    expect(formatTables(found, { width: 80, each: false })).toBe(`to pods, by address
+
+FROM  a-long-name  b
+      :80          :80  :443  :8080
+a     ok           ok   ok    ok
+`);
+  });
+
   test("has a row and a column for each pod and node when asked, in bands that fit", () => {
     expect(
       formatTables(outcomes.slice(0, 3).concat(outcomes.slice(8, 10)), { width: 24, each: true }),

@@ -39,10 +39,17 @@ export function formatTables(outcomes: readonly Outcome[], options: TableOptions
 
 type Cells = {
   readonly rows: readonly string[];
-  readonly columns: readonly Column[];
+  readonly groups: readonly (readonly [name: string, columns: readonly Column[]])[];
   readonly at: (row: string, column: string) => string;
 };
-type Column = { readonly key: string; readonly head: readonly [name: string, port: string] };
+type Column = { readonly key: string; readonly name: string; readonly port: string };
+
+/** The ports of one destination, beside each other under its name. */
+type Group = {
+  readonly name: string;
+  readonly columns: readonly (Column & { readonly size: number })[];
+  readonly size: number;
+};
 
 function formatSection(
   title: string,
@@ -50,27 +57,38 @@ function formatSection(
   shorten: (name: string) => string,
   { width, each }: TableOptions,
 ): string {
-  const { rows, columns, at } = cellsOf(outcomes, shorten, each);
+  const { rows, groups, at } = cellsOf(outcomes, shorten, each);
   const first = widest(["FROM", ...rows]);
-  const wide = columns.map(({ key, head }) => ({
-    key,
-    head,
-    size: widest([...head, ...rows.map((row) => at(row, key))]),
-  }));
-  const lines = bands(wide, width - first).flatMap((band, i) => {
-    const line = (start: string, cells: readonly string[]) =>
-      [start.padEnd(first), ...cells.map((cell, j) => cell.padEnd(band[j]?.size ?? 0))].join(" ".repeat(gap)).trimEnd();
-    const names = band.map(({ head: [name] }) => name);
-    const ports = band.map(({ head: [, port] }) => port);
-    const body = rows.map((row) =>
-      line(
-        row,
-        band.map(({ key }) => at(row, key)),
-      ),
-    );
-    return [...(i === 0 ? [] : [""]), line("FROM", names), line("", ports), ...body];
+  const sized = groups.map(([name, columns]) => sizeGroup(name, columns, (key) => rows.map((row) => at(row, key))));
+  const lines = bands(sized, width - first).flatMap((band, i) => {
+    const columns = band.flatMap((group) => group.columns);
+    const heads = band.map(({ name, size }) => name.padEnd(size));
+    const line = (start: string, cell: (column: Column) => string) =>
+      joined([start.padEnd(first), ...columns.map((column) => cell(column).padEnd(column.size))]);
+    return [
+      ...(i === 0 ? [] : [""]),
+      joined(["FROM".padEnd(first), ...heads]),
+      line("", ({ port }) => port),
+      ...rows.map((row) => line(row, ({ key }) => at(row, key))),
+    ];
   });
   return [title, "", ...lines, ""].join("\n");
+}
+
+function joined(cells: readonly string[]): string {
+  return cells.join(" ".repeat(gap)).trimEnd();
+}
+
+/** A name that is longer than its columns together widens the last one. */
+function sizeGroup(name: string, columns: readonly Column[], cells: (key: string) => readonly string[]): Group {
+  const sizes = columns.map(({ key, port }) => widest([port, ...cells(key)]));
+  const total = sizes.reduce((sum, size) => sum + size, 0) + gap * (sizes.length - 1);
+  const missing = Math.max(0, name.length - total);
+  const sized = columns.map((column, i) => ({
+    ...column,
+    size: (sizes[i] ?? 0) + (i === columns.length - 1 ? missing : 0),
+  }));
+  return { name, columns: sized, size: total + missing };
 }
 
 function cellsOf(outcomes: readonly Outcome[], shorten: (name: string) => string, each: boolean): Cells {
@@ -83,13 +101,15 @@ function cellsOf(outcomes: readonly Outcome[], shorten: (name: string) => string
     const port = `:${to.port}${to.protocol === "udp" ? "/udp" : ""}${to.family === "ipv6" ? "/v6" : ""}`;
     const key = `${name}${port}`;
     rows.set(`${rowOrder[from.kind]} ${row}`, row);
-    columns.set(`${to.kind === "internet" ? 1 : 0} ${key}`, { key, head: [name, port] });
+    // The internet comes last, ports of one destination in their order.
+    const order = `${to.kind === "internet" ? 1 : 0} ${name} ${String(to.port).padStart(5, "0")} ${port}`;
+    columns.set(order, { key, name, port });
     const cell = `${row} ${key}`;
     cells.set(cell, [...(cells.get(cell) ?? []), result]);
   }
   return {
     rows: byKey(rows),
-    columns: byKey(columns),
+    groups: [...Map.groupBy(byKey(columns), ({ name }) => name)],
     at: (row, column) => formatCell(cells.get(`${row} ${column}`) ?? []),
   };
 }
@@ -119,7 +139,7 @@ function nameShortener(outcomes: readonly Outcome[]): (name: string) => string {
   return namespaces.size === 1 ? (name) => (name.startsWith(only) ? name.slice(only.length) : name) : (name) => name;
 }
 
-/** Columns that fit beside each other; a band has at least one. */
+/** Groups that fit beside each other; a band has at least one. */
 function bands<T extends { readonly size: number }>(columns: readonly T[], width: number): readonly (readonly T[])[] {
   const all: T[][] = [];
   let left = 0;
