@@ -14,6 +14,7 @@ import { cniCommand } from "./cni-command.ts";
 import { type Group, leaf, outputFlag } from "./command.ts";
 import { labCommand } from "./lab-command.ts";
 import { operatorCommand } from "./operator-command.ts";
+import { explainCommand, policyCommand } from "./policy-command.ts";
 
 /** `twill` itself. */
 export const twill: Group = {
@@ -30,6 +31,8 @@ export const twill: Group = {
     config: configCommand,
     cni: cniCommand,
     lab: labCommand,
+    explain: explainCommand,
+    policy: policyCommand,
     plugins: leaf({
       summary: "serves the standard CNI plugins to their shims",
       about: `Serves the standard CNI plugins to their shims on a unix socket, until it is told to stop:\n${pluginNames.join(" ")}`,

@@ -4,7 +4,7 @@ import { type LabelSelector, matchesLabels, type Requirement } from "#kube/selec
 import { contains, familyOfCidr } from "#net/cidr.ts";
 import { familyOf } from "#net/ip.ts";
 import type { Labels, Party, PodParty } from "./party.ts";
-import type { Direction, Peer, PodChoice, Policy, PortMatch, Protocol, Rule, Tier } from "./rule.ts";
+import type { Direction, Origin, Peer, PodChoice, Policy, PortMatch, Protocol, Rule, Tier } from "./rule.ts";
 
 /** What is sent; `port` is the destination's, undefined for protocols without. */
 export type Traffic = { readonly protocol: Protocol; readonly port: number | undefined };
@@ -98,10 +98,17 @@ export function verdictOf(
   return decided(baseline, baseline === undefined || baseline.rule.action !== "deny");
 }
 
-/** Everything about a rule that does not match, a sentence each; none when the rule matches. */
-function mismatchesOf({ peers, ports }: Rule, other: Party, destination: Party, traffic: Traffic): readonly string[] {
-  const ofPeers = (peers ?? []).map((peer) => peerMismatch(peer, other));
-  const ofPorts = (ports ?? []).map((port) => portMismatch(port, destination, traffic));
+/** Everything about a rule that does not match, each with its place in the rule: `from[0]: …`; none when the rule matches. */
+function mismatchesOf(
+  { peers, ports, origin }: Rule,
+  other: Party,
+  destination: Party,
+  traffic: Traffic,
+): readonly string[] {
+  const placed = (place: Origin, mismatch: Mismatch): Mismatch =>
+    mismatch === undefined ? undefined : `${place.path.slice(origin.path.length + 1)}: ${mismatch}`;
+  const ofPeers = (peers ?? []).map((peer) => placed(peer.origin, peerMismatch(peer, other)));
+  const ofPorts = (ports ?? []).map((port) => placed(port.origin, portMismatch(port, destination, traffic)));
   return [...unlessOneMatches(peers, ofPeers), ...unlessOneMatches(ports, ofPorts)];
 }
 

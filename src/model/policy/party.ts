@@ -6,7 +6,8 @@ import type { Protocol } from "./rule.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
-export type NamedPort = { readonly name: string; readonly protocol: Protocol; readonly port: number };
+/** A port that a container declares; "" for one without a name. */
+export type DeclaredPort = { readonly name: string; readonly protocol: Protocol; readonly port: number };
 
 /** A pod with an address of its own. */
 export type PodParty = {
@@ -17,8 +18,7 @@ export type PodParty = {
   readonly namespaceLabels: Labels;
   readonly addresses: readonly Ip[];
   readonly node: string | undefined;
-  /** That its containers declare with a name. */
-  readonly ports: readonly NamedPort[];
+  readonly ports: readonly DeclaredPort[];
 };
 
 /** A node itself, and the pods that share its network: no policy of pods is about them. */
@@ -49,9 +49,11 @@ export function podParty(pod: Pod, namespaceLabels: Labels): PodParty | undefine
     addresses: texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
     node: spec?.nodeName,
     ports: [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) =>
-      ports.flatMap(({ name, containerPort, protocol = "TCP" }) =>
-        name === undefined ? [] : [{ name, port: containerPort, protocol: protocol.toLowerCase() as Protocol }],
-      ),
+      ports.map(({ name = "", containerPort, protocol = "TCP" }) => ({
+        name,
+        port: containerPort,
+        protocol: protocol.toLowerCase() as Protocol,
+      })),
     ),
   };
 }
