@@ -91,7 +91,7 @@ function tunnel(connection: WebSocketConnection): SpdyLink {
     source: async function* () {
       for await (const { payload } of connection.messages()) yield payload;
     },
-    write: (bytes) => connection.send(bytes),
+    write: (bytes) => connection.send("binary", bytes),
     end: () => connection.close(),
   };
 }

@@ -37,11 +37,16 @@ export class Wire implements ByteSink {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#socket.destroyed || this.#socket.writableEnded || this.#socket.write(bytes)) return;
+    await this.#drained();
+  }
+
+  /** Until the client has taken what was written, or is gone. */
+  async #drained(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#socket.once("drain", resolve);
-    this.gone.addEventListener("abort", () => resolve(), { once: true });
+    const events = ["drain", "close"] as const;
+    for (const event of events) this.#socket.once(event, resolve);
     await promise;
-    this.#socket.off("drain", resolve);
+    for (const event of events) this.#socket.off(event, resolve);
   }
 
   /** Closes when everything written is sent. What the client still sends has to be read until it closes, too. */

@@ -121,9 +121,12 @@ export class KubeletServer implements Disposable {
 
 async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  response.once("drain", resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const wake = () => resolve();
+  response.once("drain", wake);
+  signal.addEventListener("abort", wake, { once: true });
   await promise;
+  response.off("drain", wake);
+  signal.removeEventListener("abort", wake);
 }
 
 function fail(response: ServerResponse, status: number, sentence: string): void {

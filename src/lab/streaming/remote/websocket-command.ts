@@ -74,7 +74,7 @@ type Coding = {
 
 const asBytes: Coding = {
   read: (payload) => ({ channel: payload[0] ?? closeChannel, bytes: payload.subarray(1) }),
-  send: (connection, channel, bytes) => connection.send(Buffer.concat([Uint8Array.of(channel), bytes])),
+  send: (connection, channel, bytes) => connection.send("binary", Uint8Array.of(channel), bytes),
 };
 
 const asText: Coding = {
@@ -83,5 +83,5 @@ const asText: Coding = {
     return { channel: Number(text.slice(0, 1)), bytes: Buffer.from(text.slice(1), "base64") };
   },
   send: (connection, channel, bytes) =>
-    connection.send(Buffer.from(`${channel}${Buffer.from(bytes).toString("base64")}`), "text"),
+    connection.send("text", Buffer.from(`${channel}${Buffer.from(bytes).toString("base64")}`)),
 };

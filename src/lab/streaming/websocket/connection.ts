@@ -51,9 +51,9 @@ export class WebSocketConnection {
     }
   }
 
-  /** Resolves when more may be sent. */
-  async send(payload: Uint8Array, kind: "binary" | "text" = "binary"): Promise<void> {
-    if (!this.#closed) await this.#wire.write(encodeFrame(kind, payload));
+  /** Sends a message of these parts. Resolves when more may be sent. */
+  async send(kind: "binary" | "text", ...parts: readonly Uint8Array[]): Promise<void> {
+    if (!this.#closed) await this.#wire.write(encodeFrame(kind, ...parts));
   }
 
   async close(): Promise<void> {

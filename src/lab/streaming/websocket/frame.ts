@@ -34,16 +34,16 @@ export async function readFrame(reader: ByteReader, maxPayload: number): Promise
   return { fin, opcode, payload: mask(await takeAll(reader, length), key) };
 }
 
-/** A server's frame: whole, and never masked. */
-export function encodeFrame(opcode: Opcode, payload: Uint8Array): Uint8Array {
-  const { length } = payload;
+/** A server's frame: whole, and never masked. The payload is put together from parts. */
+export function encodeFrame(opcode: Opcode, ...parts: readonly Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
   const extra = length < 126 ? 0 : length < 0x1_0000 ? 2 : 8;
   const head = Buffer.alloc(2 + extra);
   head[0] = 0x80 | opcodes[opcode];
   head[1] = extra === 0 ? length : extra === 2 ? 126 : 127;
   if (extra === 2) head.writeUInt16BE(length, 2);
   if (extra === 8) head.writeBigUInt64BE(BigInt(length), 2);
-  return Buffer.concat([head, payload]);
+  return Buffer.concat([head, ...parts]);
 }
 
 async function readLength(reader: ByteReader, short: number): Promise<number> {

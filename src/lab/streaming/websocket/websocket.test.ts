@@ -98,7 +98,7 @@ describe("WebSocketConnection", () => {
     const messages = await Array.fromAsync(connection.messages());
     expect(messages.map(({ text, payload }) => `${text} ${Buffer.from(payload)}`)).toEqual(["false abc", "true d"]);
     expect(said()).toBe(toHex(hex("8a01 70 8802 03e8")));
-    await connection.send(hex("01"));
+    await connection.send("binary", hex("01"));
     expect(said()).toBe(toHex(hex("8a01 70 8802 03e8")));
   });
 
