@@ -14,7 +14,7 @@ INSTALLED := $(SHIMS) dist/cni/bin/twill-standalone
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo lab test test-long build check bench clean setup-check setup-build setup-test setup-demo setup-bench
+.PHONY: help setup demo lab test test-long build check bench bench-lab clean setup-check setup-build setup-test setup-demo setup-bench
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ check: $(GENERATED) ## Format, lint, types and the rules of the repository
 
 bench: setup-bench build ## Measures the plugins beside the reference's
 	@$(BUN) bench/cni.ts
+
+bench-lab: setup-demo build ## Measures the lab: until Ready, memory, lists of a thousand pods
+	@$(BUN) bench/lab.ts
 
 clean: ## Removes all that was built or downloaded, but for node_modules
 	rm -rf dist .cache

@@ -1,0 +1,64 @@
+// Many pods in one lab: all are Ready at addresses of their own, answer, and leave nothing behind. TWILL_LONG=1 has a thousand.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { pods } from "#kube/resource.ts";
+import { processesBelow } from "#lab/cgroup.ts";
+import { groupOf, TestLabs, within } from "#test/lab.ts";
+import { loadManyPods, manyPodsLabel } from "#test/many-pods.ts";
+
+const long = process.env["TWILL_LONG"] === "1";
+const count = long ? 1000 : 100;
+const nodes = long ? 10 : 3;
+const limitMs = long ? 600_000 : 120_000;
+
+describe(`${count} pods in one lab`, () => {
+  test(
+    "are Ready at addresses of their own, answer every node, and go without leaving anything",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      labs.ok("up", lab, "--nodes", String(nodes));
+      await loadManyPods(labs, lab, count, limitMs);
+      const { items } = await labs.client(lab).listAll(pods, { namespace: "default" });
+      const addresses = items.map(({ status }) => status?.podIP ?? "none");
+      expect(new Set(addresses).size).toBe(count);
+      // Spread evenly, or nearly so.
+      const perNode = [...Map.groupBy(items, ({ spec }) => spec?.nodeName).values()].map(({ length }) => length);
+      expect(Math.max(...perNode) - Math.min(...perNode)).toBeLessThanOrEqual(2);
+      const probe = labs.ok("probe", "--lab", lab, "--from", "nodes", "--to", manyPodsLabel, "--timeout", "5s");
+      expect(probe).toContain(`all ${count * nodes} connections are open`);
+
+      const left = () => ({
+        processes: nodeNames(nodes).flatMap((node) => processesBelow(join(groupOf(lab), "nodes", node, "pods"))),
+        addresses: nodeNames(nodes).flatMap((node) => addressFiles(join(labs.folder, lab, "nodes", node))),
+        links: nodeNames(nodes).flatMap((node) => veths(labs, lab, node)),
+      });
+      const { processes, addresses: taken, links } = left();
+      expect({ taken: taken.length, links: links.length }).toEqual({ taken: count, links: count });
+      expect(processes.length).toBeGreaterThanOrEqual(2 * count);
+      await loadManyPods(labs, lab, 0, limitMs);
+      const nothing = { processes: [], addresses: [], links: [] };
+      await within(60_000, () => Bun.deepEquals(left(), nothing));
+      expect(left()).toEqual(nothing);
+    },
+    limitMs,
+  );
+});
+
+function nodeNames(size: number): readonly string[] {
+  return Array.from({ length: size }, (_, i) => `node${i + 1}`);
+}
+
+/** Addresses that host-local has given away on a node. */
+function addressFiles(folder: string): readonly string[] {
+  const network = join(folder, "var-lib-cni/networks/lab");
+  return existsSync(network) ? readdirSync(network).filter((name) => /^[\d.]+$/.test(name)) : [];
+}
+
+function veths(labs: TestLabs, lab: string, node: string): readonly string[] {
+  const { stdout } = labs.inside(lab, node, "ip", "-br", "link", "show", "type", "veth");
+  // The node's own one leads to the switch.
+  return stdout.split("\n").filter((line) => line !== "" && !line.startsWith("eth0"));
+}

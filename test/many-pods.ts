@@ -1,0 +1,41 @@
+// A Deployment of many pods that the stand-in plays, for what is tried and measured at size.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { deployments } from "#kube/resource.ts";
+import { type TestLabs, within } from "./lab.ts";
+
+export const manyPodsLabel = "app=many";
+
+/** Scales the Deployment and waits until as many pods are Ready. @throws Error when they are not in time */
+export async function loadManyPods(labs: TestLabs, lab: string, replicas: number, limitMs: number): Promise<void> {
+  const file = join(labs.folder, "many.json");
+  writeFileSync(file, manyPods(replicas));
+  labs.ok("load", "--lab", lab, file);
+  const client = labs.client(lab);
+  let ready = 0;
+  const isDone = async () => {
+    const { status } = await client.get(deployments, { name: "many", namespace: "default" });
+    ready = status?.readyReplicas ?? 0;
+    return ready === replicas && (status?.replicas ?? 0) === replicas;
+  };
+  if (!(await within(limitMs, isDone))) throw new Error(`Of ${replicas} pods ${ready} were Ready after ${limitMs} ms`);
+}
+
+/** The manifest, as JSON; each pod has a readiness probe. */
+function manyPods(replicas: number): string {
+  const labels = { app: "many" };
+  const readinessProbe = { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 5 };
+  const container = {
+    ...{ name: "web", image: "example/web:1", ports: [{ name: "http", containerPort: 80 }], readinessProbe },
+    resources: { requests: { cpu: "1m", memory: "1Mi" } },
+  };
+  return JSON.stringify({
+    ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "many", namespace: "default" } },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container], terminationGracePeriodSeconds: 0 } },
+    },
+  });
+}
