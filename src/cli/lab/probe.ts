@@ -16,7 +16,7 @@ import {
   type Source,
   serviceDestinations,
 } from "#lab/probe/cast.ts";
-import { readMaxNeighbours } from "#lab/probe/neighbours.ts";
+import { readFullTables, readMaxNeighbours } from "#lab/probe/neighbours.ts";
 import { type Round, type RunOptions, runProbe } from "#lab/probe/run.ts";
 import { parseSelection } from "#lab/probe/selection.ts";
 import { formatSummary, formatTables } from "#lab/probe/table.ts";
@@ -54,6 +54,7 @@ export async function labProbe({ flags }: ProbeCall, io: CommandIo): Promise<num
   const { rounds, podsOf } = await planRounds(places, spec, flags);
   const total = rounds.reduce((sum, { attempts }) => sum + attempts.length, 0);
   if (total === 0) throw new LabError(`Cannot probe lab "${spec.name}": ${whyNothing(flags)}`);
+  const fullBefore = readFullTables();
   let toldMs = startMs;
   const outcomes = await runProbe(rounds, {
     ...{ tool: installation.pod, timeoutMs: flags.timeout, podsOf, maxNeighbours: readMaxNeighbours() },
@@ -65,7 +66,14 @@ export async function labProbe({ flags }: ProbeCall, io: CommandIo): Promise<num
   });
   if (flags.output === "json") io.stdout(`${JSON.stringify(outcomes.map(reportOf), undefined, 2)}\n`);
   else io.stdout(report(outcomes, flags.each, performance.now() - startMs));
+  if (readFullTables() > fullBefore && outcomes.some(({ result }) => result !== "open")) io.stderr(tableWasFull());
   return 0;
+}
+
+/** The machine's own limit, which looks like a network that loses packets. */
+function tableWasFull(): string {
+  const kept = readMaxNeighbours();
+  return `This machine had no room for more neighbours meanwhile: it keeps ${kept} for all labs together. Raise it with sysctl net.ipv4.neigh.default.gc_thresh3=${8 * kept}, and net.ipv6 likewise\n`;
 }
 
 function report(outcomes: readonly Outcome[], each: boolean, tookMs: number): string {
