@@ -226,7 +226,7 @@ describe("lint()", () => {
   const rows: readonly (readonly [rule: string, policy: KubeObject])[] = [
     ["matches-nothing", policy("p", { ...all, ingress: [{ from: [{}] }] })],
     ["selects-nothing", policy("p", { podSelector: { matchLabels: { pod: "none" } } })],
-    ["selects-all", policy("p", all)],
+    ["selects-all", policy("p", { ...all, ingress: [{}] })],
     ["types-missing", policy("p", onlyA)],
     ["empty-egress", policy("p", { ...onlyA, egress: [] })],
     ["or-not-and", policy("p", { ...onlyA, ingress: [{ from: [onlyA, { namespaceSelector: {} }] }] })],
@@ -275,6 +275,23 @@ describe("matrixOf()", () => {
 });
 
 describe("worldOf()", () => {
+  test("knows that two replicas are not one pod", () => {
+    const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c" }] } };
+    for (const [replicas, reached] of [
+      [1, true],
+      [2, false],
+    ] as const) {
+      const spec = { replicas, template };
+      const web = { apiVersion: "apps/v1", kind: "Deployment", metadata: { namespace: "x", name: "web" }, spec };
+      const world = worldOf([web, policy("p", all)]);
+      expect(
+        matrixOf(world)
+          .filter(({ from }) => from === "x/web")
+          .map(({ allowed }) => allowed),
+      ).toEqual([reached]);
+    }
+  });
+
   test("takes a workload's template for its pods", () => {
     const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c" }] } };
     const objects = [

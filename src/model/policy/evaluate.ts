@@ -51,9 +51,8 @@ export function evaluate(policies: readonly Policy[], from: Party, to: Party, tr
 
 /** A pod reaches itself, and a node its own pods, whatever the policies say (Kubernetes documentation, "Network Policies"). */
 function exemption(from: Party, to: Party): string | undefined {
-  if (from.party === "pod" && to.party === "pod" && from.namespace === to.namespace && from.name === to.name) {
-    return "a pod always reaches itself";
-  }
+  const same = from.party === "pod" && to.party === "pod" && from.namespace === to.namespace && from.name === to.name;
+  if (same && from.several !== true) return "a pod always reaches itself";
   if (from.party === "node" && to.party === "pod" && to.node === from.name) return "a node always reaches its own pods";
   return undefined;
 }

@@ -39,7 +39,8 @@ function lintPolicy(policy: Policy, world: World, source: NetworkPolicy | undefi
   const subjects = world.pods.filter((pod) => choosesPod(subject, pod) === undefined);
   if (world.pods.length > 0 && subjects.length === 0)
     warn("selects-nothing", "its podSelector selects no pod", "spec.podSelector");
-  if (subject.pods.length === 0)
+  // Without rules that is what it is for.
+  if (subject.pods.length === 0 && rules.length > 0)
     warn("selects-all", `it is about every pod of namespace ${origin.namespace}`, "spec.podSelector");
   const types = source?.spec?.policyTypes;
   if (types === undefined || types.length === 0) {

@@ -19,6 +19,8 @@ export type PodParty = {
   readonly addresses: readonly Ip[];
   readonly node: string | undefined;
   readonly ports: readonly DeclaredPort[];
+  /** It stands for several pods of a workload: one of them is not the other. */
+  readonly several?: true;
 };
 
 /** A node itself, and the pods that share its network: no policy of pods is about them. */

@@ -54,7 +54,8 @@ export function worldOf(objects: readonly KubeObject[]): World {
   const pods = objects.flatMap((object) => {
     const pod = podOf(object);
     const party = pod === undefined ? undefined : podParty(pod, labelsOf(pod.metadata.namespace ?? "default"));
-    return party ?? [];
+    if (party === undefined) return [];
+    return [isOne(object) ? party : { ...party, several: true as const }];
   });
   return {
     policies: objects.flatMap((object) =>
@@ -88,9 +89,11 @@ function podOf(object: KubeObject): Pod | undefined {
   return { apiVersion: "v1", kind: "Pod", metadata: metadata as Metadata & { name: string }, spec: template.spec };
 }
 
-/** Whether an object is a pod that a controller made: in a cluster it, and not the template, is what counts. */
-export function isWorkload({ kind }: KubeObject): boolean {
-  return workloads.includes(kind);
+/** Whether an object means a single pod. */
+function isOne(object: KubeObject): boolean {
+  if (object.kind === "Pod") return true;
+  const { replicas = 1 } = (object["spec"] ?? {}) as { readonly replicas?: number };
+  return object.kind !== "DaemonSet" && replicas <= 1;
 }
 
 function nodeOf({ metadata, status }: Node): NodeParty {
