@@ -1,6 +1,7 @@
 // What a controller is: which keys a change touches, and the plan for one key. Both are pure.
 
 import type { Metadata } from "#kube/object.ts";
+import { isFree, type Selecting, wouldAdopt } from "./claims.ts";
 import type { Operation } from "./operation.ts";
 import type { ClusterView, Kind } from "./view.ts";
 
@@ -16,11 +17,19 @@ export type Controller = {
 
 export const nothing: Plan = { operations: [] };
 
-/** Keys for a controller of one kind that makes objects of another: itself, and the owner of what it made. */
+/**
+ * Keys for a controller of one kind that makes objects of another: itself, the owner of what it made, and those who would take what
+ * nobody controls.
+ */
 export function keysOfOwner(kind: Kind, ownerKind: string, made: readonly Kind[]): Controller["keys"] {
-  return (changed, { metadata }) => {
+  return (changed, object, view) => {
+    const { metadata } = object;
     if (changed === kind) return [`${metadata.namespace}/${metadata.name}`];
     if (!made.includes(changed)) return [];
+    if (isFree(object)) {
+      const owners = [...(view[kind] as ReadonlyMap<string, Selecting>)];
+      return owners.flatMap(([key, owner]) => (wouldAdopt(owner, object) ? [key] : []));
+    }
     return (metadata.ownerReferences ?? [])
       .filter((reference) => reference.controller === true && reference.kind === ownerKind)
       .map(({ name }) => `${metadata.namespace}/${name}`);

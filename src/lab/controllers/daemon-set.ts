@@ -3,6 +3,7 @@
 import type { PodSpec, Toleration } from "kubernetes-types/core/v1";
 import type { DaemonSet, Node, Pod } from "#kube/kinds.ts";
 import { daemonSets, pods } from "#kube/resource.ts";
+import { planClaims } from "./claims.ts";
 import { type Controller, keysOfOwner, nothing, type Plan } from "./controller.ts";
 import { fitsNode } from "./node-match.ts";
 import { create, type Operation, remove, reportStatus } from "./operation.ts";
@@ -22,6 +23,9 @@ export const daemonSetController: Controller = {
     const set = view.daemonSets.get(key);
     if (set === undefined || isTerminating(set)) return nothing;
     const owned = view.podsOf(set.metadata.uid);
+    const orphans = view.freePodsIn(set.metadata.namespace);
+    const claims = planClaims({ ownerResource: daemonSets, owner: set, resource: pods, owned, orphans });
+    if (claims.length > 0) return { operations: claims };
     const used = new Set(owned.map(({ metadata }) => metadata.labels?.[revisionLabel]));
     const revisions = planRevisions(daemonSets, set, view.controllerRevisions.values(), used);
     const { operations, againMs } = planDaemonSet(set, [...view.nodes.values()], owned, nowMs);

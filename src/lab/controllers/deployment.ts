@@ -3,6 +3,7 @@
 import { sameJson } from "#base/same-json.ts";
 import type { Deployment, ReplicaSet } from "#kube/kinds.ts";
 import { deployments, replicaSets } from "#kube/resource.ts";
+import { planClaims } from "./claims.ts";
 import { type Controller, keysOfOwner, nothing, type Plan } from "./controller.ts";
 import { deploymentStatus } from "./deployment-status.ts";
 import { create, type Operation, patch, remove, reportStatus } from "./operation.ts";
@@ -19,7 +20,12 @@ export const deploymentController: Controller = {
   plan: (key, view, nowMs) => {
     const deployment = view.deployments.get(key);
     if (deployment === undefined || isTerminating(deployment)) return nothing;
-    return planDeployment(deployment, view.replicaSetsOf(deployment.metadata.uid), nowMs);
+    const { uid, namespace } = deployment.metadata;
+    const owned = view.replicaSetsOf(uid);
+    const orphans = view.freeReplicaSetsIn(namespace);
+    const resource = replicaSets;
+    const claims = planClaims({ ownerResource: deployments, owner: deployment, resource, owned, orphans });
+    return claims.length > 0 ? { operations: claims } : planDeployment(deployment, owned, nowMs);
   },
 };
 

@@ -2,6 +2,7 @@
 
 import type { Pod, ReplicaSet } from "#kube/kinds.ts";
 import { pods, replicaSets } from "#kube/resource.ts";
+import { planClaims } from "./claims.ts";
 import { type Controller, keysOfOwner, nothing, type Plan } from "./controller.ts";
 import { create, type Operation, remove, reportStatus } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
@@ -13,7 +14,12 @@ export const replicaSetController: Controller = {
   keys: keysOfOwner("replicaSets", "ReplicaSet", ["pods"]),
   plan: (key, view, nowMs) => {
     const set = view.replicaSets.get(key);
-    return set === undefined ? nothing : planReplicaSet(set, view.podsOf(set.metadata.uid), nowMs);
+    if (set === undefined) return nothing;
+    const { uid, namespace } = set.metadata;
+    const owned = view.podsOf(uid);
+    const orphans = isTerminating(set) ? [] : view.freePodsIn(namespace);
+    const claims = planClaims({ ownerResource: replicaSets, owner: set, resource: pods, owned, orphans });
+    return claims.length > 0 ? { operations: claims } : planReplicaSet(set, owned, nowMs);
   },
 };
 

@@ -3,6 +3,7 @@
 import type { ControllerRevision } from "#kube/kinds.ts";
 import type { Metadata } from "#kube/object.ts";
 import { controllerRevisions, type Resource } from "#kube/resource.ts";
+import { isFree } from "./claims.ts";
 import { create, type Operation, patch, remove } from "./operation.ts";
 import { controllerOf, referenceTo } from "./owner.ts";
 import { templateHash } from "./pod-template.ts";
@@ -20,6 +21,10 @@ export function revisionNameOf({ metadata, spec }: Owner): string {
   return `${metadata.name}-${templateHash(spec?.template)}`;
 }
 
+function isAt({ metadata }: ControllerRevision, name: string, owner: Owner): boolean {
+  return metadata.name === name && metadata.namespace === owner.metadata.namespace;
+}
+
 /**
  * Makes the present template's revision, the highest of all, and removes those that no pod has and that are beyond the
  * history's limit. `used` are the names that pods carry.
@@ -33,6 +38,12 @@ export function planRevisions<T extends Owner>(
   const name = revisionNameOf(owner);
   const own = [...all].filter((revision) => controllerOf(revision)?.uid === owner.metadata.uid);
   const current = own.find(({ metadata }) => metadata.name === name);
+  const orphan = [...all].find((revision) => isFree(revision) && isAt(revision, name, owner));
+  if (current === undefined && orphan !== undefined) {
+    const ownerReferences = [...(orphan.metadata.ownerReferences ?? []), referenceTo(resource, owner)];
+    const why = `${resource.kind} ${owner.metadata.name} adopts it`;
+    return [patch(controllerRevisions, orphan, { metadata: { uid: orphan.metadata.uid, ownerReferences } }, why)];
+  }
   const highest = Math.max(0, ...own.map(({ revision }) => revision));
   const old = own
     .filter((revision) => revision !== current && !used.has(revision.metadata.name))

@@ -149,7 +149,7 @@ export class Runner implements Disposable {
   async #start(): Promise<void> {
     await this.#live.synced();
     this.#started = true;
-    const { podsOf, podsIn, replicaSetsOf, slicesOf, ...maps } = this.view;
+    const { podsOf, podsIn, freePodsIn, replicaSetsOf, freeReplicaSetsIn, slicesOf, ...maps } = this.view;
     for (const [kind, objects] of Object.entries(maps)) {
       for (const object of objects.values()) this.#offer(kind as Kind, object);
     }

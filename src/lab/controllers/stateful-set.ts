@@ -2,6 +2,7 @@
 
 import type { Pod, StatefulSet } from "#kube/kinds.ts";
 import { pods, statefulSets } from "#kube/resource.ts";
+import { planClaims } from "./claims.ts";
 import { type Controller, keysOfOwner, nothing, type Plan } from "./controller.ts";
 import { create, type Operation, remove, reportStatus } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
@@ -16,6 +17,9 @@ export const statefulSetController: Controller = {
     const set = view.statefulSets.get(key);
     if (set === undefined || isTerminating(set)) return nothing;
     const owned = view.podsOf(set.metadata.uid);
+    const orphans = view.freePodsIn(set.metadata.namespace).filter((pod) => isNamedBy(set, pod));
+    const claims = planClaims({ ownerResource: statefulSets, owner: set, resource: pods, owned, orphans });
+    if (claims.length > 0) return { operations: claims };
     const used = new Set(owned.map(({ metadata }) => metadata.labels?.[revisionLabel]));
     const revisions = planRevisions(statefulSets, set, view.controllerRevisions.values(), used);
     const { operations, againMs } = planStatefulSet(set, owned, nowMs);
@@ -97,6 +101,10 @@ function update(
 
 function ordinalOf(pod: Pod): number {
   return Number(/-(\d+)$/.exec(pod.metadata.name)?.[1] ?? -1);
+}
+
+function isNamedBy({ metadata: { name } }: StatefulSet, pod: Pod): boolean {
+  return pod.metadata.name === `${name}-${ordinalOf(pod)}`;
 }
 
 function podOf(set: StatefulSet, ordinal: number, revision: string) {

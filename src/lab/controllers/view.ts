@@ -6,6 +6,7 @@ import { type Difference, Mirror } from "#kube/mirror.ts";
 import type { Metadata } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import * as resources from "#kube/resource.ts";
+import { isFree } from "./claims.ts";
 import { controllerOf } from "./owner.ts";
 
 const watched = {
@@ -53,6 +54,9 @@ export type ClusterView = {
   /** What a controller made, by its uid. */
   readonly podsOf: (uid: string | undefined) => readonly kinds.Pod[];
   readonly replicaSetsOf: (uid: string | undefined) => readonly kinds.ReplicaSet[];
+  /** What no controller has, by namespace. */
+  readonly freePodsIn: (namespace: string | undefined) => readonly kinds.Pod[];
+  readonly freeReplicaSetsIn: (namespace: string | undefined) => readonly kinds.ReplicaSet[];
   readonly podsIn: (namespace: string | undefined) => readonly kinds.Pod[];
   readonly slicesOf: (service: kinds.Service) => readonly kinds.EndpointSlice[];
 };
@@ -84,6 +88,10 @@ class Index<T extends Something> {
   }
 }
 
+function freeIn(object: Something): string | undefined {
+  return isFree(object) ? object.metadata.namespace : undefined;
+}
+
 const serviceLabel = "kubernetes.io/service-name";
 
 export type Changed = (kind: Kind, difference: Difference<Something>) => void;
@@ -94,6 +102,8 @@ export class LiveView implements Disposable {
   readonly #podsOf = new Index<kinds.Pod>((pod) => controllerOf(pod)?.uid);
   readonly #podsIn = new Index<kinds.Pod>(({ metadata }) => metadata.namespace);
   readonly #replicaSetsOf = new Index<kinds.ReplicaSet>((set) => controllerOf(set)?.uid);
+  readonly #freePodsIn = new Index<kinds.Pod>(freeIn);
+  readonly #freeReplicaSetsIn = new Index<kinds.ReplicaSet>(freeIn);
   readonly #slicesOf = new Index<kinds.EndpointSlice>(({ metadata }) => {
     const service = metadata.labels?.[serviceLabel];
     return service === undefined ? undefined : `${metadata.namespace}/${service}`;
@@ -118,6 +128,8 @@ export class LiveView implements Disposable {
     this.view = {
       ...(Object.fromEntries(kindsOfView.map((kind) => [kind, this.#mirrors[kind].objects])) as unknown as ClusterView),
       podsOf: (uid) => this.#podsOf.get(uid),
+      freePodsIn: (namespace) => this.#freePodsIn.get(namespace),
+      freeReplicaSetsIn: (namespace) => this.#freeReplicaSetsIn.get(namespace),
       podsIn: (namespace) => this.#podsIn.get(namespace),
       replicaSetsOf: (uid) => this.#replicaSetsOf.get(uid),
       slicesOf: ({ metadata }) => this.#slicesOf.get(`${metadata.namespace}/${metadata.name}`),
@@ -152,7 +164,10 @@ export class LiveView implements Disposable {
     if (kind === "pods") {
       this.#podsOf.change(difference);
       this.#podsIn.change(difference);
-    } else if (kind === "replicaSets") this.#replicaSetsOf.change(difference);
-    else if (kind === "endpointSlices") this.#slicesOf.change(difference);
+      this.#freePodsIn.change(difference);
+    } else if (kind === "replicaSets") {
+      this.#replicaSetsOf.change(difference);
+      this.#freeReplicaSetsIn.change(difference);
+    } else if (kind === "endpointSlices") this.#slicesOf.change(difference);
   }
 }

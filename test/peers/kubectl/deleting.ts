@@ -27,7 +27,6 @@ export const deleting: Group = {
     row("rollout status deployment/web --timeout 30s", "successfully rolled out"),
     row("delete deployment web --cascade=orphan", 'deployment.apps "web" deleted'),
     row("get rs -o name", "replicaset.apps/web-"),
-    row("delete rs -l app=web", "deleted"),
     row("create -f shop.yaml", "deployment.apps/web created", { code: 1 }),
     row("rollout status deployment/web --timeout 30s", "successfully rolled out"),
     row("delete deployment web --cascade=background", 'deployment.apps "web" deleted'),

@@ -35,7 +35,7 @@ function withScheduled(conditions: unknown, now: string): readonly unknown[] {
   const others = Array.isArray(conditions)
     ? conditions.filter((c) => !isFields(c) || c["type"] !== "PodScheduled")
     : [];
-  return [...others, { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now }];
+  return [...others, { type: "PodScheduled", status: "True", lastTransitionTime: now }];
 }
 
 function fieldsOf(value: unknown): Fields {
