@@ -4,13 +4,13 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentConfig, parseConfig } from "#agent/config/config.ts";
 import { Agent } from "#agent/main.ts";
+import { pace } from "#cli/pace.ts";
 import { Netns } from "#kernel/netns.ts";
-import { nodes } from "#kube/resource.ts";
 import { OpenHost } from "#plugins/host.ts";
 import { SweepingRemover } from "#plugins/link-remover.ts";
 import { ownNamespaces } from "#plugins/service/identity.ts";
-import { pace, type TestCluster } from "./lab/cluster.ts";
-import type { Netns as BoxNetns, Sandbox } from "./sandbox.ts";
+import { BareServer } from "./lab/bare-server.ts";
+import { type Netns as BoxNetns, Sandbox } from "./sandbox.ts";
 import { Shim } from "./shim.ts";
 
 /** As a result is printed. */
@@ -34,7 +34,7 @@ export class TestAgentNode implements AsyncDisposable {
   readonly netns: BoxNetns;
   readonly folder: string;
   readonly config: AgentConfig;
-  readonly cluster: TestCluster;
+  readonly server: BareServer;
   readonly log: string[] = [];
   /** What the test adds to the wall clock. */
   aheadMs = 0;
@@ -43,9 +43,9 @@ export class TestAgentNode implements AsyncDisposable {
   readonly #stack = new DisposableStack();
   #running: { readonly agent: Agent; readonly stack: DisposableStack } | undefined;
 
-  private constructor(box: Sandbox, cluster: TestCluster, name: string, yaml: string) {
+  private constructor(box: Sandbox, server: BareServer, name: string, yaml: string) {
     this.#box = box;
-    this.cluster = cluster;
+    this.server = server;
     this.name = name;
     this.netns = box.netns(name);
     for (const address of ["172.30.0.11/32", "fd00:30::11/128"]) this.sh("ip", "address", "add", address, "dev", "lo");
@@ -62,12 +62,12 @@ ${yaml}`);
   /** Makes the node's object with these blocks, and starts the agent. `yaml` adds to its configuration. */
   static async start(
     box: Sandbox,
-    cluster: TestCluster,
+    server: BareServer,
     blocks: readonly string[],
     { name = "n1", yaml = "" } = {},
   ): Promise<TestAgentNode> {
-    const node = new TestAgentNode(box, cluster, name, yaml);
-    await cluster.client.create(nodes, { metadata: { name }, spec: { podCIDRs: [...blocks] } });
+    const node = new TestAgentNode(box, server, name, yaml);
+    await server.addNode(name, blocks);
     await node.startAgent();
     return node;
   }
@@ -101,7 +101,7 @@ ${yaml}`);
     const agent = await Agent.start({
       config: this.config,
       nodeName: this.name,
-      client: this.cluster.client,
+      client: this.server.client,
       host,
       identity: ownNamespaces(),
       socket: this.socket,
@@ -109,7 +109,7 @@ ${yaml}`);
       log: (line) => this.log.push(line),
     });
     this.#running = { agent, stack: stack.move() };
-    await this.cluster.until("the agent is ready", () => Promise.resolve(agent.unready() === undefined || undefined));
+    await until("the agent is ready", () => agent.unready() === undefined);
   }
 
   async stopAgent(): Promise<void> {
@@ -161,7 +161,26 @@ ${yaml}`);
   }
 }
 
+const patienceMs = 10_000;
+
+/** Waits until something holds. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + patienceMs; !holds(); await Bun.sleep(5)) {
+    if (Date.now() > end) throw new Error(`${what}: it did not come to that`);
+  }
+}
+
 /** The address of a result, by its place, without the prefix length. */
 export function addressAt({ ips }: PrintedResult, index: number): string {
   return ips[index]?.address.replace(/\/.*/, "") ?? "";
+}
+
+/** A node with an agent, and everything that it lives on. */
+export async function startNode(blocks: readonly string[], yaml = "") {
+  await using stack = new AsyncDisposableStack();
+  const box = stack.use(new Sandbox());
+  const server = stack.use(new BareServer());
+  const node = stack.use(await TestAgentNode.start(box, server, blocks, { yaml }));
+  const owned = stack.move();
+  return { box, server, node, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

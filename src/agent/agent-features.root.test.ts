@@ -1,29 +1,12 @@
 // What a runtime, a pod's annotations and an administrator may ask of the agent, through the real shim.
 
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
-import { askAgent } from "#api/client.ts";
-import type { DropsMessage, IpamMessage, StatusMessage } from "#api/messages.ts";
-import { serveApi, serveHealth } from "#api/serve.ts";
-import { namespaces, pods } from "#kube/resource.ts";
-import { addressAt, TestAgentNode } from "#test/agent.ts";
-import { TestCluster } from "#test/lab/cluster.ts";
-import { Sandbox } from "#test/sandbox.ts";
+import { pods } from "#kube/resource.ts";
+import { addressAt, startNode, until } from "#test/agent.ts";
 import { ask, startEcho } from "#test/traffic.ts";
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const reaches = (address: string) => ["ping", "-c", "1", "-W", "2", "-n", address];
-
-/** A node with an agent, and everything that it lives on. */
-async function startNode(blocks: readonly string[], yaml = "") {
-  await using stack = new AsyncDisposableStack();
-  const box = stack.use(new Sandbox());
-  const cluster = stack.use(new TestCluster());
-  await cluster.start();
-  const node = stack.use(await TestAgentNode.start(box, cluster, blocks, { yaml }));
-  const owned = stack.move();
-  return { box, cluster, node, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
 
 describe("what a runtime asks for", () => {
   test("addresses, hardware address and MTU", async () => {
@@ -95,7 +78,7 @@ describe("what a pod's annotation asks for", () => {
 
   test("is the address that the pod gets, or the reason why not", async () => {
     await using it = await startNode(both);
-    await it.cluster.client.create(namespaces, { metadata: { name: "shop" } });
+    await it.server.addNamespace("shop");
     for (const [name, wish] of [
       ["db", "10.244.1.9, fd00:10:244:1::9"],
       ["twin", "10.244.1.9"],
@@ -103,7 +86,7 @@ describe("what a pod's annotation asks for", () => {
     ] as const) {
       const metadata = { namespace: "shop", name, annotations: { "twill.dev/addresses": wish } };
       const spec = { nodeName: "n1", containers: [{ name: "a", image: "a" }] };
-      await it.cluster.client.create(pods, { metadata, spec });
+      await it.server.client.create(pods, { metadata, spec });
     }
     const { result } = await it.node.addPod("db", kubernetes("db"));
     expect([addressAt(result, 0), addressAt(result, 1)]).toEqual(["10.244.1.9", "fd00:10:244:1::9"]);
@@ -153,49 +136,7 @@ describe("addresses", () => {
     const tracked = () => it.node.sh("cat", "/proc/net/nf_conntrack");
     expect(tracked()).toContain(`dst=${address}`);
     await it.node.cni("DEL", "b", b.netns.path);
-    await it.cluster.until("the connection is forgotten", () =>
-      Promise.resolve(!tracked().includes(`dst=${address}`) || undefined),
-    );
-  });
-});
-
-describe("the local API", () => {
-  test("tells what there is, finds what does not agree, and releases what nobody has", async () => {
-    await using it = await startNode(both);
-    const socket = join(it.node.folder, "agent.sock");
-    await using _api = await serveApi(it.node.agent, socket);
-    using health = serveHealth(it.node.agent, 0);
-    expect(await (await fetch(`http://127.0.0.1:${health.port}/readyz`)).text()).toBe("ok\n");
-    const a = await it.node.addPod("a");
-    const address = addressAt(a.result, 0);
-    expect(await askAgent<StatusMessage>(socket, "GET /v1/status")).toMatchObject({
-      ...{ node: "n1", blocks: both, ready: true, programs: true, fabric: "auto", endpoints: 1, problems: [] },
-    });
-    const { pools, addresses } = await askAgent<IpamMessage>(socket, "GET /v1/ipam");
-    expect(pools[0]).toEqual({
-      block: both[0] ?? "",
-      total: "254",
-      taken: 1,
-      cooling: 0,
-      nextFreeSeconds: null,
-    } as object as (typeof pools)[0]);
-    expect(addresses.map((each) => `${each.address} ${each.owner}`)).toContain(`${address} a eth0`);
-    expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({ faults: [] });
-    expect((await askAgent<DropsMessage>(socket, "GET /v1/drops")).outcomes?.["drop-source"]).toEqual({
-      packets: 0,
-      bytes: 0,
-    });
-    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).rejects.toThrow("a eth0 lives and has it");
-    it.box.sh(a.netns, ["ip", "route", "del", "default"]);
-    expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({
-      faults: [expect.stringMatching(/^a eth0: there is no pod's route 0\.0\.0\.0\/0 via 169\.254\.1\.1 dev #\d+$/)],
-    });
-    const done = await askAgent<object>(socket, `POST /v1/ipam/release?address=${address}&force=true`);
-    expect(done).toEqual({ done: `took ${address} from a eth0` });
-    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).resolves.toEqual({
-      done: `${address} may be given out again at once`,
-    });
-    expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
+    await until("the connection is forgotten", () => !tracked().includes(`dst=${address}`));
   });
 });
 

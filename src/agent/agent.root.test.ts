@@ -1,19 +1,15 @@
 // The agent as a container runtime meets it: pods wired through the real shim, in namespaces, both families.
 
 import { describe, expect, test } from "bun:test";
-import { addressAt, TestAgentNode } from "#test/agent.ts";
-import { TestCluster } from "#test/lab/cluster.ts";
-import { Sandbox } from "#test/sandbox.ts";
+import { addressAt, startNode } from "#test/agent.ts";
 
 const blocks = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const ping = (address: string) => ["ping", "-c", "1", "-W", "2", "-n", address];
 
 describe("type twill", () => {
   test("wires pods that reach each other and their node in both families, and takes them away", async () => {
-    using box = new Sandbox();
-    using cluster = new TestCluster();
-    await cluster.start();
-    await using node = await TestAgentNode.start(box, cluster, blocks);
+    await using it = await startNode(blocks);
+    const { box, node } = it;
     const [a, b] = [await node.addPod("a"), await node.addPod("b")];
     expect(a.result.ips.map(({ address }) => address)).toEqual(["10.244.1.1/32", "fd00:10:244:1::1/128"]);
     for (const address of [addressAt(b.result, 0), addressAt(b.result, 1)]) {

@@ -190,6 +190,7 @@ export class Agent implements AsyncDisposable {
       endpoints: this.endpoints,
       ports: new Ports(host),
       mtu: () => this.podMtu(),
+      sleep: host.sleep,
       unready: () => this.unready(),
       wishOf: (pod) => this.#pods.wishOf(pod),
     };

@@ -21,11 +21,15 @@ export type TwillHost = {
   readonly ports: Ports;
   /** The largest packet that passes every way of the fabric. */
   readonly mtu: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
   /** Why no pod can be wired now, in words; undefined: it can. */
   readonly unready: () => string | undefined;
   /** Addresses that a pod's annotation asks for. @throws CniError 11 when nobody can say now, 7 when it is malformed */
   readonly wishOf: (pod: PodName) => Promise<AddressWish | undefined>;
 };
+
+/** Links come up in microseconds, or after a long removal of others. */
+const linkPatienceMs = 2_000;
 
 export const twill: Plugin<TwillHost> = {
   name: "twill",
@@ -48,14 +52,27 @@ async function add(call: Call, host: TwillHost): Promise<Result> {
     host.endpoints.add({ ...conf, network, containerId, ifname, netns, mtu, addresses: wish }),
   );
   const result = toResult(endpoint);
-  if (!endpoint.mapsPorts) return result;
   try {
-    await host.ports.map(call, result);
+    await untilUp(endpoint, host);
+    if (endpoint.mapsPorts) await host.ports.map(call, result);
   } catch (error) {
     host.endpoints.remove(endpoint);
     throw error;
   }
   return result;
+}
+
+/** A pod's first packet must not be lost. */
+async function untilUp(endpoint: Endpoint, { endpoints, sleep }: TwillHost): Promise<void> {
+  for (let waitedMs = 0; !endpoints.isUp(endpoint); waitedMs++) {
+    if (waitedMs > linkPatienceMs) {
+      throw new CniError(
+        ErrorCode.tryAgainLater,
+        `Link ${endpoint.hostName} did not come up within ${linkPatienceMs} ms; try again`,
+      );
+    }
+    await sleep(1);
+  }
 }
 
 async function del(call: Call, { endpoints, ports }: TwillHost): Promise<void> {

@@ -50,6 +50,8 @@ export type EndpointsOptions = {
   readonly released: (addresses: readonly Ip[]) => void;
 };
 
+/** IF_OPER_UP (RFC 2863) */
+const operstateUp = 6;
 /** A link removed a moment ago may still have the name. */
 const maxNames = 4;
 
@@ -157,6 +159,14 @@ export class Endpoints {
     host.route().apply(addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: link.index })));
     ipam.release(addresses, host.now());
     released(addresses);
+  }
+
+  /**
+   * Whether the node's end carries packets: the kernel lets a link that has just found its other end send only after a piece of
+   * work of its own, which waits for whoever changes links. Asking for the link does that work at once since Linux 6.8. @throws KernelError
+   */
+  isUp({ ifindex }: Endpoint): boolean {
+    return findLink(this.#options.host.route(), ifindex)?.operstate === operstateUp;
   }
 
   /** Whether the pod's namespace is there, with the link in it. @throws KernelError */

@@ -1,0 +1,50 @@
+// The local API over its socket, with an agent behind it.
+
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { addressAt, startNode } from "#test/agent.ts";
+import { askAgent } from "./client.ts";
+import type { DropsMessage, IpamMessage, StatusMessage } from "./messages.ts";
+import { serveApi, serveHealth } from "./serve.ts";
+
+const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+
+describe("the local API", () => {
+  test("tells what there is, finds what does not agree, and releases what nobody has", async () => {
+    await using it = await startNode(both);
+    const socket = join(it.node.folder, "agent.sock");
+    await using _api = await serveApi(it.node.agent, socket);
+    using health = serveHealth(it.node.agent, 0);
+    expect(await (await fetch(`http://127.0.0.1:${health.port}/readyz`)).text()).toBe("ok\n");
+    const a = await it.node.addPod("a");
+    const address = addressAt(a.result, 0);
+    expect(await askAgent<StatusMessage>(socket, "GET /v1/status")).toMatchObject({
+      ...{ node: "n1", blocks: both, ready: true, programs: true, fabric: "auto", endpoints: 1, problems: [] },
+    });
+    const { pools, addresses } = await askAgent<IpamMessage>(socket, "GET /v1/ipam");
+    expect(pools[0]).toEqual({
+      block: both[0] ?? "",
+      total: "254",
+      taken: 1,
+      cooling: 0,
+      nextFreeSeconds: null,
+    } as object as (typeof pools)[0]);
+    expect(addresses.map((each) => `${each.address} ${each.owner}`)).toContain(`${address} a eth0`);
+    expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({ faults: [] });
+    expect((await askAgent<DropsMessage>(socket, "GET /v1/drops")).outcomes?.["drop-source"]).toEqual({
+      packets: 0,
+      bytes: 0,
+    });
+    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).rejects.toThrow("a eth0 lives and has it");
+    it.box.sh(a.netns, ["ip", "route", "del", "default"]);
+    expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({
+      faults: [expect.stringMatching(/^a eth0: there is no pod's route 0\.0\.0\.0\/0 via 169\.254\.1\.1 dev #\d+$/)],
+    });
+    const done = await askAgent<object>(socket, `POST /v1/ipam/release?address=${address}&force=true`);
+    expect(done).toEqual({ done: `took ${address} from a eth0` });
+    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).resolves.toEqual({
+      done: `${address} may be given out again at once`,
+    });
+    expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
+  });
+});

@@ -1,0 +1,44 @@
+// An API server in memory without controllers: what is in it is what a test writes.
+
+import { KubeClient } from "#kube/client.ts";
+import { namespaces, nodes } from "#kube/resource.ts";
+import { ApiServer } from "#lab/apiserver/api-server.ts";
+import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
+import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
+import { Registry } from "#lab/apiserver/registry.ts";
+import { NumberPool, ServiceRange } from "#lab/apiserver/rules/address-pool.ts";
+import { withRules } from "#lab/apiserver/rules/rules.ts";
+import { Store } from "#lab/apiserver/store/store.ts";
+import { cidr } from "#net/cidr.ts";
+
+export class BareServer implements Disposable {
+  readonly client: KubeClient;
+  readonly faults: unknown[] = [];
+  readonly #store = new Store({ path: ":memory:" });
+
+  constructor() {
+    const pick = (count: number) => Math.floor(Math.random() * count);
+    const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
+    const nodePorts = new NumberPool(30_000, 32_767, pick);
+    const server = new ApiServer({
+      store: this.#store,
+      registry: new Registry(withRules(builtinResources, { ranges, nodePorts })),
+      now: Date.now,
+      random: (bytes) => crypto.getRandomValues(bytes),
+      report: (error) => this.faults.push(error),
+    });
+    this.client = new KubeClient(localTransport(server, controllerUser), "test");
+  }
+
+  async addNamespace(name: string): Promise<void> {
+    await this.client.create(namespaces, { metadata: { name } });
+  }
+
+  async addNode(name: string, blocks: readonly string[]): Promise<void> {
+    await this.client.create(nodes, { metadata: { name }, spec: { podCIDRs: [...blocks] } });
+  }
+
+  [Symbol.dispose](): void {
+    this.#store[Symbol.dispose]();
+  }
+}
