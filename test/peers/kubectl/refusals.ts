@@ -46,7 +46,7 @@ export const refusals: Group = {
     fails("create namespace refusals", 'namespaces "refusals" already exists'),
     fails("create configmap a --from-literal a=b -n nowhere", 'namespaces "nowhere" not found'),
     fails("get pod a b -o wide --field-selector a=b", "cannot"),
-    fails("scale deployment none --replicas 1", /not found/),
+    fails("scale deployment none --replicas 1", /not found|no objects passed to scale/),
     fails("logs none", 'pods "none" not found'),
     fails("exec none -- true", 'pods "none" not found'),
     fails("port-forward none 8080:80", 'pods "none" not found'),
