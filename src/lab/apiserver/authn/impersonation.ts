@@ -9,25 +9,24 @@ export function effectiveUser({ user, headers }: ApiRequest, authorizer: Authori
   const username = headers["impersonate-user"];
   if (username === undefined) return user;
   const groups = headers["impersonate-group"]?.split(",").map((group) => group.trim()) ?? [];
-  check(authorizer, user, "users", username);
-  for (const group of groups) check(authorizer, user, "groups", group);
-  const own = /^system:serviceaccount:([^:]+):[^:]+$/.exec(username)?.[1];
-  const implied = own === undefined ? [] : ["system:serviceaccounts", `system:serviceaccounts:${own}`];
+  const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username) ?? [];
+  if (namespace === undefined || account === undefined) check(authorizer, user, "users", "", username);
+  else check(authorizer, user, "serviceaccounts", namespace, account);
+  for (const group of groups) check(authorizer, user, "groups", "", group);
+  const implied = namespace === undefined ? [] : ["system:serviceaccounts", `system:serviceaccounts:${namespace}`];
   return { username, groups: [...new Set([...groups, ...implied, "system:authenticated"])] };
 }
 
-function check(authorizer: Authorizer, user: UserInfo, resource: "users" | "groups", name: string): void {
-  const { allowed } = authorizer.decide({
-    user,
-    verb: "impersonate",
-    group: "",
-    version: "v1",
-    resource,
-    subresource: "",
-    namespace: "",
-    name,
-  });
-  if (allowed) return;
-  const why = `User "${user.username}" cannot impersonate resource "${resource}" in API group "" at the cluster scope`;
+function check(
+  authorizer: Authorizer,
+  user: UserInfo,
+  resource: "users" | "groups" | "serviceaccounts",
+  namespace: string,
+  name: string,
+): void {
+  const what = { verb: "impersonate", group: "", version: "v1", resource, subresource: "", namespace, name };
+  if (authorizer.decide({ user, ...what }).allowed) return;
+  const where = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
+  const why = `User "${user.username}" cannot impersonate resource "${resource}" in API group "" ${where}`;
   throw forbidden({ group: "", plural: resource }, name, why);
 }

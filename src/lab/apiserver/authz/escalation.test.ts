@@ -93,6 +93,35 @@ describe("who may hand out rights:", () => {
   });
 });
 
+describe("who may act as somebody else:", () => {
+  const rows: readonly (readonly [as: string, status: number, message?: string])[] = [
+    ["system:serviceaccount:shop:default", 200],
+    [
+      "system:serviceaccount:kube-system:default",
+      403,
+      'serviceaccounts "default" is forbidden: User "jane" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "kube-system"',
+    ],
+    [
+      "joe",
+      403,
+      'users "joe" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope',
+    ],
+  ];
+  for (const [as, status, message] of rows) {
+    test(`an editor of shop ${status === 200 ? "as" : "not as"} ${as}`, async () => {
+      using api = await cluster();
+      await send(
+        api,
+        `POST ${rbacPath}/namespaces/shop/rolebindings`,
+        binding("RoleBinding", "e", "ClusterRole/edit", jane),
+      );
+      const headers = { "impersonate-user": as };
+      const answer = await api.send("GET /version", undefined, { user: user("jane"), headers });
+      expect([answer.status, at(answer.body, "message")]).toEqual([status, message]);
+    });
+  }
+});
+
 describe("an agent with a role of its own", () => {
   const agentNamespace = "kube-system";
   const manifests: readonly (readonly [path: string, object: object])[] = [
