@@ -1,6 +1,6 @@
 // Connections to ports of a pod over SPDY: for each one the client opens a stream of data and one of errors.
 
-import { pass } from "./bytes.ts";
+import { type ByteSink, type ByteSource, pass } from "./bytes.ts";
 import type { Program } from "./exec.ts";
 import type { SpdyStream } from "./spdy/stream.ts";
 
@@ -8,6 +8,9 @@ export const portForwardProtocol = "portforward.k8s.io";
 
 /** Connects to a port of the pod. @throws when that cannot be tried. */
 export type DialPort = (port: number) => Program;
+
+/** The client's side of one connection. */
+export type PortClient = Pick<ByteSink, "write"> & { readonly source: ByteSource; readonly gone: AbortSignal };
 
 type Pair = { data?: SpdyStream; error?: SpdyStream; readonly timer: ReturnType<typeof setTimeout> };
 
@@ -50,27 +53,30 @@ export class PortForward {
   }
 
   async #forward(data: SpdyStream, error: SpdyStream): Promise<void> {
-    const problem = await connect(data, this.#dial);
-    if (problem !== "") await error.write(Buffer.from(`error forwarding port ${data.headers.get("port")}: ${problem}`));
+    const port = data.headers.get("port") ?? "";
+    const problem = await forwardPort(port, data, this.#dial);
+    if (problem !== "") await error.write(Buffer.from(problem));
     await error.end();
     await data.end();
   }
 }
 
 /** Until the connection is over; why it failed, or nothing. */
-async function connect(data: SpdyStream, dial: DialPort): Promise<string> {
-  const port = Number(data.headers.get("port"));
-  if (!Number.isInteger(port) || port < 1 || port > maxPort) return "it is no port";
+export async function forwardPort(text: string, client: PortClient, dial: DialPort): Promise<string> {
+  const failed = (problem: string) => `error forwarding port ${text}: ${problem}`;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > maxPort) return failed("it is none");
   try {
     const connection = dial(port);
-    data.gone.addEventListener("abort", connection.kill, { once: true });
-    if (data.gone.aborted) connection.kill();
-    void pass(data.source, connection).then(connection.closeInput);
-    const [problem] = await Promise.all([textOf(connection.stderr), pass(connection.stdout, data)]);
+    client.gone.addEventListener("abort", connection.kill, { once: true });
+    if (client.gone.aborted) connection.kill();
+    void pass(client.source, connection).then(connection.closeInput);
+    const [problem] = await Promise.all([textOf(connection.stderr), pass(connection.stdout, client)]);
     await connection.exited;
-    return problem.trim();
+    client.gone.removeEventListener("abort", connection.kill);
+    return problem === "" ? "" : failed(problem.trim());
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return failed(error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -10,7 +10,9 @@ import { PortForward, portForwardProtocol } from "./port-forward.ts";
 import { type RemoteCommand, type WantedStreams, wantedStreams } from "./remote/remote-command.ts";
 import { openSpdyCommand, spdyCommandProtocols } from "./remote/spdy-command.ts";
 import { openWebSocketCommand, webSocketCommandProtocols } from "./remote/websocket-command.ts";
+import { serveWebSocketPorts } from "./remote/websocket-ports.ts";
 import { type SpdyLink, SpdySession } from "./spdy/session.ts";
+import { channelProtocols } from "./websocket/channels.ts";
 import { WebSocketConnection } from "./websocket/connection.ts";
 import { Wire } from "./wire.ts";
 
@@ -33,7 +35,7 @@ export type StreamingHost = {
 const commandProtocols = { spdy: spdyCommandProtocols, webSocket: webSocketCommandProtocols };
 /** SPDY inside of a WebSocket's messages, as kubectl does since 1.30. */
 const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
-const portProtocols = { spdy: [portForwardProtocol], webSocket: [tunnelProtocol] };
+const portProtocols = { spdy: [portForwardProtocol], webSocket: [tunnelProtocol, ...channelProtocols] };
 
 /** Serves until the client is gone or all is done; what goes wrong is told to the client before it has left HTTP, later to the log. */
 export async function serveStream(host: StreamingHost, request: StreamRequest): Promise<void> {
@@ -80,8 +82,17 @@ async function openCommand(
 async function servePorts(host: StreamingHost, request: StreamRequest): Promise<void> {
   const { uid } = request.found;
   const agreed = negotiate(request.request.headers, portProtocols);
-  const forward = new PortForward((port) => host.dial(uid, port));
+  const dial = (port: number) => host.dial(uid, port);
   const wire = await upgrade(request, agreed);
+  if (channelProtocols.includes(agreed.protocol)) {
+    return await serveWebSocketPorts(
+      new WebSocketConnection(wire),
+      agreed.protocol,
+      request.query.getAll("port"),
+      dial,
+    );
+  }
+  const forward = new PortForward(dial);
   const link = agreed.transport === "spdy" ? wire : tunnel(new WebSocketConnection(wire));
   await new SpdySession(link, (stream) => forward.take(stream)).run();
 }

@@ -3,17 +3,15 @@
 import type { Status } from "#kube/kube-error.ts";
 import type { ByteSink } from "#lab/streaming/bytes.ts";
 import { Inbox } from "#lab/streaming/inbox.ts";
+import { channelCoding, channelProtocols } from "#lab/streaming/websocket/channels.ts";
 import type { WebSocketConnection } from "#lab/streaming/websocket/connection.ts";
 import { type RemoteCommand, terminalSizes, type WantedStreams } from "./remote-command.ts";
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const;
 /** Since v5: the client ends the channel that the message names. */
 const closeChannel = 255;
-
 const v5 = "v5.channel.k8s.io";
-/** Channels as a digit and contents in base64, for clients that can only send text. */
-const base64 = "v4.base64.channel.k8s.io";
-export const webSocketCommandProtocols: readonly string[] = [v5, "v4.channel.k8s.io", base64];
+export const webSocketCommandProtocols: readonly string[] = [v5, ...channelProtocols];
 
 /** Begins to read; `failed` is told when the client breaks the protocol. */
 export function openWebSocketCommand(
@@ -23,7 +21,7 @@ export function openWebSocketCommand(
   gone: AbortSignal,
   failed: (error: unknown) => void,
 ): RemoteCommand {
-  const coding = protocol === base64 ? asText : asBytes;
+  const coding = channelCoding(protocol);
   const stdin = new Inbox();
   const resize = new Inbox();
   const inboxes = new Map<number, Inbox>([
@@ -66,22 +64,3 @@ export function openWebSocketCommand(
     gone: AbortSignal.any([gone, left.signal]),
   };
 }
-
-type Coding = {
-  readonly read: (payload: Uint8Array) => { readonly channel: number; readonly bytes: Uint8Array };
-  readonly send: (connection: WebSocketConnection, channel: number, bytes: Uint8Array) => Promise<void>;
-};
-
-const asBytes: Coding = {
-  read: (payload) => ({ channel: payload[0] ?? closeChannel, bytes: payload.subarray(1) }),
-  send: (connection, channel, bytes) => connection.send("binary", Uint8Array.of(channel), bytes),
-};
-
-const asText: Coding = {
-  read: (payload) => {
-    const text = Buffer.from(payload).toString();
-    return { channel: Number(text.slice(0, 1)), bytes: Buffer.from(text.slice(1), "base64") };
-  },
-  send: (connection, channel, bytes) =>
-    connection.send("text", Buffer.from(`${channel}${Buffer.from(bytes).toString("base64")}`)),
-};

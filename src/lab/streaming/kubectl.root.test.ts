@@ -5,98 +5,19 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { processesBelow } from "#lab/cgroup.ts";
-import { groupOf, TestLabs } from "#test/lab.ts";
-import { kubectlVersions } from "#test/peers/kubectl.ts";
+import { kubectls, limitMs, patienceMs, StreamingTarget, until } from "#test/lab/streaming-target.ts";
 
-const limitMs = 60_000;
-const patienceMs = 15_000;
-
-// The echo server answers only when its client has nothing more to say: that needs ends that travel one way.
-const echo =
-  "use IO::Socket; $s = IO::Socket::INET->new(Listen => 9, LocalPort => 7, ReuseAddr => 1);" +
-  "while ($c = $s->accept) { if (fork) { close $c; next } local $/; $d = <$c>; print $c $d; exit }";
-const counter = 'i=0; while :; do i=$((i+1)); echo "line $i"; [ $i -lt 5 ] || sleep 0.2; done';
-const manifest = `
-apiVersion: v1
-kind: Pod
-metadata: {name: target}
-spec:
-  restartPolicy: Always
-  containers:
-  - {name: web, image: shop/frontend, ports: [{containerPort: 8080}]}
-  - {name: echo, image: lab/shell, command: [perl, -e, '${echo.replaceAll("'", "''")}']}
-  - {name: counter, image: lab/shell, command: [sh, -c, '${counter}']}
-  - {name: reader, image: lab/shell, stdin: true, command: [sh, -c, 'while read x; do echo "got $x"; done']}
-  - {name: failing, image: lab/shell, command: [sh, -c, 'echo run; sleep 0.3; exit 1']}
-`;
-
-let labs: TestLabs;
-let lab = "";
+let target: StreamingTarget;
 
 beforeAll(async () => {
-  labs = await TestLabs.open();
-  lab = labs.name();
-  labs.ok("up", lab, "--nodes", "1");
-  writeFileSync(join(labs.folder, "pod.yaml"), manifest);
-  const [newest = ""] = kubectls.slice(-1).map(({ path }) => path);
-  await ok(newest, ["apply", "-f", join(labs.folder, "pod.yaml")]);
-  await until("the failing container runs again", async () => {
-    const count = "jsonpath={.status.containerStatuses[?(@.name=='failing')].restartCount}";
-    return (await ok(newest, ["get", "pod", "target", "-o", count])) >= "1";
-  });
+  target = await StreamingTarget.open();
 }, limitMs);
-
-afterAll(async () => {
-  labs.run("down", lab);
-  await labs[Symbol.asyncDispose]();
-}, limitMs);
-
-const all = kubectlVersions();
-const kubectls = all.length === 1 ? all : all.filter((_, i) => i === 0 || i === all.length - 1);
-
-function surroundings() {
-  const home = join(labs.folder, "home");
-  mkdirSync(home, { recursive: true });
-  const kubeconfig = join(labs.folder, lab, "control", "admin.kubeconfig");
-  return { cwd: home, env: { PATH: process.env["PATH"] ?? "", HOME: home, KUBECONFIG: kubeconfig } };
-}
-
-/** Runs a command to its end; `input` is what it reads. */
-async function run(path: string, args: readonly string[], input: Uint8Array | string = "") {
-  const options = { ...surroundings(), stdin: Buffer.from(input), timeout: patienceMs } as const;
-  const child = Bun.spawn([path, ...args], { ...options, stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr] = await Promise.all([child.stdout.bytes(), child.stderr.text()]);
-  return { exitCode: await child.exited, stdout: Buffer.from(stdout).toString("latin1"), stderr };
-}
-
-async function ok(path: string, args: readonly string[], input: Uint8Array | string = ""): Promise<string> {
-  const { exitCode, stdout, stderr } = await run(path, args, input);
-  if (exitCode !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${exitCode}: ${stderr}`);
-  return stdout;
-}
-
-async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + patienceMs; performance.now() < end; await Bun.sleep(50))
-    if (await isTrue()) return;
-  throw new Error(`It did not happen that ${what}`);
-}
-
-/** Whether a process of the lab was executed with these words. */
-function isRunning(words: string): boolean {
-  return processesBelow(groupOf(lab)).some((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "latin1") === `${words.replaceAll(" ", "\0")}\0`;
-    } catch {
-      return false;
-    }
-  });
-}
+afterAll(async () => await target[Symbol.asyncDispose](), limitMs);
 
 /** A port-forward that is ready, by the port it listens on here. */
 async function forwarded(path: string, port: number) {
   const args = ["port-forward", "pod/target", `:${port}`];
-  const child = Bun.spawn([path, ...args], { ...surroundings(), stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([path, ...args], { ...target.surroundings, stdout: "pipe", stderr: "pipe" });
   const lines = child.stdout.getReader();
   const first = Buffer.from((await lines.read()).value ?? []).toString();
   lines.releaseLock();
@@ -133,7 +54,7 @@ for (const { minor, path } of kubectls) {
 
   describe(`kubectl 1.${minor}`, () => {
     test("exec keeps outputs apart and tells the exit code", async () => {
-      const { exitCode, stdout, stderr } = await run(
+      const { exitCode, stdout, stderr } = await target.run(
         path,
         exec("web", "sh", "-c", "echo out; echo err > /dev/stderr; exit 3"),
       );
@@ -148,7 +69,7 @@ for (const { minor, path } of kubectls) {
     ];
     for (const [what, command, code, said] of ends) {
       test(`exec of ${what} ends with ${code}`, async () => {
-        const { exitCode, stderr } = await run(path, exec("web", ...command));
+        const { exitCode, stderr } = await target.run(path, exec("web", ...command));
         expect(exitCode).toBe(code);
         expect(stderr).toContain(said);
       });
@@ -158,18 +79,20 @@ for (const { minor, path } of kubectls) {
       "exec -i carries megabytes both ways, and the end of the input",
       async () => {
         const bytes = randomBytes(3_000_000);
-        expect(await ok(path, execInput("web", "cat"), bytes)).toBe(bytes.toString("latin1"));
+        expect(await target.ok(path, execInput("web", "cat"), bytes)).toBe(bytes.toString("latin1"));
       },
       limitMs,
     );
 
     test("exec does not wait for what a program leaves behind", async () => {
-      expect(await ok(path, exec("web", "sh", "-c", "sleep 30 & echo done"))).toBe("done\n");
+      expect(await target.ok(path, exec("web", "sh", "-c", "sleep 30 & echo done"))).toBe("done\n");
     });
 
     test("exec in a container or a pod that is not there says so", async () => {
-      expect((await run(path, exec("nobody", "ls"))).stderr).toContain("container nobody is not valid for pod target");
-      expect((await run(path, ["exec", "nobody", "--", "ls"])).stderr).toContain('pods "nobody" not found');
+      expect((await target.run(path, exec("nobody", "ls"))).stderr).toContain(
+        "container nobody is not valid for pod target",
+      );
+      expect((await target.run(path, ["exec", "nobody", "--", "ls"])).stderr).toContain('pods "nobody" not found');
     });
 
     test(
@@ -184,7 +107,7 @@ for (const { minor, path } of kubectls) {
           },
         };
         const command = ["exec", "-it", "target", "-c", "web", "--", "sh"];
-        const child = Bun.spawn([path, ...command], { ...surroundings(), terminal, timeout: patienceMs });
+        const child = Bun.spawn([path, ...command], { ...target.surroundings, terminal, timeout: patienceMs });
         const type = (text: string) => child.terminal?.write(text);
         await until("there is a prompt", () => seen.includes("# "));
         type("tty; stty size\n");
@@ -196,9 +119,9 @@ for (const { minor, path } of kubectls) {
           return seen.includes("50 120");
         });
         type("sleep 1234\n");
-        await until("the program runs", () => isRunning("sleep 1234"));
+        await until("the program runs", () => target.isRunning("sleep 1234"));
         type("\x03");
-        await until("the program was interrupted", () => !isRunning("sleep 1234"));
+        await until("the program was interrupted", () => !target.isRunning("sleep 1234"));
         type("exit 9\n");
         expect(await child.exited).toBe(9);
       },
@@ -207,23 +130,23 @@ for (const { minor, path } of kubectls) {
 
     test("a client that is killed takes its program along", async () => {
       const words = `sleep 1${minor}.1`;
-      const child = Bun.spawn([path, ...exec("web", "sh", "-c", `${words}; true`)], surroundings());
-      await until("the program runs", () => isRunning(words));
+      const child = Bun.spawn([path, ...exec("web", "sh", "-c", `${words}; true`)], target.surroundings);
+      await until("the program runs", () => target.isRunning(words));
       child.kill("SIGKILL");
-      await until("the program is gone", () => !isRunning(words));
+      await until("the program is gone", () => !target.isRunning(words));
     });
 
     test(
       "a client that is killed while nobody reads its input does so, too",
       async () => {
         const words = `sleep 1${minor}.2`;
-        const options = { ...surroundings(), stdin: "pipe", stderr: "ignore" } as const;
+        const options = { ...target.surroundings, stdin: "pipe", stderr: "ignore" } as const;
         const child = Bun.spawn([path, ...execInput("web", "sh", "-c", `${words}; true`)], options);
         void Promise.resolve(child.stdin.write(new Uint8Array(20_000_000))).catch(() => undefined);
-        await until("the program runs", () => isRunning(words));
+        await until("the program runs", () => target.isRunning(words));
         await Bun.sleep(300);
         child.kill("SIGKILL");
-        await until("the program is gone", () => !isRunning(words));
+        await until("the program is gone", () => !target.isRunning(words));
       },
       limitMs,
     );
@@ -233,7 +156,7 @@ for (const { minor, path } of kubectls) {
       async () => {
         const numbers = Array.from({ length: 20 }, (_, i) => i + 1);
         const results = await Promise.all(
-          numbers.map((i) => run(path, execInput("web", "sh", "-c", `cat; exit ${i}`), `${i}`)),
+          numbers.map((i) => target.run(path, execInput("web", "sh", "-c", `cat; exit ${i}`), `${i}`)),
         );
         expect(results.map(({ exitCode, stdout }) => [exitCode, stdout])).toEqual(numbers.map((i) => [i, `${i}`]));
       },
@@ -244,12 +167,12 @@ for (const { minor, path } of kubectls) {
       "cp copies a folder there and a file back",
       async () => {
         const bytes = randomBytes(200_000);
-        const local = join(surroundings().cwd, `from-${minor}`);
+        const local = join(target.surroundings.cwd, `from-${minor}`);
         mkdirSync(local, { recursive: true });
         writeFileSync(join(local, "file"), bytes);
-        await ok(path, ["cp", `from-${minor}`, `target:/tmp/to-${minor}`, "-c", "web"]);
-        await ok(path, ["cp", `target:/tmp/to-${minor}/file`, `back-${minor}`, "-c", "web"]);
-        expect(readFileSync(join(surroundings().cwd, `back-${minor}`)).equals(bytes)).toBe(true);
+        await target.ok(path, ["cp", `from-${minor}`, `target:/tmp/to-${minor}`, "-c", "web"]);
+        await target.ok(path, ["cp", `target:/tmp/to-${minor}/file`, `back-${minor}`, "-c", "web"]);
+        expect(readFileSync(join(target.surroundings.cwd, `back-${minor}`)).equals(bytes)).toBe(true);
       },
       limitMs,
     );
@@ -288,14 +211,14 @@ for (const { minor, path } of kubectls) {
     test(
       "logs give the end, the time, the run before, and follow until they are left",
       async () => {
-        const logs = (...options: readonly string[]) => ok(path, ["logs", "target", ...options]);
+        const logs = (...options: readonly string[]) => target.ok(path, ["logs", "target", ...options]);
         expect(await logs("-c", "failing", "--previous")).toBe("run\n");
         expect(await logs("-c", "counter", "--tail", "1")).toMatch(/^line \d+\n$/);
         expect(await logs("-c", "counter", "--limit-bytes", "9")).toBe("line 1\nli");
         expect(await logs("-c", "counter", "--timestamps", "--tail=1")).toMatch(/^\d{4}-\d\d-\d\dT\S+Z line \d+\n$/);
         expect((await logs("-c", "counter", "--since", "1s")).split("\n").length).toBeLessThan(8);
         const follow = ["logs", "-f", "target", "-c", "counter", "--tail", "0"];
-        const child = Bun.spawn([path, ...follow], { ...surroundings(), stdout: "pipe" });
+        const child = Bun.spawn([path, ...follow], { ...target.surroundings, stdout: "pipe" });
         const lines = child.stdout.getReader();
         for (let i = 0; i < 3; i++)
           expect(Buffer.from((await lines.read()).value ?? []).toString()).toMatch(/^line \d+\n/);
@@ -306,7 +229,7 @@ for (const { minor, path } of kubectls) {
     );
 
     test("attach -i types into the container and sees what it says", async () => {
-      const options = { ...surroundings(), stdin: "pipe", stdout: "pipe", stderr: "ignore" } as const;
+      const options = { ...target.surroundings, stdin: "pipe", stdout: "pipe", stderr: "ignore" } as const;
       const child = Bun.spawn([path, "attach", "-i", "target", "-c", "reader"], options);
       child.stdin.write(`word ${minor}\n`);
       await child.stdin.flush();
@@ -320,7 +243,7 @@ for (const { minor, path } of kubectls) {
       async () => {
         const command = ["run", `once-${minor}`, "--rm", "-i", "--restart=Never", "--image=lab/shell", "--quiet"];
         const script = 'read x; echo "you said $x"; exit 4';
-        const { exitCode, stdout } = await run(path, [...command, "--", "sh", "-c", script], "something\n");
+        const { exitCode, stdout } = await target.run(path, [...command, "--", "sh", "-c", script], "something\n");
         expect([exitCode, stdout.split("\n")[0]]).toEqual([4, "you said something"]);
       },
       limitMs,
