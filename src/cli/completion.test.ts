@@ -57,7 +57,7 @@ const shells = {
 } as const;
 
 const rows: readonly (readonly [line: string, offers: readonly string[]])[] = [
-  ["twill c", ["cni", "completion"]],
+  ["twill c", ["cni", "completion", "config"]],
   ["twill cni ", ["add", "check", "del", "gc", "status"]],
   ["twill cni s", ["status"]],
   ["twill help cni a", ["add"]],

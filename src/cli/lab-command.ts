@@ -116,6 +116,12 @@ export const labCommand: Group = {
           words: ["l2", "l3"],
           about: "l2 (as by default): all nodes on one link; l3: each behind a router",
         },
+        agent: { about: "Twill's agent on every node, and its operator, instead of the standard plugins" },
+        fabric: {
+          value: "MODE",
+          words: ["auto", "vxlan", "direct"],
+          about: "with --agent, how packets travel between nodes: auto (as by default), vxlan or direct",
+        },
         services: {
           value: "KIND",
           words: ["proxy", "none"],

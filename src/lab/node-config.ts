@@ -20,6 +20,8 @@ export type NodeConfig = {
   readonly kubeconfig: string;
   /** Folder with `server.crt` and `server.key`, by which the kubelet shows itself, and `ca.crt`, which vouches for who asks. */
   readonly pki: string;
+  /** Whether the kubelet writes the node's conflist; else an agent does. */
+  readonly ownConflist: boolean;
   /** The conflist that the lab was given; absent: the lab's own. */
   readonly cni?: string | undefined;
 };

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { checkLabName, checkNodeName, formatSpec, freeNumber, type LabSpec, parseSpec, withMoreNodes } from "./spec.ts";
 
 const spec: LabSpec = {
-  ...{ name: "x", family: "dual", underlay: "l3", services: "none", port: 20_000, cni: undefined },
+  ...{ name: "x", family: "dual", underlay: "l3", services: "none", port: 20_000, cni: undefined, agents: undefined },
   nodes: withMoreNodes([], 2),
   wires: [{ between: ["node1", "node2"], cut: false, delayMs: 20, lossPercent: 1.5 }],
 };
@@ -14,6 +14,8 @@ describe("lab.json", () => {
     expect(parseSpec(formatSpec(spec), "lab.json")).toEqual(spec);
     const withConflist = { ...spec, cni: '{"name":"net"}' };
     expect(parseSpec(formatSpec(withConflist), "lab.json")).toEqual(withConflist);
+    const withAgents = { ...spec, agents: { fabric: "vxlan" } } as const;
+    expect(parseSpec(formatSpec(withAgents), "lab.json")).toEqual(withAgents);
   });
 
   const rows: readonly (readonly [what: string, text: string, problem: string])[] = [

@@ -1,11 +1,15 @@
 // What is wanted of a lab: the content of its lab.json, read and checked in one place.
 
+import type { FabricMode } from "#agent/fabric/want.ts";
 import type { Family } from "#net/ip.ts";
 
 export type LabFamily = Family | "dual";
 export type Underlay = "l2" | "l3";
 /** What serves the addresses of services on each node: the lab's own proxy, or nothing, for networks that do it themselves. */
 export type ServiceKind = "proxy" | "none";
+
+/** How the nodes' agents carry packets from one node to another. */
+export const fabricModes = ["auto", "vxlan", "direct"] as const;
 
 export type NodeSpec = {
   readonly name: string;
@@ -32,8 +36,10 @@ export type LabSpec = {
   readonly services: ServiceKind;
   /** Where the API server listens on the host's loopback. */
   readonly port: number;
-  /** The conflist of every node, as JSON; absent: the lab's own. */
+  /** The conflist of every node, as JSON; absent: the lab's own, or what the agents write. */
   readonly cni: string | undefined;
+  /** Twill's agent runs on every node and its operator beside the control plane; absent: neither does, and the switch knows the ways to pods. */
+  readonly agents: { readonly fabric: FabricMode } | undefined;
   readonly nodes: readonly NodeSpec[];
   readonly wires: readonly WireSpec[];
 };
@@ -132,6 +138,10 @@ function readSpec(value: unknown): LabSpec {
     services: fields["services"] === undefined ? "proxy" : oneOf(fields, "services", ["proxy", "none"]),
     port: number(fields, "port"),
     cni: fields["cni"] === undefined ? undefined : string(fields, "cni"),
+    agents:
+      fields["agents"] === undefined
+        ? undefined
+        : { fabric: oneOf(object(fields["agents"], '"agents"'), "fabric", fabricModes) },
     nodes: array(fields, "nodes").map((each) => {
       const node = object(each, "a node");
       return { name: string(node, "name"), number: number(node, "number"), running: node["running"] === true };

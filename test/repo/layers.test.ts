@@ -36,12 +36,13 @@ const foreign: readonly { readonly module: RegExp; readonly layers: readonly str
 const spawning = /\bBun\.(spawn|spawnSync|\$)|(?<![\w.#])\$`/;
 const spawningLayers: readonly string[] = ["cni", "lab"];
 
-// The files that `make` compiles or generates before anything runs: built things have no alias.
+// The files that `make` compiles or generates before anything runs, and what clusters are given: they have no alias.
 const builtFiles: readonly string[] = [
   "../../dist/native/twill_native.so",
   "../../dist/bpf/twill.bpf.o",
   "../../../../dist/kube/definitions.openapi",
   "../../../../dist/kube/descriptions.openapi",
+  "../../../deploy/roles.yaml",
 ];
 
 // `import "x"`, `import a, { b } from "x"`, `export * as c from "x"`, `import("x")`

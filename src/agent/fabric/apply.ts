@@ -1,6 +1,9 @@
 // Does one operation of a fabric's plan.
 
 import type { Datapath } from "#datapath/datapath.ts";
+import { type IfAddr, joinIfAddr } from "#net/cidr.ts";
+import { bitsOf, familyOf, type Ip } from "#net/ip.ts";
+import { addAddress, removeAddress } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addLink, findLink, removeLink, setLink } from "#netlink/link.ts";
 import { removeNeighbour, replaceNeighbour } from "#netlink/neighbour.ts";
@@ -32,6 +35,14 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
       datapath?.setTunnel(operation.ifindex, overlayId, mac);
       return;
     }
+    case "add address":
+      connection.apply([
+        addAddress(overlayIfindex(), asHost(operation.address), { dev: overlayName, noDad: true, allow: ["EEXIST"] }),
+      ]);
+      return;
+    case "remove address":
+      connection.apply([removeAddress(overlayIfindex(), asHost(operation.address), { dev: overlayName })]);
+      return;
     case "set neighbour":
       connection.apply([
         replaceNeighbour({ ifindex: overlayIfindex(), address: operation.address, mac: operation.mac }),
@@ -63,6 +74,10 @@ function addOverlay(connection: Connection, datapath: Datapath | undefined, { ma
   const ifindex = findLink(connection, overlayName)?.index ?? 0;
   datapath?.attachDevice(connection, ifindex, "from_overlay");
   datapath?.setTunnel(ifindex, overlayId, mac);
+}
+
+function asHost(address: Ip): IfAddr {
+  return joinIfAddr(address, bitsOf(familyOf(address)));
 }
 
 function toRoute(route: FabricRoute, overlayIfindex: () => number): Route {

@@ -151,6 +151,7 @@ describe("the fabric", () => {
     ["its MTU", "ip link set twill-vxlan mtu 1300"],
     ["a route", "ip route del 10.244.2.0/24"],
     ["a route's way", "ip route replace blackhole 10.244.2.0/24"],
+    ["the node's address", "ip addr flush dev twill-vxlan"],
     ["a neighbour", "ip neigh del 10.244.2.0 dev twill-vxlan"],
   ];
   test("puts back what somebody damages, within two seconds", async () => {
@@ -162,6 +163,15 @@ describe("the fabric", () => {
     }
     expect(pair.sh("ip -d link show twill-vxlan")).toContain("mtu 1450");
   }, 20_000);
+
+  test("sends what the node itself sends from the node's address, whatever else it has", async () => {
+    await using pair = new Pair(true);
+    pair.sh("ip addr add 10.96.0.10/32 dev lo");
+    await pair.start("vxlan");
+    expect(await pair.reaches("ipv4", 3000)).toBe(true);
+    expect(pair.sh("ip route get 10.244.2.1")).toContain("src 172.30.1.11 ");
+    expect(pair.sh("ip route get fd00:10:244:2::1")).toContain("src fd00:30:1::11 ");
+  });
 
   test("lets go of a node that left", async () => {
     await using pair = new Pair(true);

@@ -45,6 +45,8 @@ describe("planFabric()", () => {
   test("takes the overlay to a node behind a router, and to its own address as well", () => {
     expect(lines("auto", [far])).toEqual([
       "add twill-vxlan with MTU 1450 (missing)",
+      "add address 172.30.0.11 to twill-vxlan (missing)",
+      "add address fd00:30::11 to twill-vxlan (missing)",
       `set neighbour 10.244.2.0 at ${overlayMac("node3")} (missing)`,
       `set neighbour fd00:10:244:2:: at ${overlayMac("node3")} (missing)`,
       "set route 10.244.2.0/24 through the overlay to 172.31.0.13 (missing)",
@@ -63,7 +65,7 @@ describe("planFabric()", () => {
   });
 
   test("carries IPv4 pods between nodes of IPv6", () => {
-    expect(lines("auto", [v6only]).filter((line) => line.startsWith("set route") || line.startsWith("add"))).toEqual([
+    expect(lines("auto", [v6only]).filter((line) => /^(set route|add twill)/.test(line))).toEqual([
       "add twill-vxlan with MTU 1430 (missing)",
       "set route 10.244.3.0/24 through the overlay to fd00:30::14 (missing)",
     ]);
@@ -79,7 +81,14 @@ describe("planFabric()", () => {
 
   test("puts back what differs, and takes away what no node has", () => {
     const have: FabricHave = {
-      overlay: { ifindex: 9, kind: "vxlan", mac: overlayMac("node1"), mtu: 1400, up: false },
+      overlay: {
+        ifindex: 9,
+        kind: "vxlan",
+        mac: overlayMac("node1"),
+        mtu: 1400,
+        up: false,
+        addresses: [ip("172.30.0.99")],
+      },
       routes: [
         { dst: cidr("10.244.2.0/24"), ifindex: 9, gateway: ip("10.244.2.0"), overlay: ip("172.31.0.99") },
         { dst: cidr("10.244.9.0/24"), ifindex: 9, gateway: ip("10.244.9.0"), overlay: ip("172.31.0.99") },
@@ -89,6 +98,9 @@ describe("planFabric()", () => {
     const v4 = { ...far, blocks: far.blocks.slice(0, 1) };
     expect(planFabric(want("auto", v4), have, want("auto", v4, near).peers).map(formatFabricOperation)).toEqual([
       "mend twill-vxlan (MTU 1400, down)",
+      "add address 172.30.0.11 to twill-vxlan (missing)",
+      "add address fd00:30::11 to twill-vxlan (missing)",
+      "remove address 172.30.0.99 of twill-vxlan (not the node's)",
       `set neighbour 10.244.2.0 at ${overlayMac("node3")} (missing)`,
       "remove neighbour 10.244.9.0 (no route uses it)",
       "set route 10.244.2.0/24 through the overlay to 172.31.0.13 (differs)",
@@ -99,7 +111,7 @@ describe("planFabric()", () => {
   });
 
   test("replaces a device of another kind that has the overlay's name", () => {
-    const overlay = { ifindex: 9, kind: "bridge", mac: overlayMac("node1"), mtu: 1450, up: true };
+    const overlay = { ifindex: 9, kind: "bridge", mac: overlayMac("node1"), mtu: 1450, up: true, addresses: [] };
     expect(lines("auto", [far], { ...nothing, overlay }).slice(0, 2)).toEqual([
       "remove twill-vxlan (a link of kind bridge has its name)",
       "add twill-vxlan with MTU 1450 (missing)",
@@ -107,7 +119,7 @@ describe("planFabric()", () => {
   });
 
   test("has no overlay that nobody needs", () => {
-    const overlay = { ifindex: 9, kind: "vxlan", mac: overlayMac("node1"), mtu: 1450, up: true };
+    const overlay = { ifindex: 9, kind: "vxlan", mac: overlayMac("node1"), mtu: 1450, up: true, addresses: [] };
     expect(lines("auto", [], { ...nothing, overlay })).toEqual(["remove twill-vxlan (no node needs it)"]);
   });
 });

@@ -1,8 +1,9 @@
 // What is of a node's ways to the others: only reads.
 
-import { type Cidr, contains, lengthOf } from "#net/cidr.ts";
+import { addressOf, type Cidr, contains, lengthOf } from "#net/cidr.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
+import { type LinkAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, listLinks } from "#netlink/link.ts";
 import { listNeighbours } from "#netlink/neighbour.ts";
@@ -17,6 +18,8 @@ export type OverlayLink = {
   readonly mac: Mac | undefined;
   readonly mtu: number;
   readonly up: boolean;
+  /** Without link-local ones, which are the kernel's. */
+  readonly addresses: readonly Ip[];
 };
 
 /** A route of ours. */
@@ -34,6 +37,8 @@ export type FabricHave = {
   readonly neighbours: ReadonlyMap<Ip, Mac | undefined>;
 };
 
+/** RT_SCOPE_LINK */
+const linkScope = 253;
 const families: readonly Family[] = ["ipv4", "ipv6"];
 
 /** Reads the device, our routes and its neighbours. @throws KernelError */
@@ -42,7 +47,7 @@ export function readFabric(connection: Connection): FabricHave {
   const routes = families.flatMap((family) => listRoutes(connection, family, { table: RouteTable.main }));
   const neighbours = link === undefined ? [] : listNeighbours(connection, link.index);
   return {
-    overlay: link === undefined ? undefined : overlayLink(link),
+    overlay: link === undefined ? undefined : overlayLink(link, listAddresses(connection, link.index)),
     routes: routes.filter(({ protocol }) => protocol === "twill").flatMap(toHave),
     neighbours: new Map(
       neighbours.filter(({ state }) => state === "permanent").map(({ address, mac }) => [address, mac]),
@@ -50,9 +55,11 @@ export function readFabric(connection: Connection): FabricHave {
   };
 }
 
-function overlayLink({ index, mac, mtu, up, info }: Link): OverlayLink {
+function overlayLink({ index, mac, mtu, up, info }: Link, all: readonly LinkAddress[]): OverlayLink {
   const kind = info?.kind === "other" ? info.name : (info?.kind ?? "");
-  return { ifindex: index, kind, mac, mtu, up };
+  // Kernels give the addresses of all links when they do not know of the filter.
+  const own = all.filter((each) => each.index === index && each.scope !== linkScope);
+  return { ifindex: index, kind, mac, mtu, up, addresses: own.map(({ address }) => addressOf(address)) };
 }
 
 function toHave({ dst, oif, gateway, encap, type }: Route): readonly HaveRoute[] {

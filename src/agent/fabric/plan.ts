@@ -11,6 +11,8 @@ export type FabricOperation =
   | { readonly do: "add overlay"; readonly overlay: Overlay; readonly why: string }
   | { readonly do: "remove overlay"; readonly ifindex: number; readonly why: string }
   | { readonly do: "mend overlay"; readonly ifindex: number; readonly overlay: Overlay; readonly why: string }
+  | { readonly do: "add address"; readonly address: Ip; readonly why: string }
+  | { readonly do: "remove address"; readonly address: Ip; readonly why: string }
   | { readonly do: "set neighbour"; readonly address: Ip; readonly mac: Mac; readonly why: string }
   | { readonly do: "remove neighbour"; readonly address: Ip; readonly why: string }
   | { readonly do: "set route"; readonly route: FabricRoute; readonly why: string }
@@ -37,12 +39,13 @@ function planOverlay({ overlay }: FabricWant, have: FabricHave): readonly Fabric
   if (overlay === undefined) {
     return link === undefined ? [] : [{ do: "remove overlay", ifindex: link.ifindex, why: "no node needs it" }];
   }
-  if (link === undefined) return [{ do: "add overlay", overlay, why: "missing" }];
+  if (link === undefined) return [{ do: "add overlay", overlay, why: "missing" }, ...planAddresses(overlay, [])];
   // Its kind cannot be changed in place.
   if (link.kind !== "vxlan") {
     return [
       { do: "remove overlay", ifindex: link.ifindex, why: `a link of kind ${link.kind} has its name` },
       { do: "add overlay", overlay, why: "missing" },
+      ...planAddresses(overlay, []),
     ];
   }
   const differs = [
@@ -50,8 +53,18 @@ function planOverlay({ overlay }: FabricWant, have: FabricHave): readonly Fabric
     link.mtu !== overlay.mtu && `MTU ${link.mtu}`,
     !link.up && "down",
   ].filter((word) => word !== false);
-  if (differs.length === 0) return [];
-  return [{ do: "mend overlay", ifindex: link.ifindex, overlay, why: differs.join(", ") }];
+  const addresses = planAddresses(overlay, link.addresses);
+  if (differs.length === 0) return addresses;
+  return [{ do: "mend overlay", ifindex: link.ifindex, overlay, why: differs.join(", ") }, ...addresses];
+}
+
+function planAddresses(want: Overlay, have: readonly Ip[]): readonly FabricOperation[] {
+  const missing = want.addresses.filter((address) => !have.includes(address));
+  const surplus = have.filter((address) => !want.addresses.includes(address));
+  return [
+    ...missing.map((address) => ({ do: "add address", address, why: "missing" }) as const),
+    ...surplus.map((address) => ({ do: "remove address", address, why: "not the node's" }) as const),
+  ];
 }
 
 function planNeighbours({ routes }: FabricWant, { neighbours }: FabricHave): readonly FabricOperation[] {
@@ -106,6 +119,10 @@ export function formatFabricOperation(operation: FabricOperation): string {
       return `remove ${overlayName} (${why})`;
     case "mend overlay":
       return `mend ${overlayName} (${why})`;
+    case "add address":
+      return `add address ${operation.address} to ${overlayName} (${why})`;
+    case "remove address":
+      return `remove address ${operation.address} of ${overlayName} (${why})`;
     case "set neighbour":
       return `set neighbour ${operation.address} at ${operation.mac} (${why})`;
     case "remove neighbour":

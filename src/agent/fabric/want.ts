@@ -35,7 +35,12 @@ export const overlayPort = 8472;
 export const overlayId = 1;
 
 /** The overlay's device on this node. */
-export type Overlay = { readonly mac: Mac; readonly mtu: number };
+export type Overlay = {
+  readonly mac: Mac;
+  readonly mtu: number;
+  /** The node's own: the kernel chooses a sender among the addresses of the device that a packet leaves by, else any it finds. */
+  readonly addresses: readonly Ip[];
+};
 
 /** A route to another node's block: straight over a link, or into the overlay towards a node. */
 export type FabricRoute =
@@ -89,7 +94,8 @@ export function wantFabric({ self, others, mode, wayTo }: FabricInput): FabricWa
     if (tunnel) for (const own of other.addresses) peers.push({ block: hostCidr(own), node: address, mac, tunnel });
   }
   const needed = mtus.length > 0;
-  const overlay = needed ? { mac: overlayMac(self.name), mtu: Math.max(minimumMtu, Math.min(...mtus)) } : undefined;
+  const mtu = Math.max(minimumMtu, Math.min(...mtus));
+  const overlay = needed ? { mac: overlayMac(self.name), mtu, addresses: self.addresses } : undefined;
   return { overlay, routes, peers, faults };
 }
 

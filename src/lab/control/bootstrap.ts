@@ -3,11 +3,13 @@
 import type { Draft, KubeClient } from "#kube/client.ts";
 import type { Service } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
-import { endpointSlices, endpoints, namespaces, type Resource, services } from "#kube/resource.ts";
+import { endpointSlices, endpoints, namespaces, type Resource, serviceAccounts, services } from "#kube/resource.ts";
 import { bootstrapRoles, rbacResource } from "#lab/apiserver/authz/bootstrap-roles.ts";
 import { controlAddress, dnsAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
+import { parseManifests } from "#lab/manifests/read.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { apiPort } from "#lab/world/credentials.ts";
+import twillRoles from "../../../deploy/roles.yaml" with { type: "text" };
 
 const initialNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const serviceName = { namespace: "default", name: "kubernetes" } as const;
@@ -18,6 +20,7 @@ const servicePort = 443;
 export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void> {
   for (const name of initialNamespaces) await ensure(client, namespaces, { metadata: { name } });
   for (const role of bootstrapRoles) await ensure(client, rbacResource(role.kind), role);
+  if (spec.agents !== undefined) await ensureAccounts(client);
   const [family = "ipv4"] = familiesOf(spec.family);
   const labels = { component: "apiserver", provider: "kubernetes" };
   await ensure(client, services, {
@@ -42,6 +45,22 @@ export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void
     ports: [port],
   });
 }
+
+/** Twill's own accounts and their rights, as every cluster gets them from deploy/. */
+async function ensureAccounts(client: KubeClient): Promise<void> {
+  for (const { object } of parseManifests(twillRoles, "deploy/roles.yaml")) {
+    const resource = accountKinds.get(object.kind);
+    if (resource === undefined) throw new RangeError(`deploy/roles.yaml has a ${object.kind}, which is nobody's role`);
+    await ensure(client, resource, object);
+  }
+}
+
+const accountKinds: ReadonlyMap<string, Resource> = new Map<string, Resource>([
+  ["Namespace", namespaces],
+  ["ServiceAccount", serviceAccounts],
+  ...["ClusterRole", "ClusterRoleBinding"].map((kind) => [kind, rbacResource(kind)] as const),
+  ...["Role", "RoleBinding"].map((kind) => [kind, { ...rbacResource(kind), namespaced: true }] as const),
+]);
 
 /** It has no endpoints: each node answers there itself. */
 function dnsService({ family }: LabSpec): Draft<Service> {

@@ -68,7 +68,9 @@ export async function runControl(host: ControlHost, places: Places): Promise<voi
   host.log(`serving the API on ${loopback}:${spec.port} and in the lab`);
   await bootstrap(clientOf(api, "twill-lab"), spec);
   using _controllers = startLabControllers(host, api, spec, pki.authority);
-  using _routes = followNodeRoutes(clientOf(api, "route-controller"), places, host);
+  // Agents know the ways to each other's pods, and what is between nodes need not.
+  using _routes =
+    spec.agents === undefined ? followNodeRoutes(clientOf(api, "route-controller"), places, host) : undefined;
   await host.stopped;
 }
 
@@ -85,10 +87,11 @@ function startLabControllers(
   const { pace, log, now } = host;
   return startControllers({
     ...{ client: clientOf(api, "kube-controller-manager"), pace, nowMs: now, log, certificateAuthority, nodeGraceMs },
-    blockPools: familiesOf(spec.family).map((family) => ({
-      range: podBlock[family],
-      blockLength: blockLength[family],
-    })),
+    // Agents come with an operator.
+    blockPools:
+      spec.agents !== undefined
+        ? []
+        : familiesOf(spec.family).map((family) => ({ range: podBlock[family], blockLength: blockLength[family] })),
   });
 }
 

@@ -14,6 +14,7 @@ function lab(underlay: Underlay): LabSpec {
     services: "proxy",
     port: 1,
     cni: undefined,
+    agents: undefined,
     wires: [],
     nodes: withMoreNodes([], 2),
   };

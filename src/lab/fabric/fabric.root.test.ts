@@ -20,6 +20,7 @@ function lab(family: LabFamily, underlay: Underlay, nodes = 2): LabSpec {
     services: "proxy",
     port: 1,
     cni: undefined,
+    agents: undefined,
     wires: [],
     nodes: withMoreNodes([], nodes),
   };

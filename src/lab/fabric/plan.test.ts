@@ -7,7 +7,16 @@ import { wantFabric } from "./want.ts";
 
 function lab(fields: Partial<LabSpec>, nodes = 1): LabSpec {
   return {
-    ...{ name: "x", family: "ipv4", underlay: "l2", services: "proxy", port: 1, cni: undefined, wires: [] },
+    ...{
+      name: "x",
+      family: "ipv4",
+      underlay: "l2",
+      services: "proxy",
+      port: 1,
+      cni: undefined,
+      agents: undefined,
+      wires: [],
+    },
     nodes: withMoreNodes([], nodes),
     ...fields,
   };

@@ -7,7 +7,16 @@ import { changeWire, formatWire } from "./wires.ts";
 
 function lab(fields: Partial<LabSpec>): LabSpec {
   return {
-    ...{ name: "x", family: "ipv4", underlay: "l2", services: "proxy", port: 1, cni: undefined, wires: [] },
+    ...{
+      name: "x",
+      family: "ipv4",
+      underlay: "l2",
+      services: "proxy",
+      port: 1,
+      cni: undefined,
+      agents: undefined,
+      wires: [],
+    },
     nodes: withMoreNodes([], 3),
     ...fields,
   };

@@ -6,9 +6,13 @@ import { podBlock } from "./addresses.ts";
 import { internetLink } from "./want.ts";
 import { delayedWays, type Way, waitingDevice, waysOf } from "./wires.ts";
 
-/** Pods leave for the internet with the switch's address, as at the border of a site; nothing else is translated. */
+/**
+ * Pods leave for the internet with the switch's address, as at the border of a site; nothing else is translated. Where agents are, pods
+ * leave their nodes with the nodes' addresses already, which the internet knows.
+ */
 export function masqueradeText(spec: LabSpec): string {
-  const rules = familiesOf(spec.family).map((family) => {
+  const families = spec.agents === undefined ? familiesOf(spec.family) : [];
+  const rules = families.map((family) => {
     const source = family === "ipv4" ? "ip saddr" : "ip6 saddr";
     return `oifname "${internetLink}" ${source} ${podBlock[family]} masquerade`;
   });

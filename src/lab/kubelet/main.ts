@@ -114,7 +114,8 @@ function readTls({ folder }: NodeConfig): KubeletTls {
 }
 
 /** The node's blocks of addresses never change once it has them; a conflist of another maker stays as it is. */
-function writeConflist({ cni }: NodeConfig, { spec }: Node, log: (line: string) => void): void {
+function writeConflist({ cni, ownConflist }: NodeConfig, { spec }: Node, log: (line: string) => void): void {
+  if (!ownConflist) return;
   const blocks = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]);
   if (blocks.length === 0) return;
   const path = join(defaultConfDir, conflistName);

@@ -8,13 +8,15 @@ import { type KeyPair, makeCertificate, type Subject } from "#lab/apiserver/pki/
 import { controlAddress, gatewayOf, nodeAddresses, serviceBlock } from "#lab/fabric/addresses.ts";
 import { familiesOf, LabError, type LabSpec } from "#lab/spec.ts";
 import { type Ip, ip, ipBytes } from "#net/ip.ts";
-import { nodePlaces, type Places } from "./places.ts";
+import { nodePlaces, operatorKubeconfig, type Places } from "./places.ts";
 import { writeWhole } from "./state.ts";
 
 /** Where the API server listens in the lab. */
 export const apiPort = 6443;
 
 const authority: Subject = { commonName: "twill-lab" };
+/** As deploy/ has it. */
+export const accountNamespace = "twill-system";
 const administrator: Subject = { commonName: "kubernetes-admin", organizations: ["system:masters"] };
 const dayMs = 86_400_000;
 const validDays = 3650;
@@ -66,16 +68,29 @@ export function ensureCredentials(host: CredentialsHost, places: Places, spec: L
   writeKubeconfig(places.kubeconfig, places.name, `https://127.0.0.1:${spec.port}`, root, admin);
   const [family = "ipv4"] = families;
   const server = `https://${bracketed(controlAddress[family])}:${apiPort}`;
+  const accountKubeconfig = (path: string, account: string) => {
+    if (spec.agents === undefined) return;
+    const pair = ensurePair(host, pki, account, { subject: accountSubject(account), use: "client", issuer });
+    writeKubeconfig(path, places.name, server, root, pair);
+  };
+  accountKubeconfig(operatorKubeconfig(places), "twill-operator");
   for (const node of spec.nodes) {
     const subject = { commonName: `system:node:${node.name}`, organizations: ["system:nodes"] };
     const pair = ensurePair(host, pki, `node-${node.name}`, { subject, use: "client", issuer });
-    const { kubelet } = nodePlaces(places, node.name);
+    const { kubelet, agent } = nodePlaces(places, node.name);
     writeKubeconfig(join(kubelet, "kubeconfig"), places.name, server, root, pair);
+    accountKubeconfig(join(agent, "kubeconfig"), "twill-agent");
     const own = join(kubelet, "pki");
     const wish = { subject, use: "server", issuer, dnsNames: [node.name] } as const;
     ensurePair(host, own, "server", { ...wish, addresses: nodeAddresses(spec, node).map(ipBytes) });
     writeWhole(certificatePath(own, "ca"), root.certificate);
   }
+}
+
+/** A service account of Twill's own, by a certificate in the place of a token: it has the rights that deploy/ gives the account. */
+function accountSubject(account: string): Subject {
+  const groups = ["system:serviceaccounts", `system:serviceaccounts:${accountNamespace}`];
+  return { commonName: `system:serviceaccount:${accountNamespace}:${account}`, organizations: groups };
 }
 
 /** What `ensureCredentials` made for the API server. */

@@ -6,6 +6,7 @@ import { isErrno } from "#kernel/errno.ts";
 import { Nftables } from "#kernel/nftables.ts";
 import { ensureCgroupMount, removeCgroupMount, removeGroup } from "#lab/cgroup.ts";
 import { applyFabric } from "#lab/fabric/apply.ts";
+import { awaitCarrier } from "#lab/fabric/carrier.ts";
 import { masqueradeText, noDelaysText, wiresText } from "#lab/fabric/rules.ts";
 import { wantFabric } from "#lab/fabric/want.ts";
 import { LabError, type LabSpec } from "#lab/spec.ts";
@@ -52,7 +53,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   ensureCredentials(host, places, spec);
   await timed(host, "namespaces", () => startHolders(places, installation, paths, sleep));
   // The control plane needs the longest, and nothing but its namespace.
-  const early = services.filter(({ station }) => station === "control");
+  const [early, later] = [services.slice(0, 1), services.slice(1)];
   const control = await startServices(places, installation, early, sleep);
   await timed(host, "network", async () => {
     using stations = openStations(places, paths);
@@ -62,13 +63,9 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
     using nft = new Nftables(stations.of("switch").netns);
     const delays = isRunning({ cgroup: wiresGroup(places) }) ? "" : noDelaysText;
     nft.runText(masqueradeText(spec) + wiresText(spec) + delays);
+    if (done.length > 0) await awaitCarrier(stations, paths, sleep);
   });
-  const rest = await startServices(
-    places,
-    installation,
-    services.filter(({ station }) => station !== "control"),
-    sleep,
-  );
+  const rest = await startServices(places, installation, later, sleep);
   await awaitWires(host, places, services);
   return { services: [...control, ...rest], sinceMs };
 }

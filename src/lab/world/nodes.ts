@@ -19,7 +19,10 @@ type Sleep = (ms: number) => Promise<void>;
 export function prepareNodes(places: Places, spec: LabSpec): void {
   const families = familiesOf(spec.family);
   for (const node of spec.nodes.filter(({ running }) => running)) {
-    const { folder, cgroup, kubelet } = nodePlaces(places, node.name);
+    const { folder, cgroup, kubelet, agent } = nodePlaces(places, node.name);
+    if (spec.agents !== undefined) {
+      writeWhole(join(agent, "config.yaml"), `${JSON.stringify({ fabric: { mode: spec.agents.fabric } })}\n`);
+    }
     const config = {
       ...{
         lab: spec.name,
@@ -29,6 +32,7 @@ export function prepareNodes(places: Places, spec: LabSpec): void {
         folder,
         cgroup,
         cni: spec.cni,
+        ownConflist: spec.agents === undefined,
       },
       addresses: nodeAddresses(spec, node),
       dns: families.map((family) => dnsAddress[family]),

@@ -48,11 +48,18 @@ export function ownCgroupMount(stateRoot: string): string {
   return join(stateRoot, ".cgroup");
 }
 
+/** How the operator reaches the API server. */
+export function operatorKubeconfig({ control }: Pick<Places, "control">): string {
+  return join(control, "operator.kubeconfig");
+}
+
 export type NodePlaces = {
   readonly folder: string;
   /** Folders of the host that the node has as its own, by where it sees them. */
   readonly own: readonly (readonly [inside: string, folder: string])[];
   readonly kubelet: string;
+  /** What the node's agent is told: `kubeconfig` and `config.yaml`. */
+  readonly agent: string;
   readonly pods: string;
   readonly layers: string;
   readonly confDir: string;
@@ -66,9 +73,11 @@ export function nodePlaces(places: Pick<Places, "folder" | "cgroup">, node: stri
     own: [
       ["/etc/cni/net.d", join(folder, "etc-cni")],
       ["/var/lib/cni", join(folder, "var-lib-cni")],
+      ["/var/lib/twill", join(folder, "var-lib-twill")],
       ["/run", join(folder, "run")],
     ],
     kubelet: join(folder, "kubelet"),
+    agent: join(folder, "agent"),
     pods: join(folder, "pods"),
     layers: join(folder, "layers"),
     confDir: join(folder, "etc-cni"),

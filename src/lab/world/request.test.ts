@@ -11,9 +11,39 @@ const nothing: UpRequest = {
     underlay: undefined,
     services: undefined,
     cni: undefined,
+    agent: false,
+    fabric: undefined,
     port: undefined,
   },
 };
+
+describe("a new lab", () => {
+  const rows: readonly (readonly [Partial<UpRequest>, object | undefined])[] = [
+    [{}, undefined],
+    [{ agent: true }, { fabric: "auto" }],
+    [{ agent: true, fabric: "vxlan", underlay: "l3" }, { fabric: "vxlan" }],
+  ];
+  for (const [asked, agents] of rows) {
+    test(`has agents as ${JSON.stringify(asked)} asks`, () =>
+      expect<object | undefined>(newSpec({ ...nothing, ...asked }, 1).agents).toEqual(agents));
+  }
+
+  test("keeps its agents with the fabric that they have", () => {
+    const before = newSpec({ ...nothing, agent: true, fabric: "vxlan" }, 1);
+    expect(nextSpec(before, { ...nothing, agent: true })).toEqual(before);
+    const other = { ...nothing, agent: true, fabric: "direct" } as const;
+    expect(() => nextSpec(before, other)).toThrow("it has agents with fabric vxlan, not direct");
+  });
+
+  const refused: readonly (readonly [Partial<UpRequest>, string])[] = [
+    [{ agent: true, cni: "{}" }, "leave out --agent or --cni"],
+    [{ agent: true, fabric: "direct", underlay: "l3" }, "with underlay l3 use fabric auto or vxlan"],
+  ];
+  for (const [asked, sentence] of refused) {
+    test(`refuses ${JSON.stringify(asked)}`, () =>
+      expect(() => newSpec({ ...nothing, ...asked }, 1)).toThrow(sentence));
+  }
+});
 
 describe("a lab that is there", () => {
   const before = newSpec({ ...nothing, nodes: 2 }, 20_000);
@@ -36,6 +66,7 @@ describe("a lab that is there", () => {
     [{ services: "none" }, "it has services proxy, not none"],
     [{ port: 1 }, "it has port 20000, not 1"],
     [{ cni: "{}" }, "it has another network configuration"],
+    [{ agent: true, fabric: "vxlan" }, "it has no agents; take it down first"],
   ];
   for (const [asked, sentence] of rows) {
     test(`refuses ${JSON.stringify(asked)}`, () => {

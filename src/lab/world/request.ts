@@ -1,5 +1,6 @@
 // From what `up` is asked for, and what there is already, to what is wanted of the lab.
 
+import type { FabricMode } from "#agent/fabric/want.ts";
 import {
   LabError,
   type LabFamily,
@@ -18,6 +19,10 @@ export type UpRequest = {
   readonly services: ServiceKind | undefined;
   /** The text of a conflist. */
   readonly cni: string | undefined;
+  /** Whether the nodes run Twill's agent. */
+  readonly agent: boolean;
+  /** Of agents only. */
+  readonly fabric: FabricMode | undefined;
   readonly port: number | undefined;
 };
 
@@ -26,8 +31,22 @@ const defaultNodes = 3;
 /** A new lab. `freePort` is asked for when none is given. @throws LabError */
 export function newSpec(request: UpRequest, port: number): LabSpec {
   const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", services = "proxy", cni } = request;
+  const agents = agentsOf(request, underlay);
   if (nodes > maxNodes) throw new LabError(`Cannot make ${nodes} nodes in one lab: ${maxNodes} are the most`);
-  return { name, family, underlay, services, port, cni, nodes: withMoreNodes([], nodes), wires: [] };
+  return { name, family, underlay, services, port, cni, agents, nodes: withMoreNodes([], nodes), wires: [] };
+}
+
+function agentsOf({ name, agent, fabric = "auto", cni }: UpRequest, underlay: Underlay): LabSpec["agents"] {
+  if (!agent) return undefined;
+  if (cni !== undefined) {
+    throw new LabError(`Cannot make lab "${name}": its agents write the nodes' conflist, leave out --agent or --cni`);
+  }
+  if (fabric === "direct" && underlay === "l3") {
+    throw new LabError(
+      `Cannot make lab "${name}": fabric direct needs nodes on one link, with underlay l3 use fabric auto or vxlan`,
+    );
+  }
+  return { fabric };
 }
 
 /** A lab that is there, as it was wanted before: more nodes may be asked for, nothing else can change. @throws LabError */
@@ -38,6 +57,7 @@ export function nextSpec(spec: LabSpec, request: UpRequest): LabSpec {
     const difference = field === "cni" ? "another network configuration" : `${field} ${now}, not ${asked}`;
     throw new LabError(`Cannot change lab "${spec.name}": it has ${difference}; take it down first, or name another`);
   }
+  requireSameAgents(spec, request);
   const { nodes = spec.nodes.length } = request;
   if (nodes < spec.nodes.length) {
     throw new LabError(
@@ -45,6 +65,13 @@ export function nextSpec(spec: LabSpec, request: UpRequest): LabSpec {
     );
   }
   return { ...spec, nodes: withMoreNodes(spec.nodes, nodes - spec.nodes.length) };
+}
+
+function requireSameAgents({ name, agents }: LabSpec, { agent, fabric }: UpRequest): void {
+  const same = (!agent || agents !== undefined) && (fabric === undefined || fabric === agents?.fabric);
+  if (same) return;
+  const difference = agents === undefined ? "no agents" : `agents with fabric ${agents.fabric}, not ${fabric}`;
+  throw new LabError(`Cannot change lab "${name}": it has ${difference}; take it down first, or name another`);
 }
 
 const firstPort = 20_000;

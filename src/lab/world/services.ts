@@ -1,11 +1,13 @@
 // The processes that a running lab shall have, from what is wanted of it.
 
 import { join } from "node:path";
+import { podBlock } from "#lab/fabric/addresses.ts";
 import { nodeStation, type StationPath } from "#lab/fabric/station.ts";
 import { delayedWays } from "#lab/fabric/wires.ts";
 import { nodeConfigPath } from "#lab/node-config.ts";
-import type { LabSpec } from "#lab/spec.ts";
-import { type Installation, nodePlaces, type Places } from "./places.ts";
+import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { accountNamespace } from "./credentials.ts";
+import { type Installation, type NodePlaces, nodePlaces, operatorKubeconfig, type Places } from "./places.ts";
 
 export type Service = {
   /** As status shows it: `kubelet`. */
@@ -18,6 +20,7 @@ export type Service = {
   readonly enters: boolean;
 };
 
+/** The control plane first. */
 export function wantServices(spec: LabSpec, places: Places, { twill }: Installation): readonly Service[] {
   const { folder, control, cgroup } = places;
   const service = (station: StationPath, name: string, log: string, argv: readonly string[]): Service => ({
@@ -26,6 +29,9 @@ export function wantServices(spec: LabSpec, places: Places, { twill }: Installat
   const nodes = spec.nodes.filter(({ running }) => running).map(({ name }) => name);
   return [
     { ...service("control", "server", join(control, "log"), ["lab", "control", folder]), enters: false },
+    ...(spec.agents === undefined
+      ? []
+      : [service("control", "operator", join(control, "operator.log"), operatorWords(spec, places))]),
     service("internet", "server", join(folder, "internet.log"), ["lab", "internet"]),
     ...(delayedWays(spec).length === 0
       ? []
@@ -34,9 +40,21 @@ export function wantServices(spec: LabSpec, places: Places, { twill }: Installat
       const own = nodePlaces(places, node);
       const at = nodeStation(node);
       return [
-        service(at, "plugins", join(own.folder, "plugins.log"), ["plugins"]),
+        spec.agents === undefined
+          ? service(at, "plugins", join(own.folder, "plugins.log"), ["plugins"])
+          : service(at, "agent", join(own.folder, "agent.log"), agentWords(node, own)),
         service(at, "kubelet", join(own.folder, "kubelet.log"), ["lab", "kubelet", nodeConfigPath(own.folder)]),
       ];
     }),
   ];
+}
+
+function agentWords(node: string, { agent }: NodePlaces): readonly string[] {
+  const files = ["--kubeconfig", join(agent, "kubeconfig"), "--config", join(agent, "config.yaml")];
+  return ["agent", "--node", node, ...files];
+}
+
+function operatorWords({ family }: LabSpec, places: Places): readonly string[] {
+  const ranges = familiesOf(family).flatMap((each) => ["--cluster-cidr", podBlock[each]]);
+  return ["operator", "--kubeconfig", operatorKubeconfig(places), "--namespace", accountNamespace, ...ranges];
 }
