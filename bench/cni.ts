@@ -2,21 +2,11 @@
 // Prints medians and ratios and writes bench/results/cni.json.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
-import { type Contestant, call, chain, reference, type Service, startService } from "./contestant.ts";
-import { Driver, percentile } from "./driver.ts";
-
-type Row = {
-  readonly what: string;
-  readonly quantile: number;
-  readonly referenceMs: number;
-  readonly twillMs: number;
-  readonly ratio: number;
-  readonly goal: number;
-  readonly rounds: number;
-};
+import { call, chain, reference, type Service, startService } from "./contestant.ts";
+import { Driver } from "./driver.ts";
+import { addDel, printRows, type Row, row, settleMs, writeResults } from "./rows.ts";
 
 type Lab = {
   readonly box: Sandbox;
@@ -26,11 +16,8 @@ type Lab = {
   readonly rounds: number;
 };
 
-/** Links that were removed are taken apart by the kernel for some time after the call: that is no cost of the next call. */
-const settleMs = 25;
 /** Between two collections of garbage memory goes up and down by 20 MB: it is read when the engine had time for one. */
 const memoryRestMs = 3000;
-const warmUp = 5;
 const warmServiceCalls = 1000;
 
 const rounds = Number(process.argv[2] ?? 100);
@@ -58,35 +45,6 @@ try {
 function bridgeConf(name: string, subnets: readonly string[]): Readonly<Record<string, unknown>> {
   const ipam = { type: "host-local", dataDir: box.dir(), ranges: subnets.map((subnet) => [{ subnet }]) };
   return { cniVersion: "1.0.0", name, type: "bridge", bridge: name, isGateway: true, ipam };
-}
-
-/** Times ADD and DEL of one plugin for each side in turn. */
-async function addDel(
-  lab: Lab,
-  sides: readonly { readonly side: Contestant; readonly conf: Readonly<Record<string, unknown>> }[],
-): Promise<{ readonly add: number[][]; readonly del: number[][] }> {
-  const add: number[][] = sides.map(() => []);
-  const del: number[][] = sides.map(() => []);
-  for (let round = 0; round < lab.rounds + warmUp; round++) {
-    for (const [i, { side, conf }] of sides.entries()) {
-      const attach = { containerId: `c${round}`, netns: lab.pods[round % lab.pods.length]?.path ?? "" };
-      const added = await call(lab.driver, side, "ADD", attach, conf);
-      await Bun.sleep(settleMs);
-      const deleted = await call(lab.driver, side, "DEL", attach, conf);
-      await Bun.sleep(settleMs);
-      if (round < warmUp) continue;
-      add[i]?.push(added.ms);
-      del[i]?.push(deleted.ms);
-    }
-  }
-  return { add, del };
-}
-
-function row(what: string, goal: number, samples: readonly (readonly number[])[], quantile = 0.5): Row {
-  const [of = [], own = []] = samples;
-  const referenceMs = percentile(of, quantile);
-  const twillMs = percentile(own, quantile);
-  return { what, quantile, referenceMs, twillMs, ratio: twillMs / referenceMs, goal, rounds: own.length };
 }
 
 /** A service that has been up for a while runs compiled code: a node's first hundred calls are some two times slower. */
@@ -213,20 +171,10 @@ async function memoryRow(lab: Lab): Promise<Memory> {
 }
 
 function report(rows: readonly Row[], memory: Memory): void {
-  console.log(
-    `\n${"".padEnd(50)} ${"reference".padStart(10)} ${"twill".padStart(9)} ${"ratio".padStart(7)} ${"goal".padStart(6)}`,
-  );
-  for (const { what, quantile, referenceMs, twillMs, ratio, goal } of rows) {
-    const name = `${what} p${quantile * 100}`.padEnd(50);
-    const cells = [`${referenceMs.toFixed(2)} ms`.padStart(10), `${twillMs.toFixed(2)} ms`.padStart(9)];
-    console.log(`${name} ${cells.join(" ")} ${ratio.toFixed(3).padStart(7)} ${String(goal).padStart(6)}`);
-  }
+  printRows(rows);
   const { calls, halfMb, fullMb } = memory;
   console.log(
     `service memory after ${calls / 2} and ${calls} ADD/DEL: ${halfMb.toFixed(0)} and ${fullMb.toFixed(0)} MB`,
   );
-  const machine = { kernel: release(), cpus: cpus().length, cpu: cpus()[0]?.model ?? "" };
-  const file = new URL("results/cni.json", import.meta.url).pathname;
-  mkdirSync(new URL("results", import.meta.url).pathname, { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ machine, rows, memory }, null, 2)}\n`);
+  writeResults("cni", { rows, memory });
 }
