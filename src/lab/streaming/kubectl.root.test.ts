@@ -7,12 +7,12 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { kubectls, limitMs, patienceMs, StreamingTarget, until } from "#test/lab/streaming-target.ts";
 
+const stack = new AsyncDisposableStack();
 let target: StreamingTarget;
-
 beforeAll(async () => {
-  target = await StreamingTarget.open();
+  target = stack.use(await StreamingTarget.open());
 }, limitMs);
-afterAll(async () => await target[Symbol.asyncDispose](), limitMs);
+afterAll(async () => await stack.disposeAsync(), limitMs);
 
 /** A port-forward that is ready, by the port it listens on here. */
 async function forwarded(path: string, port: number) {

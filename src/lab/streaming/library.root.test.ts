@@ -4,12 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
 import { limitMs, StreamingTarget } from "#test/lab/streaming-target.ts";
 
+const stack = new AsyncDisposableStack();
 let target: StreamingTarget;
-
 beforeAll(async () => {
-  target = await StreamingTarget.open();
+  target = stack.use(await StreamingTarget.open());
 }, limitMs);
-afterAll(async () => await target[Symbol.asyncDispose](), limitMs);
+afterAll(async () => await stack.disposeAsync(), limitMs);
 
 /** What a library gets over WebSocket, by channel, after it has sent these messages. */
 async function overWebSocket(
