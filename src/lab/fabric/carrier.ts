@@ -1,0 +1,30 @@
+// Waits until new links carry packets: the kernel puts them into use by a worker of its own, on a busy machine a while after they are up.
+
+import { listLinks } from "#netlink/link.ts";
+import type { Stations } from "./apply.ts";
+import type { StationPath } from "./station.ts";
+
+/** IF_OPER_UP (RFC 2863, ifOperStatus) */
+const operUp = 6;
+/** Loopback and bridges without ports know no such state. */
+const operUnknown = 0;
+const pollMs = 5;
+const patienceMs = 10_000;
+
+/** Resolves when all links of the stations that are up are in use; after ten seconds whether they are or not. @throws KernelError */
+export async function awaitCarrier(
+  stations: Stations,
+  paths: readonly StationPath[],
+  sleep: (ms: number) => Promise<void>,
+): Promise<void> {
+  let waiting = paths;
+  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += pollMs) {
+    waiting = waiting.filter((path) =>
+      listLinks(stations.of(path).connection).some(
+        ({ up, operstate }) => up && operstate !== operUp && operstate !== operUnknown,
+      ),
+    );
+    if (waiting.length === 0) return;
+    await sleep(pollMs);
+  }
+}
