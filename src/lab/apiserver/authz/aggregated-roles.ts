@@ -1,11 +1,10 @@
 // ClusterRoles whose rules are those of others, chosen by their labels: written anew when one of those changes.
 
 import type { KubeObject } from "#kube/object.ts";
-import { type LabelSelector, type LabelSelectorObject, matchesLabels, selectorOf } from "#kube/selector.ts";
+import { type LabelSelectorObject, matchesLabels, selectorOf } from "#kube/selector.ts";
 import { prefixOf } from "#lab/apiserver/keys.ts";
 import { equalJson } from "#lab/apiserver/schema/json.ts";
 import type { Store } from "#lab/apiserver/store/store.ts";
-import type { Stored } from "#lab/apiserver/store/stored.ts";
 import type { PolicyRule } from "./policy-rule.ts";
 import { rbacGroup } from "./rbac-index.ts";
 
@@ -42,40 +41,32 @@ export class AggregatedRoles implements Disposable {
   #update(): void {
     if (!this.#due) return;
     this.#due = false;
-    const roles = this.#store
-      .list(this.#prefix)
-      .items.map((stored) => ({ stored, role: stored.object as ClusterRole }));
-    for (const { stored, role } of roles) {
-      const selectors = role.aggregationRule?.clusterRoleSelectors;
-      if (selectors === undefined || role.metadata.deletionTimestamp !== undefined) continue;
-      this.#write(
-        stored,
-        role,
-        gather(
-          role,
-          selectors.map(selectorOf),
-          roles.map(({ role: other }) => other),
-        ),
-      );
+    const all = this.#store.list(this.#prefix).items;
+    const roles = all.map(({ object }) => object as ClusterRole);
+    for (const stored of all) {
+      const role = stored.object as ClusterRole;
+      if (!isAggregated(role) || role.metadata.deletionTimestamp !== undefined) continue;
+      const rules = gather(role, roles);
+      if (!equalJson(rules, role.rules ?? [])) this.#store.update(stored.key, { ...role, rules }, stored.revision);
     }
-  }
-
-  #write(stored: Stored, role: ClusterRole, rules: readonly PolicyRule[]): void {
-    // A role that aggregates others, which aggregate further ones, settles after as many rounds.
-    if (!equalJson(rules, role.rules ?? [])) this.#store.update(stored.key, { ...role, rules }, stored.revision);
   }
 }
 
-/** The rules of all roles that one of the selectors chooses, each once, in the order of the roles' names. */
-function gather(
-  { metadata: { name } }: ClusterRole,
-  selectors: readonly LabelSelector[],
-  roles: readonly ClusterRole[],
-): readonly PolicyRule[] {
-  const rules = new Map<string, PolicyRule>();
-  for (const { metadata, rules: own = [] } of roles) {
-    if (metadata.name === name || !selectors.some((selector) => matchesLabels(selector, metadata.labels))) continue;
-    for (const rule of own) rules.set(JSON.stringify(rule), rule);
+function isAggregated({ aggregationRule }: ClusterRole): boolean {
+  return aggregationRule !== undefined;
+}
+
+/** The rules of all plain roles that a role reaches, each once, in the order of the roles' names. */
+function gather(role: ClusterRole, roles: readonly ClusterRole[]): readonly PolicyRule[] {
+  const reached = new Set<ClusterRole>([role]);
+  // What is added while this runs is looked at as well. Only plain roles count: two that aggregate each other would never settle.
+  for (const { aggregationRule } of reached) {
+    const selectors = (aggregationRule?.clusterRoleSelectors ?? []).map(selectorOf);
+    for (const other of roles) {
+      if (selectors.some((selector) => matchesLabels(selector, other.metadata.labels))) reached.add(other);
+    }
   }
-  return [...rules.values()];
+  const plain = roles.filter((other) => reached.has(other) && !isAggregated(other));
+  const rules = plain.flatMap((other) => other.rules ?? []);
+  return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
 }

@@ -153,6 +153,17 @@ describe("a bad role or binding is refused:", () => {
   }
 });
 
+test("an aggregated role with a bad selector is refused", async () => {
+  using api = await cluster();
+  const matchExpressions = [{ key: "a", operator: "Like", values: ["b"] }];
+  const bad = role("ClusterRole", "bad", [], { aggregationRule: { clusterRoleSelectors: [{ matchExpressions }] } });
+  const { status, body } = await api.send(`POST ${rbacPath}/clusterroles`, bad);
+  expect([status, at(body, "details.causes.0.field")]).toEqual([
+    422,
+    "aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator",
+  ]);
+});
+
 describe("a new cluster", () => {
   const rows: readonly (readonly [by: UserInfo, text: string, allowed: boolean])[] = [
     [user("admin", "system:masters"), "delete nodes /n", true],
@@ -213,6 +224,26 @@ describe("an aggregated role", () => {
     await api.send(`DELETE ${rbacPath}/clusterroles/things`);
     for (const name of ["view", "edit", "admin"]) expect(await seen(name)).not.toContain("example.org");
   });
+});
+
+test("roles that aggregate each other settle, with the rules of the plain ones", async () => {
+  using api = await cluster();
+  const rule = { apiGroups: ["example.com"], resources: ["things"], verbs: ["get"] };
+  const aggregating = (name: string, other: string) =>
+    role("ClusterRole", name, [rule], {
+      metadata: { name, labels: { of: name } },
+      aggregationRule: { clusterRoleSelectors: [{ matchLabels: { of: other } }] },
+    });
+  await send(api, `POST ${rbacPath}/clusterroles`, aggregating("a", "b"));
+  await send(api, `POST ${rbacPath}/clusterroles`, aggregating("b", "a"));
+  const plain = role("ClusterRole", "c", [{ ...rule, verbs: ["list"] }], {
+    metadata: { name: "c", labels: { of: "a" } },
+  });
+  await send(api, `POST ${rbacPath}/clusterroles`, plain);
+  for (const name of ["a", "b"]) {
+    const { body } = await api.send(`GET ${rbacPath}/clusterroles/${name}`);
+    expect(at(body, "rules")).toEqual([{ ...rule, verbs: ["list"] }]);
+  }
 });
 
 describe("a node", () => {

@@ -1,5 +1,6 @@
 // Roles and bindings: what a rule must say, whom a binding can name, and that its role stays.
 
+import type { LabelSelector } from "kubernetes-types/meta/v1";
 import type { Cause } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { admitBinding, admitRole } from "#lab/apiserver/authz/escalation.ts";
@@ -8,16 +9,26 @@ import { type RoleRef, rbacGroup, type Subject } from "#lab/apiserver/authz/rbac
 import type { Rules } from "#lab/apiserver/registry.ts";
 import { invalidValue, requiredValue, unsupportedValue } from "#lab/apiserver/schema/cause.ts";
 import { equalJson } from "#lab/apiserver/schema/json.ts";
+import { selectorFaults } from "./selectors.ts";
 
-type Role = KubeObject & { readonly rules?: readonly Partial<PolicyRule>[] };
+type Role = KubeObject & {
+  readonly rules?: readonly Partial<PolicyRule>[];
+  readonly aggregationRule?: { readonly clusterRoleSelectors?: readonly LabelSelector[] };
+};
 /** As it came: the schema has not asked for `roleRef` yet. */
 type Binding = KubeObject & { readonly roleRef?: Partial<RoleRef>; readonly subjects?: readonly Subject[] };
 
 export const roleRules: Rules = {
-  validate: (role) =>
-    ((role as Role).rules ?? []).flatMap((rule, index) =>
-      ruleFaults(policyRule(rule), `rules[${index}]`, role.kind === "Role"),
-    ),
+  validate: (role) => {
+    const { rules = [], aggregationRule, kind } = role as Role;
+    const selectors = aggregationRule?.clusterRoleSelectors ?? [];
+    return [
+      ...rules.flatMap((rule, index) => ruleFaults(policyRule(rule), `rules[${index}]`, kind === "Role")),
+      ...selectors.flatMap((selector, index) =>
+        selectorFaults(`aggregationRule.clusterRoleSelectors[${index}]`, selector),
+      ),
+    ];
+  },
   admit: admitRole,
 };
 
