@@ -1,11 +1,14 @@
 // The cluster-wide duties of Twill: one operator leads, the others wait.
 
 import type { KubeClient } from "#kube/client.ts";
+import type { Node } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { leadWhile } from "#kube/leader.ts";
 import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { nodes } from "#kube/resource.ts";
+import type { Cidr } from "#net/cidr.ts";
+import { GivenBlocks } from "./given-blocks.ts";
 import { type BlockPool, planBlocks } from "./node-blocks.ts";
 
 export type OperatorOptions = {
@@ -33,42 +36,68 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   await leadWhile(election, signal, (term) => giveBlocks(options, term));
 }
 
+/** How long it takes at most until a write whose answer was lost is seen. */
+const unsureMs = 2_000;
+
 /** Gives blocks to nodes that have none, as they come. */
-async function giveBlocks({ client, pace, pools, log }: OperatorOptions, signal: AbortSignal): Promise<void> {
+async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promise<void> {
+  const { client, pace, pools, log } = options;
   let wake = () => {};
   using mirror = new Mirror({
     client,
     resource: nodes,
     pace,
     changed: () => wake(),
-    failed: (error) => log(`operator: ${error instanceof Error ? error.message : String(error)}`),
+    failed: (error) => log(`operator: ${messageOf(error)}`),
   });
   const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   await Promise.race([mirror.synced, aborted]);
+  const given = new GivenBlocks();
   let told = "";
   while (!signal.aborted) {
     const changed = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    const { assignments, exhausted } = planBlocks(pools, [...mirror.objects.values()]);
+    const { assignments, exhausted } = planBlocks(pools, given.added(mirror.objects.values()));
+    const unsure: Node[] = [];
     for (const { node, podCIDRs } of assignments) {
       if (signal.aborted) return;
-      const { name, resourceVersion = "" } = node.metadata;
-      log(`operator: give ${podCIDRs.join(", ")} to node ${name}`);
-      try {
-        // The revision says that nobody else has given it blocks meanwhile.
-        const spec = { podCIDR: podCIDRs[0], podCIDRs };
-        await client.patch(nodes, { name }, "merge", { metadata: { resourceVersion }, spec });
-      } catch (error) {
-        if (!hasReason(error, "Conflict", "NotFound"))
-          log(`operator: ${error instanceof Error ? error.message : String(error)}`);
-      }
+      given.note(node, podCIDRs);
+      const outcome = await give(options, node, podCIDRs);
+      if (outcome === "refused") given.forget(node);
+      if (outcome === "unsure") unsure.push(node);
     }
     const lacking = exhausted
       .map(({ node, range }) => `node ${node} gets no addresses: all blocks of ${range} are taken, add a range`)
       .join("; ");
     if (lacking !== "" && lacking !== told) log(`operator: ${lacking}`);
     told = lacking;
-    await Promise.race([changed, aborted]);
+    if (unsure.length === 0) await Promise.race([changed, aborted]);
+    else {
+      await pace.sleep(unsureMs, signal);
+      for (const node of unsure) given.forget(node);
+    }
   }
+}
+
+async function give(
+  { client, log }: OperatorOptions,
+  { metadata: { name, resourceVersion = "" } }: Node,
+  podCIDRs: readonly Cidr[],
+): Promise<"given" | "refused" | "unsure"> {
+  log(`operator: give ${podCIDRs.join(", ")} to node ${name}`);
+  try {
+    // The revision says that nobody else has given it blocks meanwhile.
+    const spec = { podCIDR: podCIDRs[0], podCIDRs };
+    await client.patch(nodes, { name }, "merge", { metadata: { resourceVersion }, spec });
+    return "given";
+  } catch (error) {
+    if (hasReason(error, "Conflict", "NotFound")) return "refused";
+    log(`operator: ${messageOf(error)}`);
+    return "unsure";
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
