@@ -19,6 +19,8 @@ kind: Pod
 metadata: {name: target}
 spec:
   restartPolicy: Always
+  initContainers:
+  - {name: ended, image: lab/shell, command: ["true"]}
   containers:
   - {name: web, image: shop/frontend, ports: [{containerPort: 8080}]}
   - {name: echo, image: lab/shell, command: [perl, -e, '${echo.replaceAll("'", "''")}']}

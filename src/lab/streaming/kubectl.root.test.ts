@@ -39,6 +39,8 @@ async function exchange(port: number, bytes: Uint8Array): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
+const badRequest = "Error from server (BadRequest): ";
+
 for (const { minor, path } of kubectls) {
   const exec = (container: string, ...command: readonly string[]) => [
     "exec",
@@ -88,10 +90,15 @@ for (const { minor, path } of kubectls) {
       expect(await target.ok(path, exec("web", "sh", "-c", "sleep 30 & echo done"))).toBe("done\n");
     });
 
-    test("exec in a container or a pod that is not there says so", async () => {
+    test("exec in a container that does not run, or in what is not there, says so", async () => {
       expect((await target.run(path, exec("nobody", "ls"))).stderr).toContain(
         "container nobody is not valid for pod target",
       );
+      const ended = await target.run(path, exec("ended", "ls"));
+      expect([ended.exitCode, ended.stderr]).toEqual([
+        1,
+        `${badRequest}Cannot enter container "ended": it does not run\n`,
+      ]);
       expect((await target.run(path, ["exec", "nobody", "--", "ls"])).stderr).toContain('pods "nobody" not found');
     });
 

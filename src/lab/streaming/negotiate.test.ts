@@ -1,8 +1,9 @@
 // Which protocol a request goes on with, and what the client is told when none will do.
 
 import { describe, expect, test } from "bun:test";
+import { KubeError } from "#kube/kube-error.ts";
 import { thrownBy } from "#test/thrown.ts";
-import { negotiate, RefusedError } from "./negotiate.ts";
+import { negotiate } from "./negotiate.ts";
 
 const known = { spdy: ["v4.channel.k8s.io"], webSocket: ["v5.channel.k8s.io", "v4.channel.k8s.io"] };
 const key = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -30,25 +31,25 @@ describe("negotiate()", () => {
     });
   }
 
-  const refused: readonly (readonly [headers: Readonly<Record<string, string>>, status: string, why: string])[] = [
-    [{ upgrade: "h2c" }, "400 Bad Request", 'Cannot upgrade to "h2c": SPDY/3.1 and websocket are known'],
-    [{}, "400 Bad Request", 'Cannot upgrade to "": SPDY/3.1 and websocket are known'],
+  const refused: readonly (readonly [headers: Readonly<Record<string, string>>, reason: string, why: string])[] = [
+    [{ upgrade: "h2c" }, "BadRequest", 'Cannot upgrade to "h2c": SPDY/3.1 and websocket are known'],
+    [{}, "BadRequest", 'Cannot upgrade to "": SPDY/3.1 and websocket are known'],
     [
       { upgrade: "SPDY/3.1" },
-      "403 Forbidden",
+      "Forbidden",
       "Cannot upgrade to SPDY/3.1: of no protocol none is known, but v4.channel.k8s.io",
     ],
     [
       { ...webSocket, "sec-websocket-protocol": "v1" },
-      "403 Forbidden",
+      "Forbidden",
       "Cannot upgrade to WebSocket: of v1 none is known, but v5.channel.k8s.io, v4.channel.k8s.io",
     ],
   ];
-  for (const [headers, status, why] of refused) {
+  for (const [headers, code, why] of refused) {
     test(why, () => {
       const error = thrownBy(() => negotiate(headers, known));
-      expect(error).toBeInstanceOf(RefusedError);
-      expect(error).toMatchObject({ status, message: why });
+      expect(error).toBeInstanceOf(KubeError);
+      expect(error).toMatchObject({ code, message: why });
     });
   }
 });

@@ -1,6 +1,7 @@
 // Which protocol a request that wants to leave HTTP goes on with.
 
 import type { IncomingHttpHeaders } from "node:http";
+import { kubeError } from "#kube/kube-error.ts";
 import { acceptWebSocket } from "./websocket/handshake.ts";
 
 export type Known = { readonly spdy: readonly string[]; readonly webSocket: readonly string[] };
@@ -12,34 +13,22 @@ export type Agreed = {
   readonly answer: string;
 };
 
-/** A request that is answered by HTTP after all. */
-export class RefusedError extends Error {
-  readonly code = "REFUSED";
-  /** With its words: `403 Forbidden`. */
-  readonly status: string;
-
-  constructor(status: string, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** @throws RefusedError: Forbidden lets kubectl try another transport. */
+/** @throws KubeError: Forbidden lets kubectl try another transport. */
 export function negotiate(headers: IncomingHttpHeaders, known: Known): Agreed {
   const upgrade = (headers.upgrade ?? "").toLowerCase();
   if (upgrade === "websocket") {
     const { protocol, answer, why } = acceptWebSocket(headers, known.webSocket);
-    if (protocol === undefined) throw new RefusedError("403 Forbidden", `Cannot upgrade to WebSocket: ${why}`);
+    if (protocol === undefined) throw kubeError("Forbidden", `Cannot upgrade to WebSocket: ${why}`);
     return { transport: "websocket", protocol, answer };
   }
   if (upgrade !== "spdy/3.1") {
-    throw new RefusedError("400 Bad Request", `Cannot upgrade to "${upgrade}": SPDY/3.1 and websocket are known`);
+    throw kubeError("BadRequest", `Cannot upgrade to "${upgrade}": SPDY/3.1 and websocket are known`);
   }
   const offered = namesIn(headers["x-stream-protocol-version"]);
   const protocol = offered.find((each) => known.spdy.includes(each));
   if (protocol === undefined) {
     const both = `of ${offered.join(", ") || "no protocol"} none is known, but ${known.spdy.join(", ")}`;
-    throw new RefusedError("403 Forbidden", `Cannot upgrade to SPDY/3.1: ${both}`);
+    throw kubeError("Forbidden", `Cannot upgrade to SPDY/3.1: ${both}`);
   }
   const answer =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n" +

@@ -3,10 +3,12 @@
 //     client ── API server (tunnels) ──► kubelet ──► serveStream ─┬─ exec, attach ── remote/ ─┬─ spdy/
 //                                                                 └─ port-forward ────────────┴─ websocket/
 
+import { KubeError, kubeError } from "#kube/kube-error.ts";
 import type { StreamRequest } from "#lab/kubelet/server/server.ts";
 import { type Program, serveExec } from "./exec.ts";
-import { type Agreed, negotiate, RefusedError } from "./negotiate.ts";
+import { type Agreed, negotiate } from "./negotiate.ts";
 import { PortForward, portForwardProtocol } from "./port-forward.ts";
+import { refuse } from "./refuse.ts";
 import { type RemoteCommand, type WantedStreams, wantedStreams } from "./remote/remote-command.ts";
 import { openSpdyCommand, spdyCommandProtocols } from "./remote/spdy-command.ts";
 import { openWebSocketCommand, webSocketCommandProtocols } from "./remote/websocket-command.ts";
@@ -43,7 +45,7 @@ export async function serveStream(host: StreamingHost, request: StreamRequest): 
     if (request.action === "portForward") await servePorts(host, request);
     else await serveProgram(host, request);
   } catch (error) {
-    if (error instanceof RefusedError) refuse(request, error);
+    if (error instanceof KubeError) refuse(request.socket, error);
     else {
       report(host, request, error);
       request.socket.destroy();
@@ -113,19 +115,13 @@ async function upgrade({ socket, head }: StreamRequest, { answer }: Agreed): Pro
   return wire;
 }
 
-/** @throws RefusedError with the sentence of what kept it from starting */
+/** @throws KubeError with the sentence of what kept it from starting */
 function started(start: () => Program): Program {
   try {
     return start();
-  } catch (error) {
-    throw new RefusedError("500 Internal Server Error", error instanceof Error ? error.message : String(error));
+  } catch (cause) {
+    throw kubeError("BadRequest", cause instanceof Error ? cause.message : String(cause));
   }
-}
-
-function refuse({ socket }: StreamRequest, { status, message }: RefusedError): void {
-  const body = Buffer.from(`${message}\n`);
-  const head = `HTTP/1.1 ${status}\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
-  socket.end(Buffer.concat([Buffer.from(head), body]));
 }
 
 function report({ log }: StreamingHost, { action, found }: StreamRequest, error: unknown): void {

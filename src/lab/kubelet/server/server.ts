@@ -4,10 +4,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
+import { kubeError } from "#kube/kube-error.ts";
 import type { KeyPair } from "#lab/apiserver/pki/certificate.ts";
 import type { FoundContainer, Kubelet } from "#lab/kubelet/kubelet.ts";
 import { parseLogOptions } from "#lab/streaming/log/log-options.ts";
 import { readLog } from "#lab/streaming/log/log-reader.ts";
+import { refuse } from "#lab/streaming/refuse.ts";
 
 /** A request to stream that leaves HTTP: exec, attach or port-forward of a container. */
 export type StreamRequest = {
@@ -112,7 +114,7 @@ export class KubeletServer implements Disposable {
     const found = this.#options.kubelet.find(namespace, name, container);
     const { stream } = this.#options;
     if (action === undefined || found === undefined || stream === undefined) {
-      socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      refuse(socket, kubeError("NotFound", `The kubelet has nothing to stream at ${url.pathname}`));
       return;
     }
     stream({ action, found, query: url.searchParams, request, socket, head });
