@@ -3,9 +3,11 @@
 import type { CommandIo } from "#cli/command.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { objectName } from "#kube/object.ts";
+import { pods } from "#kube/resource.ts";
 import { formatLoaded, type Loaded, loadManifests } from "#lab/manifests/load.ts";
 import { parseManifests, readManifests } from "#lab/manifests/read.ts";
 import { type Unready, unready } from "#lab/manifests/ready.ts";
+import { readMaxNeighbours } from "#lab/probe/neighbours.ts";
 import { LabError } from "#lab/spec.ts";
 import { adminClient } from "#lab/world/ready.ts";
 import { formatSeconds } from "./lab-host.ts";
@@ -56,14 +58,25 @@ async function awaitAll(
     if (missing.length === 0) return;
     const nowMs = performance.now();
     if (nowMs - startMs >= limitMs) {
-      throw new LabError(
-        `Cannot wait longer than ${limitMs / 1000} s: ${describe(missing)}; see kubectl get pods -A and kubectl describe`,
-      );
+      const wayOut = (await neighbourProblem(client)) ?? "see kubectl get pods -A and kubectl describe";
+      throw new LabError(`Cannot wait longer than ${limitMs / 1000} s: ${describe(missing)}; ${wayOut}`);
     }
     if (nowMs - toldMs < tellEveryMs) continue;
     tell(`waiting for ${describe(missing)}`);
     toldMs = nowMs;
   }
+}
+
+/** A pod that is probed is a neighbour of its node, and the node one of the pod. */
+const neighboursPerPod = 2;
+
+/** Why probes fail where there are more pods than the kernel, which is one for all nodes, keeps neighbours for. */
+async function neighbourProblem(client: KubeClient): Promise<string | undefined> {
+  const { items } = await client.listAll(pods);
+  const needed = items.length * neighboursPerPod;
+  const limit = readMaxNeighbours();
+  if (needed < limit) return undefined;
+  return `this machine keeps ${limit} neighbours, and ${items.length} pods have ${needed}: raise it with sysctl -w net.ipv4.neigh.default.gc_thresh3=${2 * needed}, and net.ipv6 likewise`;
 }
 
 /** `deployment shop/frontend (1 of 2 ready)` */
