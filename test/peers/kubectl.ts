@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { unpackedPackage } from "../debian-package.ts";
+import { ownPrefix } from "../owner.ts";
 
 const cache = new URL("../../.cache/kubectl/", import.meta.url).pathname;
 /** Where Google's packages put one kubectl for each minor version. */
@@ -42,7 +43,7 @@ export type RunOptions = {
 export class Kubectl implements Disposable {
   readonly minor: number;
   readonly #path: string;
-  readonly #home = mkdtempSync(join(tmpdir(), "twill-kubectl-"));
+  readonly #home = mkdtempSync(join(tmpdir(), `${ownPrefix()}0-kubectl-`));
 
   /** `kubeconfig` is its text. */
   constructor({ minor, path }: KubectlVersion, kubeconfig: string) {

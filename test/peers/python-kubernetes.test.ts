@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TestCluster } from "#test/lab/cluster.ts";
 import { serveHttps } from "#test/lab/https.ts";
+import { ownPrefix } from "../owner.ts";
 
 /** The interpreter of Debian's own packages, whatever else the machine has. */
 const python = "/usr/bin/python3";
@@ -75,7 +76,7 @@ describe("Python's client", () => {
     const cluster = stack.use(new TestCluster({ window: { events: 80, characters: 2 ** 20 } }));
     await cluster.start();
     const { kubeconfig } = await serveHttps(stack, cluster.server);
-    const folder = mkdtempSync(join(tmpdir(), "twill-python-"));
+    const folder = mkdtempSync(join(tmpdir(), `${ownPrefix()}0-python-`));
     stack.defer(() => rmSync(folder, { recursive: true, force: true }));
     writeFileSync(join(folder, "kubeconfig"), kubeconfig);
     const child = Bun.spawn([python, script, join(folder, "kubeconfig")], {
