@@ -5,6 +5,7 @@ import { ByteReader } from "#lab/streaming/byte-reader.ts";
 import { ProtocolError } from "#lab/streaming/bytes.ts";
 import { Inbox } from "#lab/streaming/inbox.ts";
 import { hex, toHex } from "#test/hex.ts";
+import { Random } from "#test/random.ts";
 import { rejectionOf } from "#test/thrown.ts";
 import { WebSocketConnection } from "./connection.ts";
 import { encodeFrame, type Opcode, readFrame } from "./frame.ts";
@@ -120,6 +121,19 @@ describe("WebSocketConnection", () => {
       const { connection, said } = connectionWith(bytes);
       expect(await rejectionOf(() => Array.fromAsync(connection.messages()))).toBeInstanceOf(ProtocolError);
       expect(said()).toBe(toHex(hex("8802 03ea")));
+    });
+  }
+});
+
+test("any bytes end a connection, refused or not", async () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const random = new Random(seed);
+    const whole = hex(masked("82", "6162"));
+    const bytes = Buffer.concat([...random.list(3, () => whole), random.bytes(random.below(30))]);
+    for (let i = random.below(3); i > 0; i--) bytes[random.below(Math.max(1, bytes.length))] = random.below(256);
+    const { connection } = connectionWith(toHex(bytes));
+    await Array.fromAsync(connection.messages()).catch((error) => {
+      if (!(error instanceof ProtocolError)) throw error;
     });
   }
 });
