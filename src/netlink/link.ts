@@ -2,7 +2,7 @@
 
 import { attr, attrs, nest } from "#codec/attrs.ts";
 import { encode } from "#codec/codec.ts";
-import { u32 } from "#codec/scalar.ts";
+import { u8, u32 } from "#codec/scalar.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "./connection.ts";
@@ -110,6 +110,25 @@ export function setArpNotify(index: number, name = `#${index}`): Request {
     linkMessage,
     { header: header(index, {}), attrs: { afSpec } },
     { type: LinkType.new, flags: 0, text: `set link ${name} arp_notify` },
+  );
+}
+
+// AF_INET6 (10) > IFLA_INET6_ADDR_GEN_MODE (8), linux/if_link.h; 1 is IN6_ADDR_GEN_MODE_NONE.
+const addressModeSpec = attrs({ inet6: nest(10, attrs({ mode: attr(8, u8) })) });
+
+/** Keeps the kernel from giving a link a link-local address, and from all that it sends for one. Before the link is up. */
+export function setNoLinkLocal(index: number, name = `#${index}`): Request {
+  const afSpec = encode(addressModeSpec, { inet6: { mode: 1 } });
+  return makeRequest(
+    linkMessage,
+    { header: header(index, {}), attrs: { afSpec } },
+    {
+      type: LinkType.new,
+      flags: 0,
+      text: `set link ${name} addrgenmode none`,
+      // A kernel without IPv6.
+      allow: ["EAFNOSUPPORT", "EOPNOTSUPP"],
+    },
   );
 }
 

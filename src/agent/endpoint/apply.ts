@@ -5,7 +5,7 @@ import type { Netns } from "#kernel/netns.ts";
 import { familyOfCidr } from "#net/cidr.ts";
 import { addAddress } from "#netlink/address.ts";
 import type { Connection, Failure } from "#netlink/connection.ts";
-import { addVeth, setLink } from "#netlink/link.ts";
+import { addVeth, setLink, setNoLinkLocal } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
 import { replaceNeighbour } from "#netlink/neighbour.ts";
 import { replaceQdisc, rootQdisc } from "#netlink/qdisc.ts";
@@ -30,8 +30,7 @@ export type Ground = {
 export function applyWiring(parts: readonly Part[], ground: Ground): void {
   const node = parts.filter((part) => sideOf(part) === "node");
   const pod = parts.filter((part) => sideOf(part) === "pod");
-  const requests = (of: readonly Part[]) =>
-    of.map((part) => toRequest(part, ground)).filter((one) => one !== undefined);
+  const requests = (of: readonly Part[]) => of.flatMap((part) => toRequests(part, ground));
   if (node.length > 0) ground.node.apply(requests(node));
   if (pod.length === 0) return;
   const failure = ground.pod.tryApply(requests(pod))[0];
@@ -48,35 +47,43 @@ function isSwitchedOff({ error }: Failure): boolean {
   return isErrno(error, "EACCES", "EPERM");
 }
 
-function toRequest(part: Part, { netns, joinBlocks }: Ground): Request | undefined {
+function toRequests(part: Part, { netns, joinBlocks }: Ground): readonly Request[] {
   switch (part.part) {
     case "pair":
-      return addVeth(
-        { name: part.hostName, index: part.ifindex, mac: part.hostMac, mtu: part.mtu, up: true, group: endpointGroup },
-        { name: part.ifname, index: part.ifindex, mac: part.mac, mtu: part.mtu, netns },
-      );
+      return [
+        addVeth(
+          { name: part.hostName, index: part.ifindex, mac: part.hostMac, mtu: part.mtu, group: endpointGroup },
+          { name: part.ifname, index: part.ifindex, mac: part.mac, mtu: part.mtu, netns },
+        ),
+        setNoLinkLocal(part.ifindex, part.hostName),
+        setLink(part.ifindex, { up: true }, part.hostName),
+      ];
     case "blocks": {
       const join = joinBlocks?.(part.ifindex);
-      return join === undefined ? undefined : { ...join, allow: ["EEXIST"] };
+      return join === undefined ? [] : [{ ...join, allow: ["EEXIST"] }];
     }
     case "mtu":
-      return setLink(part.ifindex, { mtu: part.mtu });
+      return [setLink(part.ifindex, { mtu: part.mtu })];
     case "up":
-      return setLink(part.ifindex, { up: true });
+      return [setLink(part.ifindex, { up: true })];
     case "shaping":
-      return replaceQdisc(rootQdisc(part.ifindex, part.bucket, handle(1)));
+      return [replaceQdisc(rootQdisc(part.ifindex, part.bucket, handle(1)))];
     case "address":
-      return addAddress(part.ifindex, part.address, {
-        noDad: familyOfCidr(part.address) === "ipv6",
-        allow: ["EEXIST"],
-      });
+      return [
+        addAddress(part.ifindex, part.address, {
+          noDad: familyOfCidr(part.address) === "ipv6",
+          allow: ["EEXIST"],
+        }),
+      ];
     case "neighbour":
-      return replaceNeighbour({ ifindex: part.ifindex, address: part.address, mac: part.mac });
+      return [replaceNeighbour({ ifindex: part.ifindex, address: part.address, mac: part.mac })];
     case "route":
-      return replaceRoute({
-        dst: part.dst,
-        oif: part.ifindex,
-        ...(part.gateway === undefined ? {} : { gateway: part.gateway }),
-      });
+      return [
+        replaceRoute({
+          dst: part.dst,
+          oif: part.ifindex,
+          ...(part.gateway === undefined ? {} : { gateway: part.gateway }),
+        }),
+      ];
   }
 }

@@ -16,6 +16,7 @@ import {
 import type { StateStore } from "#agent/state/store.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Datapath } from "#datapath/datapath.ts";
+import { isErrno } from "#kernel/errno.ts";
 import { Netns, NetnsError } from "#kernel/netns.ts";
 import { hostCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
@@ -52,8 +53,7 @@ export type EndpointsOptions = {
 
 /** IF_OPER_UP (RFC 2863) */
 const operstateUp = 6;
-/** A link removed a moment ago may still have the name. */
-const maxNames = 4;
+const maxSalt = 3;
 
 /** All methods are synchronous: no call sees another one's half-made endpoint. */
 export class Endpoints {
@@ -90,26 +90,30 @@ export class Endpoints {
 
   /** Wires an interface of a pod. What fails half-way is taken back. @throws CniError, KernelError, StateError, NetnsError */
   add(wish: EndpointWish): Endpoint {
-    const { host, store, ipam } = this.#options;
     using netns = new Netns(wish.netns);
-    using pod = host.routeIn(netns);
+    using pod = this.#options.host.routeIn(netns);
     const before = this.find(wish.containerId, wish.ifname);
-    if (findLink(pod, wish.ifname) !== undefined) {
-      throw new CniError(
-        ErrorCode.invalidEnvironment,
-        `CNI_IFNAME "${wish.ifname}" exists already in network namespace "${wish.netns}": choose another name or run DEL first`,
-      );
-    }
+    if (before !== undefined && findLink(pod, before.ifindex) !== undefined) throw existsAlready(wish);
     if (before !== undefined) this.remove(before);
+    try {
+      return this.#wire(wish, this.#ground(netns, pod));
+    } catch (error) {
+      const isTaken = isErrno(error, "EEXIST", "EBUSY") && findLink(pod, wish.ifname) !== undefined;
+      throw isTaken ? existsAlready(wish) : error;
+    }
+  }
+
+  #wire(wish: EndpointWish, ground: Ground): Endpoint {
+    const { host, store, ipam } = this.#options;
+    const { network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts } = wish;
     const { progress, ...addresses } = ipam.choose(host.now(), wish.addresses);
     const id = this.#freeId();
     const endpoint: Endpoint = {
-      id,
-      ...this.#given(wish),
+      ...{ id, network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts },
       ...addresses,
       mac: wish.mac ?? randomMac(host.random),
       hostMac: randomMac(host.random),
-      hostName: this.#freeName(wish),
+      hostName: hostNameOf(containerId, ifname),
       ifindex: ifindexOf(id),
       state: "wiring",
     };
@@ -117,15 +121,30 @@ export class Endpoints {
     this.#remember(endpoint);
     try {
       this.#carry(endpoint);
-      const want = this.#want(endpoint);
-      applyWiring(planWiring(want, []), this.#ground(netns, pod));
-      const ready: Endpoint = { ...endpoint, state: "ready" };
+      const ready: Endpoint = { ...this.#make(endpoint, ground), state: "ready" };
       store.update(ready);
       this.#remember(ready);
       return ready;
     } catch (error) {
       this.#takeBack(endpoint);
       throw error;
+    }
+  }
+
+  /** Under another name for the node's end where a link that is removed in a moment still has the first. */
+  #make(endpoint: Endpoint, ground: Ground): Endpoint {
+    let named = endpoint;
+    for (let salt = 1; ; salt++) {
+      try {
+        applyWiring(planWiring(this.#want(named), []), ground);
+        return named;
+      } catch (error) {
+        const isTaken = isErrno(error, "EEXIST") && findLink(ground.node, named.hostName) !== undefined;
+        if (!isTaken || findLink(ground.pod, named.ifname) !== undefined || salt > maxSalt) throw error;
+        named = { ...named, hostName: hostNameOf(named.containerId, named.ifname, salt) };
+        this.#options.store.update(named);
+        this.#remember(named);
+      }
     }
   }
 
@@ -264,27 +283,11 @@ export class Endpoints {
     }
   }
 
-  #given({ network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts }: EndpointWish) {
-    return { network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts };
-  }
-
   #remember(endpoint: Endpoint): void {
     this.#byKey.set(endpointKey(endpoint), endpoint);
     this.#ids.add(endpoint.id);
     this.#lastId = endpoint.id;
     this.#options.ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
-  }
-
-  #freeName({ containerId, ifname }: EndpointWish): string {
-    const node = this.#options.host.route();
-    for (let salt = 0; salt < maxNames; salt++) {
-      const name = hostNameOf(containerId, ifname, salt);
-      if (findLink(node, name) === undefined) return name;
-    }
-    throw new CniError(
-      ErrorCode.tryAgainLater,
-      `Cannot name the node's end of ${ifname} of ${containerId}: earlier links of it are not gone yet; try again`,
-    );
   }
 
   #freeId(): number {
@@ -294,6 +297,13 @@ export class Endpoints {
     }
     throw new CniError(ErrorCode.tryAgainLater, `The node has ${maxEndpointId} endpoints already`);
   }
+}
+
+function existsAlready({ ifname, netns }: EndpointWish): CniError {
+  return new CniError(
+    ErrorCode.invalidEnvironment,
+    `CNI_IFNAME "${ifname}" exists already in network namespace "${netns}": choose another name or run DEL first`,
+  );
 }
 
 function openIfThere(path: string): Netns | undefined {
