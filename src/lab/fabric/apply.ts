@@ -7,6 +7,7 @@ import { addAddress } from "#netlink/address.ts";
 import { Connection } from "#netlink/connection.ts";
 import { addLink, addVeth, removeLink, setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
+import { replaceNeighbour } from "#netlink/neighbour.ts";
 import { replaceRoute } from "#netlink/route.ts";
 import { type HaveStation, readStation } from "./have.ts";
 import { type Operation, planFabric } from "./plan.ts";
@@ -77,7 +78,7 @@ function requestsOf(operation: Operation, stations: Stations): readonly Request[
       if (link.kind === "bridge") {
         // No snooping: without a querier on the link, the bridge would forget who listens to which multicast group.
         const data = { stpState: 0, forwardDelay: 0, mcastSnooping: 0 };
-        return [addLink({ name: link.name, index: link.index }, { kind: "bridge", data })];
+        return [addLink({ name: link.name, index: link.index, mac: link.mac }, { kind: "bridge", data })];
       }
       const { name, index, mac, master, far } = link;
       const { netns } = stations.of(far.station);
@@ -93,6 +94,10 @@ function requestsOf(operation: Operation, stations: Stations): readonly Request[
     }
     case "add-route":
       return [replaceRoute(operation.wish)];
+    case "set-neighbour": {
+      const { index, address, mac } = operation.wish;
+      return [replaceNeighbour({ ifindex: index, address, mac })];
+    }
   }
 }
 

@@ -92,6 +92,8 @@ describe("a lab's network", () => {
       "nodes/node1: set link #2 up",
       "nodes/node1: add address 172.30.0.11/24 to #2",
       "nodes/node1: add route 0.0.0.0/0 via 172.30.0.1",
+      "nodes/node1: set neighbour 172.30.0.1 on #2",
+      "nodes/node1: set neighbour 172.30.0.2 on #2",
     ]);
     expect(reaches(box, node, "172.30.0.12")).toBe(true);
   });

@@ -6,6 +6,7 @@ import { type Netns, openIn } from "#kernel/netns.ts";
 import { type LinkAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { type Link, listLinks } from "#netlink/link.ts";
+import { listNeighbours, type Neighbour } from "#netlink/neighbour.ts";
 import { listRoutes, type Route, RouteTable } from "#netlink/route.ts";
 import type { Setting, Station } from "./station.ts";
 
@@ -16,6 +17,8 @@ export type HaveStation = {
   readonly routes: readonly Route[];
   /** Values by path; those that the kernel does not know are missing. */
   readonly settings: ReadonlyMap<string, string>;
+  /** Those that stay. */
+  readonly neighbours: readonly Neighbour[];
 };
 
 /** @throws KernelError */
@@ -25,6 +28,7 @@ export function readStation(connection: Connection, netns: Netns, want: Station)
     links: listLinks(connection),
     addresses: listAddresses(connection),
     routes: families.flatMap((family) => listRoutes(connection, family, { table: RouteTable.main })),
+    neighbours: listNeighbours(connection).filter(({ state }) => state === "permanent"),
     settings: new Map(want.settings.flatMap((setting) => readSetting(netns, setting))),
   };
 }

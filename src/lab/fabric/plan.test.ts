@@ -46,22 +46,32 @@ switch: set link #101 up
 switch: add address 172.30.0.1/24 to #2
 switch: add address 203.0.113.1/24 to #4
 switch: add address 198.51.100.1/24 to #5
+switch: set neighbour 172.30.0.2 on #2
+switch: set neighbour 172.30.0.11 on #2
+switch: set neighbour 203.0.113.10 on #4
+switch: set neighbour 198.51.100.10 on #5
 nodes/node1: set link #1 up
 nodes/node1: set link #2 up
 nodes/node1: add address 172.30.0.11/24 to #2
 nodes/node1: add route 0.0.0.0/0 via 172.30.0.1
+nodes/node1: set neighbour 172.30.0.1 on #2
+nodes/node1: set neighbour 172.30.0.2 on #2
 control: set link #1 up
 control: set link #2 up
 control: add address 172.30.0.2/24 to #2
 control: add route 0.0.0.0/0 via 172.30.0.1
+control: set neighbour 172.30.0.1 on #2
+control: set neighbour 172.30.0.11 on #2
 internet: set link #1 up
 internet: set link #2 up
 internet: add address 203.0.113.10/24 to #2
 internet: add route 0.0.0.0/0 via 203.0.113.1
+internet: set neighbour 203.0.113.1 on #2
 client: set link #1 up
 client: set link #2 up
 client: add address 198.51.100.10/24 to #2
-client: add route 0.0.0.0/0 via 198.51.100.1`);
+client: add route 0.0.0.0/0 via 198.51.100.1
+client: set neighbour 198.51.100.1 on #2`);
   });
 
   test("puts a router before each node of a routed underlay, with both families", () => {
@@ -90,6 +100,10 @@ router-node2: add address fd00:30::12/64 to #2
 router-node2: add address fd00:30:2::1/64 to #3
 router-node2: add route 0.0.0.0/0 via 172.30.0.1
 router-node2: add route ::/0 via fd00:30::1
+router-node2: set neighbour 172.30.0.1 on #2
+router-node2: set neighbour fd00:30::1 on #2
+router-node2: set neighbour 172.30.0.2 on #2
+router-node2: set neighbour fd00:30::2 on #2
 nodes/node2: set link #1 up
 nodes/node2: set link #2 up
 nodes/node2: add address 172.30.12.10/24 to #2

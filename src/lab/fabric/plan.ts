@@ -2,7 +2,7 @@
 
 import type { Link } from "#netlink/link.ts";
 import type { HaveStation } from "./have.ts";
-import type { AddressWish, LinkWish, RouteWish, Setting, Station, StationPath } from "./station.ts";
+import type { AddressWish, LinkWish, NeighbourWish, RouteWish, Setting, Station, StationPath } from "./station.ts";
 
 export type Operation = { readonly at: StationPath } & (
   | { readonly do: "set"; readonly setting: Setting }
@@ -12,9 +12,10 @@ export type Operation = { readonly at: StationPath } & (
   | { readonly do: "up"; readonly index: number }
   | { readonly do: "add-address"; readonly wish: AddressWish }
   | { readonly do: "add-route"; readonly wish: RouteWish }
+  | { readonly do: "set-neighbour"; readonly wish: NeighbourWish }
 );
 
-const nothing: HaveStation = { links: [], addresses: [], routes: [], settings: new Map() };
+const nothing: HaveStation = { links: [], addresses: [], routes: [], neighbours: [], settings: new Map() };
 
 /** In an order in which every operation finds what it needs. */
 export function planFabric(
@@ -41,6 +42,9 @@ export function planFabric(
     // A route goes with its link, or with the link's last address.
     const hasRoute = ({ dst, gateway }: RouteWish) =>
       here.routes.some((each) => each.dst === dst && each.gateway === gateway && !isNew(each.oif ?? 0));
+    const hasNeighbour = ({ index, address, mac }: NeighbourWish) =>
+      !isNew(index) &&
+      here.neighbours.some((each) => each.ifindex === index && each.address === address && each.mac === mac);
     return [
       ...links,
       ...station.up.filter((index) => !isUp(index)).map((index) => ({ at, do: "up", index }) as const),
@@ -48,6 +52,9 @@ export function planFabric(
         .filter((wish) => !hasAddress(wish))
         .map((wish) => ({ at, do: "add-address", wish }) as const),
       ...station.routes.filter((wish) => !hasRoute(wish)).map((wish) => ({ at, do: "add-route", wish }) as const),
+      ...station.neighbours
+        .filter((wish) => !hasNeighbour(wish))
+        .map((wish) => ({ at, do: "set-neighbour", wish }) as const),
     ];
   });
   return [...settings, ...rest];
@@ -121,5 +128,7 @@ function describe(operation: Operation): string {
       return `add address ${operation.wish.address} to #${operation.wish.index}`;
     case "add-route":
       return `add route ${operation.wish.dst} via ${operation.wish.gateway}`;
+    case "set-neighbour":
+      return `set neighbour ${operation.wish.address} on #${operation.wish.index}`;
   }
 }

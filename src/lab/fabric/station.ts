@@ -10,7 +10,7 @@ export type StationPath = string;
 /** One end of a wire. Every number is chosen here, so that one batch of requests can make the link and name it. */
 export type Port = { readonly name: string; readonly index: number; readonly mac: Mac };
 
-export type BridgeWish = { readonly kind: "bridge"; readonly name: string; readonly index: number };
+export type BridgeWish = Port & { readonly kind: "bridge" };
 
 /** A veth pair: the near end here, the far end born in another station. */
 export type WireWish = Port & {
@@ -23,6 +23,8 @@ export type WireWish = Port & {
 export type LinkWish = BridgeWish | WireWish;
 
 export type AddressWish = { readonly index: number; readonly address: IfAddr };
+/** Who has an address on a link: said once and for all. */
+export type NeighbourWish = { readonly index: number; readonly address: Ip; readonly mac: Mac };
 export type RouteWish = { readonly dst: Cidr; readonly gateway: Ip };
 /** A file below /proc/sys, and its content. */
 export type Setting = {
@@ -42,6 +44,7 @@ export type Station = {
   readonly up: readonly number[];
   readonly addresses: readonly AddressWish[];
   readonly routes: readonly RouteWish[];
+  readonly neighbours: readonly NeighbourWish[];
 };
 
 export const loopbackIndex = 1;

@@ -24,6 +24,7 @@ import {
   underlay,
   uplinkAddress,
 } from "./addresses.ts";
+import { withNeighbours } from "./neighbours.ts";
 import {
   eth0Index,
   loopbackIndex,
@@ -63,14 +64,14 @@ export function portOf(spec: LabSpec, name: string): Port | undefined {
 export function wantFabric(spec: LabSpec): readonly Station[] {
   const families = familiesOf(spec.family);
   const nodes = spec.nodes.filter(({ running }) => running);
-  return [
+  return withNeighbours([
     switchStation(spec, nodes, families),
     ...(spec.underlay === "l3" ? nodes.map((node) => router(node, families)) : []),
     ...nodes.map((node) => nodeOf(spec, node, families)),
     leaf("control", families, (family) => inBlock(controlAddress[family], underlay[family])),
     leaf("internet", families, (family) => inBlock(internetAddress[family], internetBlock[family])),
     leaf("client", families, (family) => inBlock(clientAddress[family], clientBlock[family])),
-  ];
+  ]);
 }
 
 function switchStation(spec: LabSpec, nodes: readonly NodeSpec[], families: readonly Family[]): Station {
@@ -95,7 +96,7 @@ function switchStation(spec: LabSpec, nodes: readonly NodeSpec[], families: read
       { path: "net/ipv4/conf/all/send_redirects", value: "0" },
       { path: "net/ipv4/conf/default/send_redirects", value: "0" },
     ],
-    links: [{ kind: "bridge", name: "br0", index: bridgeIndex }, ...wires],
+    links: [{ kind: "bridge", ...port("br0", bridgeIndex) }, ...wires],
     up: [loopbackIndex, bridgeIndex, ...wires.map(({ index }) => index)],
     addresses: families.flatMap((family) => [
       { index: bridgeIndex, address: inBlock(switchAddress[family], underlay[family]) },
@@ -108,6 +109,7 @@ function switchStation(spec: LabSpec, nodes: readonly NodeSpec[], families: read
         : nodes.flatMap((node) =>
             families.map((family) => ({ dst: nodeBlock(node, family), gateway: uplinkAddress(node, family) })),
           ),
+    neighbours: [],
   };
 }
 
@@ -122,6 +124,7 @@ function router(node: NodeSpec, families: readonly Family[]): Station {
       { index: downlinkIndex, address: inBlock(gatewayOf(nodeBlock(node, family)), nodeBlock(node, family)) },
     ]),
     routes: families.map((family) => ({ dst: defaultCidr(family), gateway: switchAddress[family] })),
+    neighbours: [],
   };
 }
 
@@ -159,7 +162,7 @@ function gateways(blocks: typeof internetBlock): typeof switchAddress {
 }
 
 function leafOf(path: string): Station {
-  return { path, settings: [], links: [], up: [loopbackIndex, eth0Index], addresses: [], routes: [] };
+  return { path, settings: [], links: [], up: [loopbackIndex, eth0Index], addresses: [], routes: [], neighbours: [] };
 }
 
 function wire(near: Port, station: string, master?: number): WireWish {
