@@ -31,7 +31,7 @@ export type CniChanges = {
 
 export class TestAgentNode implements AsyncDisposable {
   readonly name: string;
-  readonly netns: BoxNetns;
+  netns: BoxNetns;
   readonly folder: string;
   readonly config: AgentConfig;
   readonly server: BareServer;
@@ -43,30 +43,28 @@ export class TestAgentNode implements AsyncDisposable {
   readonly #stack = new DisposableStack();
   #running: { readonly agent: Agent; readonly stack: DisposableStack } | undefined;
 
-  private constructor(box: Sandbox, server: BareServer, name: string, yaml: string) {
+  private constructor(box: Sandbox, server: BareServer, name: string, programs: string) {
     this.#box = box;
     this.server = server;
     this.name = name;
-    this.netns = box.netns(name);
-    for (const address of ["172.30.0.11/32", "fd00:30::11/128"]) this.sh("ip", "address", "add", address, "dev", "lo");
+    this.netns = this.#makeNamespace();
     this.folder = box.dir();
     this.#shim = new Shim(box.dir());
     for (const sub of ["net.d", "bpf"]) mkdirSync(join(this.folder, sub));
     this.config = parseConfig(`
-programs: { folder: ${this.folder}/bpf }
+programs: ${programs.replace("BPF", `${this.folder}/bpf`)}
 cni: { folder: ${this.folder}/net.d, deletes: ${this.folder}/deletes }
-state: { folder: ${this.folder}/state }
-${yaml}`);
+state: { folder: ${this.folder}/state }`);
   }
 
-  /** Makes the node's object with these blocks, and starts the agent. `yaml` adds to its configuration. */
+  /** Makes the node's object with these blocks, and starts the agent. `programs` is that part of its configuration, BPF a folder for it. */
   static async start(
     box: Sandbox,
     server: BareServer,
     blocks: readonly string[],
-    { name = "n1", yaml = "" } = {},
+    { name = "n1", programs = "{ folder: BPF }" } = {},
   ): Promise<TestAgentNode> {
-    const node = new TestAgentNode(box, server, name, yaml);
+    const node = new TestAgentNode(box, server, name, programs);
     await server.addNode(name, blocks);
     await node.startAgent();
     return node;
@@ -147,6 +145,24 @@ ${yaml}`);
     return JSON.parse(stdout) as PrintedResult;
   }
 
+  /** As a machine that was restarted: all links are gone. The agent must not run. */
+  moveToNewNamespace(): void {
+    this.netns = this.#makeNamespace();
+  }
+
+  /** Puts the state on a file system of its own, of this size. The agent must not run. */
+  limitState(size: string): void {
+    this.#box.sh(this.netns, ["mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", this.config.state.folder]);
+  }
+
+  #makeNamespace(): BoxNetns {
+    const netns = this.#box.netns(this.name);
+    for (const address of ["172.30.0.11/32", "fd00:30::11/128"]) {
+      this.#box.sh(netns, ["ip", "address", "add", address, "dev", "lo"]);
+    }
+    return netns;
+  }
+
   sh(...command: readonly string[]): string {
     return this.#box.sh(this.netns, [...command]);
   }
@@ -176,11 +192,11 @@ export function addressAt({ ips }: PrintedResult, index: number): string {
 }
 
 /** A node with an agent, and everything that it lives on. */
-export async function startNode(blocks: readonly string[], yaml = "") {
+export async function startNode(blocks: readonly string[], options: { readonly programs?: string } = {}) {
   await using stack = new AsyncDisposableStack();
   const box = stack.use(new Sandbox());
   const server = stack.use(new BareServer());
-  const node = stack.use(await TestAgentNode.start(box, server, blocks, { yaml }));
+  const node = stack.use(await TestAgentNode.start(box, server, blocks, options));
   const owned = stack.move();
   return { box, server, node, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

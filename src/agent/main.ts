@@ -10,6 +10,7 @@
 //   local API, CLI ──► Agent (reads)
 
 import { readFileSync, statSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import type { Invocation } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
@@ -253,12 +254,16 @@ export class Agent implements AsyncDisposable {
 }
 
 function openDatapath({ programs }: AgentConfig, nodeName: string): Datapath {
-  const pins = preparePins(programs.folder, `twill-${nodeName}`);
-  return new Datapath({
-    pins,
-    blocks: { ingress: programs.ingressBlock, egress: programs.egressBlock },
-    kernelTranslates: true,
-  });
+  const { folder, kernelTranslates, ingressBlock, egressBlock } = programs;
+  try {
+    const pins = preparePins(folder, `twill-${nodeName}`);
+    return new Datapath({ pins, kernelTranslates, blocks: { ingress: ingressBlock, egress: egressBlock } });
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    const advice =
+      "they need Linux 5.10, a bpf file system and root; to do without them, set programs.enabled to false";
+    throw new Error(`Cannot use the packet path's programs on Linux ${release()}: ${problem}; ${advice}`, { cause });
+  }
 }
 
 function toFabricNode({ name, addresses, blocks }: NodeModel): FabricNode {

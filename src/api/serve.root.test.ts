@@ -35,16 +35,18 @@ describe("the local API", () => {
       packets: 0,
       bytes: 0,
     });
-    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).rejects.toThrow("a eth0 lives and has it");
+    await expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).rejects.toThrow(
+      "a eth0 lives and has it",
+    );
     it.box.sh(a.netns, ["ip", "route", "del", "default"]);
     expect(await askAgent<object>(socket, "GET /v1/ipam/check")).toEqual({
       faults: [expect.stringMatching(/^a eth0: there is no pod's route 0\.0\.0\.0\/0 via 169\.254\.1\.1 dev #\d+$/)],
     });
     const done = await askAgent<object>(socket, `POST /v1/ipam/release?address=${address}&force=true`);
     expect(done).toEqual({ done: `took ${address} from a eth0` });
-    expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).resolves.toEqual({
+    await expect(askAgent(socket, `POST /v1/ipam/release?address=${address}`)).resolves.toEqual({
       done: `${address} may be given out again at once`,
     });
-    expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
+    await expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
   });
 });

@@ -99,15 +99,15 @@ function check(call: Call, { endpoints }: TwillHost): void {
 
 async function gc(call: Call, { endpoints, ports }: TwillHost): Promise<void> {
   if (call.validAttachments === undefined) return;
-  const alive = new Set(
-    call.validAttachments.map(({ containerID, ifname }) => endpointKey({ containerId: containerID, ifname })),
-  );
+  const valid = call.validAttachments.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
+  const alive = new Set(valid.map(endpointKey));
   for (const endpoint of endpoints.list()) {
     if (endpoint.network !== call.network || alive.has(endpointKey(endpoint))) continue;
     const { containerId, ifname } = endpoint;
     if (endpoint.mapsPorts) await ports.unmap({ ...call, containerId, ifname });
     endpoints.remove(endpoint);
   }
+  endpoints.removeStrangersBut(valid);
 }
 
 function status(call: Call, host: TwillHost): void {

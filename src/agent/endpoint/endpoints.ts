@@ -7,6 +7,7 @@ import type { AddressWish, Ipam } from "#agent/ipam/ipam.ts";
 import {
   addressesOf,
   type Endpoint,
+  endpointIdOf,
   endpointKey,
   formatEndpoint,
   hostNameOf,
@@ -71,7 +72,12 @@ export class Endpoints {
       this.#ids.add(endpoint.id);
       ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
     }
-    for (const { link, addresses } of this.strangers()) ipam.take(addresses, `link ${link.name}`);
+    for (const { link, addresses } of this.strangers()) {
+      ipam.take(addresses, `link ${link.name}`);
+      const id = endpointIdOf(link.index) ?? 0;
+      this.#ids.add(id);
+      this.#lastId = Math.max(this.#lastId, id);
+    }
   }
 
   /** Pods' links that no record speaks of. @throws KernelError */
@@ -140,7 +146,7 @@ export class Endpoints {
         return named;
       } catch (error) {
         const isTaken = isErrno(error, "EEXIST") && findLink(ground.node, named.hostName) !== undefined;
-        if (!isTaken || findLink(ground.pod, named.ifname) !== undefined || salt > maxSalt) throw error;
+        if (!isTaken || findLink(ground.pod, named.ifname) !== undefined || salt === maxSalt) throw error;
         named = { ...named, hostName: hostNameOf(named.containerId, named.ifname, salt) };
         this.#options.store.update(named);
         this.#remember(named);
@@ -166,8 +172,14 @@ export class Endpoints {
 
   /** Takes away the link of an interface that nothing is written down about: the state file was lost. @throws KernelError */
   removeUnknown(containerId: string, ifname: string): void {
-    const name = hostNameOf(containerId, ifname);
-    for (const stranger of this.strangers()) if (stranger.link.name === name) this.removeStranger(stranger);
+    const names = namesOf({ containerId, ifname });
+    for (const stranger of this.strangers()) if (names.includes(stranger.link.name)) this.removeStranger(stranger);
+  }
+
+  /** Takes away the links that nothing is written down about, but those of these interfaces. @throws KernelError */
+  removeStrangersBut(alive: readonly Pick<Endpoint, "containerId" | "ifname">[]): void {
+    const names = new Set(alive.flatMap(namesOf));
+    for (const stranger of this.strangers()) if (!names.has(stranger.link.name)) this.removeStranger(stranger);
   }
 
   /** @throws KernelError */
@@ -177,6 +189,7 @@ export class Endpoints {
     host.remover.remove(link, place, place);
     host.route().apply(addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: link.index })));
     ipam.release(addresses, host.now());
+    this.#ids.delete(endpointIdOf(link.index) ?? 0);
     released(addresses);
   }
 
@@ -297,6 +310,11 @@ export class Endpoints {
     }
     throw new CniError(ErrorCode.tryAgainLater, `The node has ${maxEndpointId} endpoints already`);
   }
+}
+
+/** What the node's end of an interface may be called. */
+function namesOf({ containerId, ifname }: Pick<Endpoint, "containerId" | "ifname">): readonly string[] {
+  return Array.from({ length: maxSalt + 1 }, (_, salt) => hostNameOf(containerId, ifname, salt));
 }
 
 function existsAlready({ ifname, netns }: EndpointWish): CniError {

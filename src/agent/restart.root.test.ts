@@ -1,0 +1,150 @@
+// The agent stopped and started again: what it finds, puts back, replays, adopts, and refuses.
+
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nodes } from "#kube/resource.ts";
+import { addressAt, startNode, until } from "#test/agent.ts";
+
+const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+const reaches = (address: string) => ["ping", "-c", "1", "-W", "0.3", "-n", address];
+
+describe("what is damaged", () => {
+  test("on the node's side comes back in a moment, and what a pod's namespace takes along does not", async () => {
+    await using it = await startNode(both);
+    const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
+    const [address, link] = [addressAt(a.result, 0), a.result.interfaces?.[0]?.name ?? ""];
+    const damages: readonly (readonly string[])[] = [
+      ["ip", "route", "del", address],
+      ["ip", "neigh", "del", address, "dev", link],
+      ["ip", "link", "set", link, "down"],
+      ["ip", "link", "del", link],
+    ];
+    for (const damage of damages) {
+      it.node.sh(...damage);
+      await until(damage.join(" "), () => it.box.run(b.netns, reaches(address)).exitCode === 0);
+      expect([damage, it.node.log.at(-1)]).toEqual([damage, expect.stringContaining("a eth0: put back ")]);
+    }
+    it.box.sh(it.node.netns, ["ip", "netns", "del", b.netns.name]);
+    await until("the other's record goes", () => it.node.agent.endpoints.list().length === 1);
+  });
+});
+
+describe("an agent that starts again", () => {
+  test("mends what was damaged meanwhile, gives no address twice, and replays queued deletes", async () => {
+    await using it = await startNode(both);
+    const [a, b, c] = [await it.node.addPod("a"), await it.node.addPod("b"), await it.node.addPod("c")];
+    await it.node.stopAgent();
+    expect(it.box.run(a.netns, reaches(addressAt(b.result, 1)))).toMatchObject({ exitCode: 0 });
+    expect(await it.node.cni("DEL", "b", b.netns.path)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(JSON.parse((await it.node.cni("ADD", "d", b.netns.path)).stdout)).toMatchObject({ code: 11 });
+    expect(JSON.parse((await it.node.cni("STATUS", "", "")).stdout)).toMatchObject({ code: 50 });
+    expect(readdirSync(it.node.config.cni.deletes)).toEqual(["b:eth0"]);
+    it.node.sh("ip", "route", "del", addressAt(c.result, 0));
+    await it.node.startAgent();
+    expect(readdirSync(it.node.config.cni.deletes)).toEqual([]);
+    expect(it.node.agent.endpoints.list().map(({ containerId }) => containerId)).toEqual(["a", "c"]);
+    expect(it.box.run(a.netns, reaches(addressAt(c.result, 0)))).toMatchObject({ exitCode: 0 });
+    expect((await it.node.addPod("d")).result.ips[0]?.address).toBe("10.244.1.4/32");
+  });
+
+  test("with its state lost leaves pods alone, keeps their addresses from others, and removes them when asked", async () => {
+    await using it = await startNode(both);
+    const a = await it.node.addPod("a");
+    await it.node.stopAgent();
+    rmSync(it.node.config.state.folder, { recursive: true });
+    await it.node.startAgent();
+    expect(it.node.sh(...reaches(addressAt(a.result, 0)))).toContain(" 0% packet loss");
+    expect((await it.node.addPod("b")).result.ips[0]?.address).toBe("10.244.1.2/32");
+    expect(await it.node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });
+    expect(it.node.agent.endpoints.strangers()).toEqual([]);
+  });
+
+  test("goes on with what it knew of its node while no API server answers", async () => {
+    await using it = await startNode(both);
+    await it.node.addPod("a");
+    await it.node.stopAgent();
+    await it.server.client.remove(nodes, { name: "n1" });
+    await it.node.startAgent();
+    expect((await it.node.addPod("b")).result.ips[0]?.address).toBe("10.244.1.2/32");
+  });
+
+  test("forgets the endpoints of a node that was restarted meanwhile", async () => {
+    await using it = await startNode(both);
+    const a = await it.node.addPod("a");
+    await it.node.stopAgent();
+    it.node.moveToNewNamespace();
+    await it.node.startAgent();
+    expect(it.node.agent.endpoints.list()).toEqual([]);
+    expect(it.node.log.join("\n")).toContain("the node was restarted: 1 endpoints of before are forgotten");
+    expect(await it.node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });
+  });
+
+  test("collects what the runtime does not know any more, and nothing of other networks", async () => {
+    await using it = await startNode(both);
+    for (const id of ["a", "b"]) await it.node.addPod(id);
+    await it.node.addPod("c", { conf: { name: "other" } });
+    const conf = { "cni.dev/valid-attachments": [{ containerID: "b", ifname: "eth0" }] };
+    expect(await it.node.cni("GC", "", "", { conf })).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(it.node.agent.endpoints.list().map(({ containerId }) => containerId)).toEqual(["b", "c"]);
+  });
+});
+
+describe("an agent that cannot start says in one sentence why", () => {
+  test("when another one runs on the node", async () => {
+    await using it = await startNode(both);
+    await expect(it.node.startAgent()).rejects.toThrow("another service is running there; stop it first");
+    await it.node.addPod("a");
+  });
+
+  test("when its state file is damaged, is of a newer release, or is locked, and starts once it is away", async () => {
+    await using it = await startNode(both);
+    const file = join(it.node.config.state.folder, "agent.db");
+    await it.node.stopAgent();
+    writeFileSync(file, "no database, but a text that is long enough to be looked at as one ".repeat(20));
+    await expect(it.node.startAgent()).rejects.toThrow(
+      /Cannot use the state file .*agent\.db: file is not a database; .*move it away/,
+    );
+    rmSync(it.node.config.state.folder, { recursive: true });
+    mkdirSync(it.node.config.state.folder);
+    using newer = new Database(file);
+    newer.run("PRAGMA user_version = 99");
+    await expect(it.node.startAgent()).rejects.toThrow(
+      "written by a newer Twill (layout 99, this one knows 1): install that one",
+    );
+    newer.run("PRAGMA user_version = 0");
+    newer.run("PRAGMA locking_mode = EXCLUSIVE");
+    newer.run("BEGIN EXCLUSIVE");
+    await expect(it.node.startAgent()).rejects.toThrow(
+      "database is locked; another agent uses it: stop that one first",
+    );
+    newer.run("COMMIT");
+    newer.close();
+    await it.node.startAgent();
+  });
+
+  test("when the programs cannot be kept, and does without them when told to", async () => {
+    const [folder, sentence] = ["/proc/nowhere", "Cannot use the packet path's programs on Linux "];
+    await expect(startNode(both, { programs: `{ folder: ${folder} }` })).rejects.toThrow(sentence);
+    await using it = await startNode(both, { programs: "{ enabled: false }" });
+    const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
+    expect(it.box.run(a.netns, reaches(addressAt(b.result, 1)))).toMatchObject({ exitCode: 0 });
+    expect(it.node.sh("tc", "qdisc", "show")).not.toContain("clsact");
+  });
+
+  test("and answers an ADD so when the disk is full, leaving nothing behind", async () => {
+    await using it = await startNode(both);
+    await it.node.stopAgent();
+    it.node.limitState("160k");
+    await it.node.startAgent();
+    writeFileSync(join(it.node.config.state.folder, "filler"), "");
+    it.box.run(it.node.netns, ["dd", "if=/dev/zero", `of=${it.node.config.state.folder}/filler`, "bs=1k"]);
+    const pod = it.box.netns("a");
+    const ran = await it.node.cni("ADD", "a", pod.path);
+    expect(JSON.parse(ran.stdout).msg).toContain("the disk is full: make room on it");
+    expect(it.box.sh(pod, ["ip", "-o", "link"])).not.toContain("eth0");
+    rmSync(join(it.node.config.state.folder, "filler"));
+    expect((await it.node.add("a", pod.path)).ips[0]?.address).toBe("10.244.1.1/32");
+  });
+});
