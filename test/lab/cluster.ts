@@ -5,6 +5,7 @@ import type { Pod } from "#kube/kinds.ts";
 import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { leases, namespaces, nodes, pods } from "#kube/resource.ts";
+import { timestamp } from "#kube/time.ts";
 import { ApiServer } from "#lab/apiserver/api-server.ts";
 import { Rbac } from "#lab/apiserver/authz/rbac.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
@@ -17,7 +18,6 @@ import { Store } from "#lab/apiserver/store/store.ts";
 import { kubePrinter } from "#lab/apiserver/table/printer.ts";
 import { startControllers } from "#lab/controllers/all.ts";
 import { leaseNamespace } from "#lab/controllers/node-lifecycle.ts";
-import { timestamp } from "#lab/controllers/time.ts";
 import { cidr } from "#net/cidr.ts";
 import type { BlockPool } from "#operator/node-blocks.ts";
 

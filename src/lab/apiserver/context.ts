@@ -1,6 +1,7 @@
 // What every part of the server works with: the store, the resources, time, randomness, and who may do what.
 
 import type { KubeObject } from "#kube/object.ts";
+import { timestamp } from "#kube/time.ts";
 import type { TokenChecker } from "./authn/authenticator.ts";
 import type { TokenIssuer } from "./authn/service-account-token.ts";
 import type { Authorizer } from "./authorizer.ts";
@@ -25,15 +26,10 @@ export type ApiContext = {
   readonly printer: TablePrinter;
 };
 
-/** RFC 3339 with whole seconds, as `metadata` carries times. */
-export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
 /** What the rules of a kind may look at. */
 export function ruleContext(context: ApiContext, user: UserInfo, subresource: string): AdmitContext {
   return {
-    now: formatTime(context.now()),
+    now: timestamp(context.now()),
     user,
     subresource,
     random: context.random,

@@ -2,7 +2,8 @@
 
 import { type Cause, conflict } from "#kube/kube-error.ts";
 import type { KubeObject, Metadata, OwnerReference } from "#kube/object.ts";
-import { type ApiContext, formatTime, newUid } from "./context.ts";
+import { timestamp } from "#kube/time.ts";
+import { type ApiContext, newUid } from "./context.ts";
 import type { ResourceDefinition } from "./registry.ts";
 import { forbiddenField, invalidValue, requiredValue, tooLong } from "./schema/cause.ts";
 
@@ -41,7 +42,7 @@ export function newMetadata(
     ...(base === "" ? {} : { generateName: base }),
     ...(namespace === undefined ? {} : { namespace }),
     uid: newUid(random),
-    creationTimestamp: formatTime(now()),
+    creationTimestamp: timestamp(now()),
     ...(definition.generation ? { generation: 1 } : {}),
   };
 }

@@ -1,8 +1,8 @@
 // The status of a deployment: counts, and the conditions that `kubectl rollout status` and `wait` read.
 
 import type { Deployment, ReplicaSet } from "#kube/kinds.ts";
+import { timestamp } from "#kube/time.ts";
 import { limitsOf } from "./rolling.ts";
-import { timestamp } from "./time.ts";
 
 type Condition = {
   readonly type: string;

@@ -2,12 +2,12 @@
 
 import type { Job, Pod } from "#kube/kinds.ts";
 import { jobs, pods } from "#kube/resource.ts";
+import { timestamp } from "#kube/time.ts";
 import { type Controller, keysOfOwner, nothing, type Plan } from "./controller.ts";
 import { create, type Operation, remove, reportStatus } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
 import { isActive, isReady } from "./pod-state.ts";
 import { podFrom } from "./pod-template.ts";
-import { timestamp } from "./time.ts";
 
 export const jobController: Controller = {
   name: "job",

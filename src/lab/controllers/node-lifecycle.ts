@@ -4,12 +4,12 @@ import type { NodeCondition, Taint } from "kubernetes-types/core/v1";
 import { sameJson } from "#base/same-json.ts";
 import type { Lease, Node, Pod } from "#kube/kinds.ts";
 import { nodes, pods } from "#kube/resource.ts";
+import { timestamp } from "#kube/time.ts";
 import type { Controller, Plan } from "./controller.ts";
 import { type Operation, patch, patchStatus, remove } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
 import { isFinished } from "./pod-state.ts";
 import { tolerates } from "./taints.ts";
-import { timestamp } from "./time.ts";
 
 /** A node that has not renewed its lease for so long is unreachable. Kubernetes' own default is 40 s. */
 export type Patience = { readonly graceMs: number };

@@ -2,6 +2,7 @@
 
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from "kubernetes-types/core/v1";
 import type { Node } from "#kube/kinds.ts";
+import { matchesLabels } from "#kube/selector.ts";
 
 /** Whether the node has the pod's `nodeSelector` and meets its required node affinity. */
 export function fitsNode(spec: Pick<PodSpec, "nodeSelector" | "affinity">, node: Node): boolean {
@@ -29,21 +30,9 @@ function meets(
   { key, operator, values = [] }: NodeSelectorRequirement,
   labels: Readonly<Record<string, string>>,
 ): boolean {
+  const set = (["In", "NotIn", "Exists", "DoesNotExist"] as const).find((each) => each === operator);
+  if (set !== undefined) return matchesLabels([{ key, operator: set, values }], labels);
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return value !== undefined && Number(value) > Number(values[0]);
-    case "Lt":
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
+  if (value === undefined) return false;
+  return operator === "Gt" ? Number(value) > Number(values[0]) : operator === "Lt" && Number(value) < Number(values[0]);
 }

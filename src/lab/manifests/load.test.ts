@@ -5,7 +5,6 @@ import { KubeClient } from "#kube/client.ts";
 import { localTransport } from "#lab/apiserver/local-transport.ts";
 import { TestApi } from "#test/lab/api.ts";
 import { formatLoaded, loadManifests } from "./load.ts";
-import { editDistance, nearest } from "./nearest.ts";
 import { parseManifests } from "./read.ts";
 import { progressOf } from "./ready.ts";
 
@@ -68,19 +67,6 @@ describe("loadManifests()", () => {
       expect(load(api, text)).rejects.toThrow(sentence);
     });
   }
-});
-
-describe("nearest()", () => {
-  const kinds = ["Deployment", "DaemonSet", "Pod", "PodDisruptionBudget", "Service"];
-  for (const [word, found] of [
-    ["deploymnt", "Deployment"],
-    ["Pods", "Pod"],
-    ["Servcie", "Service"],
-    ["Qwxyz", undefined],
-  ] as const) {
-    test(`${word} may mean ${found}`, () => expect(nearest(word, kinds)).toBe(found));
-  }
-  test("counts letters", () => expect(editDistance("kitten", "sitting")).toBe(3));
 });
 
 describe("progressOf()", () => {

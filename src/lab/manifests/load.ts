@@ -1,11 +1,11 @@
 // Loading manifests into a cluster: server-side apply of each, by what the server says it serves.
 
+import { nearest } from "#base/nearest.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { discover, resourceOfKind, type ServedResource } from "#kube/discovery.ts";
 import { hasReason, KubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { LabError } from "#lab/spec.ts";
-import { nearest } from "./nearest.ts";
 import { inOrder } from "./order.ts";
 import type { Manifest } from "./read.ts";
 

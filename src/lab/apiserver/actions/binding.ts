@@ -1,7 +1,7 @@
 // Binding of a pod to a node: what a scheduler writes, once per pod.
 
 import { badRequest, conflict } from "#kube/kube-error.ts";
-import { formatTime } from "#lab/apiserver/context.ts";
+import { timestamp } from "#kube/time.ts";
 import { readObject } from "#lab/apiserver/operations/read.ts";
 import { type Fields, isFields } from "#lab/apiserver/schema/json.ts";
 import { type ActionRequest, success } from "./action.ts";
@@ -25,7 +25,7 @@ export function bindPod({ context, target, body, query }: ActionRequest): object
     ...object,
     metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...body.metadata.annotations } },
     spec: { ...spec, nodeName: node },
-    status: { ...status, conditions: withScheduled(status["conditions"], formatTime(context.now())) },
+    status: { ...status, conditions: withScheduled(status["conditions"], timestamp(context.now())) },
   };
   if (!query.dryRun) context.store.update(pod.key, bound, pod.revision);
   return success;

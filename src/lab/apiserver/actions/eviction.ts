@@ -3,7 +3,8 @@
 import { type Cause, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { matchesLabels, selectorOf } from "#kube/selector.ts";
-import { type ApiContext, formatTime } from "#lab/apiserver/context.ts";
+import { timestamp } from "#kube/time.ts";
+import type { ApiContext } from "#lab/apiserver/context.ts";
 import { keyOf, prefixOf } from "#lab/apiserver/keys.ts";
 import { deleteStored } from "#lab/apiserver/operations/delete.ts";
 import { parseDeleteOptions } from "#lab/apiserver/operations/deletion.ts";
@@ -70,7 +71,7 @@ function mayGoUnready(spec: Fields, status: Fields): boolean {
 }
 
 function spend({ store, now }: ApiContext, budget: Stored, status: Fields, pod: string): void {
-  const disruptedPods = { ...fieldsOf(status["disruptedPods"]), [pod]: formatTime(now()) };
+  const disruptedPods = { ...fieldsOf(status["disruptedPods"]), [pod]: timestamp(now()) };
   const { namespace, name = "" } = budget.object.metadata;
   const spent = { ...budget.object, status: { ...status, disruptedPods } };
   store.update(keyOf(budgets, namespace, name), spent, budget.revision);

@@ -1,9 +1,9 @@
 // Tokens for service accounts on request.
 
 import { badRequest, conflict, invalid } from "#kube/kube-error.ts";
+import { timestamp } from "#kube/time.ts";
 import type { Bound } from "#lab/apiserver/authn/service-account-token.ts";
 import { ownAudience } from "#lab/apiserver/authn/service-account-token.ts";
-import { formatTime } from "#lab/apiserver/context.ts";
 import { keyOf } from "#lab/apiserver/keys.ts";
 import { readObject } from "#lab/apiserver/operations/read.ts";
 import { invalidValue } from "#lab/apiserver/schema/cause.ts";
@@ -33,9 +33,9 @@ export function requestToken({ context, target, body }: ActionRequest): object {
   const token = context.tokens.issue({ namespace, serviceAccount: { name, uid }, pod, audiences, expiresMs });
   return {
     ...body,
-    metadata: { name, namespace, creationTimestamp: formatTime(context.now()) },
+    metadata: { name, namespace, creationTimestamp: timestamp(context.now()) },
     spec: { ...spec, audiences, expirationSeconds: seconds },
-    status: { token, expirationTimestamp: formatTime(expiresMs) },
+    status: { token, expirationTimestamp: timestamp(expiresMs) },
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { badRequest, conflict } from "#kube/kube-error.ts";
 import type { KubeObject, Metadata } from "#kube/object.ts";
-import { formatTime } from "#lab/apiserver/context.ts";
+import { timestamp } from "#kube/time.ts";
 import { checkDryRun } from "#lab/apiserver/query.ts";
 import type { ResourceDefinition } from "#lab/apiserver/registry.ts";
 import { isFields } from "#lab/apiserver/schema/json.ts";
@@ -89,7 +89,7 @@ export function markDeleted(
     ...withFinalizers(metadata, finalizers),
     ...(shortens
       ? {
-          deletionTimestamp: formatTime(nowMs + grace * 1_000),
+          deletionTimestamp: timestamp(nowMs + grace * 1_000),
           deletionGracePeriodSeconds: grace,
           ...(metadata.generation === undefined ? {} : { generation: metadata.generation + 1 }),
         }

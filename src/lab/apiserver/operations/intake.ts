@@ -2,8 +2,9 @@
 
 import { badRequest, type Cause, invalid } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { timestamp } from "#kube/time.ts";
 import { updateManagedFields } from "#lab/apiserver/apply/update.ts";
-import { type ApiContext, formatTime } from "#lab/apiserver/context.ts";
+import type { ApiContext } from "#lab/apiserver/context.ts";
 import { metadataFaults } from "#lab/apiserver/metadata.ts";
 import type { WriteQuery } from "#lab/apiserver/query.ts";
 import { findSubresource, storedVersion } from "#lab/apiserver/registry.ts";
@@ -91,6 +92,6 @@ export function withManagers(
   if (applies) return after;
   const apiVersion = groupVersion(definition.group, version.name);
   const schema = storedVersion(definition).schema();
-  const now = formatTime(context.now());
+  const now = timestamp(context.now());
   return updateManagedFields({ schema, before, after, manager, apiVersion, subresource, now });
 }

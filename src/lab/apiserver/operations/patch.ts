@@ -2,9 +2,10 @@
 
 import { badRequest, invalid, type KubeError, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { timestamp } from "#kube/time.ts";
 import { serverSideApply } from "#lab/apiserver/apply/apply.ts";
 import { bytesOf, checkObject, decodeText, decodeYaml, mediaTypeOf } from "#lab/apiserver/body.ts";
-import { type ApiContext, formatTime } from "#lab/apiserver/context.ts";
+import type { ApiContext } from "#lab/apiserver/context.ts";
 import { jsonPatch } from "#lab/apiserver/patch/json-patch.ts";
 import { mergePatch } from "#lab/apiserver/patch/merge-patch.ts";
 import { strategicMergePatch } from "#lab/apiserver/patch/strategic-merge.ts";
@@ -61,7 +62,7 @@ function applyObject(context: ApiContext, target: Target, facet: Facet, query: W
     applied,
     manager,
     force: isForced(request.query),
-    now: formatTime(context.now()),
+    now: timestamp(context.now()),
     subresource,
     ignored: ignoredFields(target, applied),
   });

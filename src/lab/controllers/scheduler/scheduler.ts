@@ -2,11 +2,11 @@
 
 import type { Node, Pod } from "#kube/kinds.ts";
 import { apiVersionOf, nodes, pods, type Resource } from "#kube/resource.ts";
+import { timestamp } from "#kube/time.ts";
 import type { Controller } from "#lab/controllers/controller.ts";
 import { create, type Operation, patchStatus } from "#lab/controllers/operation.ts";
 import { byAge, isTerminating } from "#lab/controllers/owner.ts";
 import { conditionOf, isActive, isFinished } from "#lab/controllers/pod-state.ts";
-import { timestamp } from "#lab/controllers/time.ts";
 import { type Candidate, candidateOf, withPod } from "./candidate.ts";
 import { refusal } from "./filter.ts";
 import { best } from "./score.ts";
