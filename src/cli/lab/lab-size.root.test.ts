@@ -27,9 +27,12 @@ describe(`${count} pods in one lab`, () => {
       // Spread evenly, or nearly so.
       const perNode = [...Map.groupBy(items, ({ spec }) => spec?.nodeName).values()].map(({ length }) => length);
       expect(Math.max(...perNode) - Math.min(...perNode)).toBeLessThanOrEqual(2);
-      const probe = labs.ok("probe", "--lab", lab, "--from", "nodes", "--to", manyPodsLabel, "--timeout", "5s");
-      expect(probe).toContain(`all ${count * nodes} connections are open`);
-
+      // All at once would be more neighbours than the machine keeps, if there are a thousand.
+      const some = items.filter((_, i) => i % 50 === 0).map(({ metadata }) => `default/${metadata.name}`);
+      for (const to of long ? some : [manyPodsLabel]) {
+        const probe = labs.ok("probe", "--lab", lab, "--from", "nodes", "--to", to, "--timeout", "5s");
+        expect(probe).toContain(`all ${(long ? 1 : count) * nodes} connections are open`);
+      }
       const left = () => ({
         processes: nodeNames(nodes).flatMap((node) => processesBelow(join(groupOf(lab), "nodes", node, "pods"))),
         addresses: nodeNames(nodes).flatMap((node) => addressFiles(join(labs.folder, lab, "nodes", node))),
