@@ -1,0 +1,205 @@
+// Labs whose nodes run the agent: everybody reaches everybody by their own addresses, whatever is between the nodes, and without agents for a while.
+
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pods, services } from "#kube/resource.ts";
+import { killProcess, processesIn } from "#lab/cgroup.ts";
+import { internetAddress } from "#lab/fabric/addresses.ts";
+import type { OutcomeReport } from "#lab/probe/attempt.ts";
+import { groupOf, TestLabs, within } from "#test/lab.ts";
+
+const limitMs = 60_000;
+/** A service of three pods that always leads to the same one is broken. */
+const maxTries = 30;
+const isLong = process.env["TWILL_LONG"] === "1";
+
+/** Says every line back; perl is on every Debian. */
+const echoServer = `
+use IO::Socket::INET;
+my $server = IO::Socket::INET->new(Listen => 5, LocalPort => 9000, ReuseAddr => 1);
+while (my $client = $server->accept) { next if fork; $client->autoflush(1); print $client $_ while <$client>; exit }
+`;
+
+/** A pod on each node, whose answers say who asked, and a service of them all. */
+const manifest = JSON.stringify({
+  apiVersion: "v1",
+  kind: "List",
+  items: [
+    {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata: { name: "who" },
+      spec: {
+        selector: { matchLabels: { app: "who" } },
+        template: {
+          metadata: { labels: { app: "who" } },
+          spec: {
+            containers: [
+              { name: "who", image: "who", ports: [{ containerPort: 8080 }] },
+              { name: "echo", image: "echo", command: ["perl", "-e", echoServer] },
+            ],
+          },
+        },
+      },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "who" },
+      spec: {
+        selector: { app: "who" },
+        ipFamilyPolicy: "PreferDualStack",
+        ports: [{ port: 80, targetPort: 8080 }],
+      },
+    },
+  ],
+});
+
+type Member = { readonly name: string; readonly node: string; readonly addresses: readonly string[] };
+
+class AgentLab {
+  readonly labs: TestLabs;
+  readonly name: string;
+
+  constructor(labs: TestLabs, ...flags: readonly string[]) {
+    this.labs = labs;
+    this.name = labs.name();
+    labs.ok("up", this.name, "--agent", ...flags);
+    const file = join(labs.folder, "who.json");
+    writeFileSync(file, manifest);
+    labs.ok("load", "--lab", this.name, "--wait", file);
+  }
+
+  /** In the order of their nodes. */
+  async members(): Promise<readonly Member[]> {
+    const { items } = await this.labs.client(this.name).listAll(pods, { labelSelector: "app=who" });
+    return items
+      .map(({ metadata, spec, status }) => ({
+        name: metadata.name,
+        node: spec?.nodeName ?? "",
+        addresses: (status?.podIPs ?? []).map(({ ip = "" }) => ip),
+      }))
+      .sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  async serviceAddresses(): Promise<readonly string[]> {
+    const { spec } = await this.labs.client(this.name).get(services, { namespace: "default", name: "who" });
+    return spec?.clusterIPs ?? [];
+  }
+
+  /** Who answers, and the address that it sees the caller under. */
+  answerTo(from: string, address: string, port: number): { readonly pod: string; readonly client: string } {
+    return JSON.parse(this.labs.fetch(this.name, from, urlOf(address, port)));
+  }
+
+  seenBy(from: string, address: string, port: number): string {
+    return this.answerTo(from, address, port).client;
+  }
+
+  /** The address that a pod which is not the caller sees, asked through the service. */
+  seenThroughService(from: string, address: string): string {
+    for (let tries = 0; tries < maxTries; tries++) {
+      const { pod, client } = this.answerTo(from, address, 80);
+      if (pod !== from) return client;
+    }
+    return `only itself after ${maxTries} tries`;
+  }
+
+  seenByInternet(from: string, address: string): string {
+    return /greets (\S+)/.exec(this.labs.fetch(this.name, from, urlOf(address, 80)))?.[1] ?? "";
+  }
+
+  killAgent(node: string): number {
+    const pids = processesIn(join(groupOf(this.name), "nodes", node, "agent"));
+    for (const pid of pids) killProcess(pid, "SIGKILL");
+    return pids.length;
+  }
+}
+
+function urlOf(address: string, port: number): string {
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}/`;
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return address.includes(":") ? "ipv6" : "ipv4";
+}
+
+const fabrics = [
+  ["auto", "l2"],
+  ["auto", "l3"],
+  ["vxlan", "l2"],
+  ["vxlan", "l3"],
+  ["direct", "l2"],
+] as const;
+const all = (["ipv4", "ipv6", "dual"] as const).flatMap((family) =>
+  fabrics.map(([fabric, underlay]) => [family, fabric, underlay] as const),
+);
+/** Each fabric, each underlay and each family once. */
+const some: readonly string[] = ["ipv4 direct l2", "ipv6 vxlan l2", "dual auto l3"];
+
+describe("a lab with agents", () => {
+  for (const [family, fabric, underlay] of all) {
+    if (!isLong && !some.includes(`${family} ${fabric} ${underlay}`)) continue;
+    test(
+      `everybody reaches everybody as who they are: ${family}, fabric ${fabric}, ${underlay}`,
+      async () => {
+        await using labs = await TestLabs.open();
+        const lab = new AgentLab(labs, "--family", family, "--fabric", fabric, "--underlay", underlay);
+        const outcomes = JSON.parse(labs.ok("probe", "--lab", lab.name, "-o", "json")) as readonly OutcomeReport[];
+        // The client outside knows no way to pods.
+        const failed = outcomes.filter(
+          ({ from, kind, result }) => result !== "open" && (from !== "client" || kind !== "pod"),
+        );
+        expect(failed).toEqual([]);
+        const members = await lab.members();
+        expect(members.map(({ node }) => node)).toEqual(["node1", "node2", "node3"]);
+        const [near, , far] = members;
+        if (near === undefined || far === undefined) throw new Error("there are three pods");
+        const nodeAddresses = labs.status(lab.name).parts.find(({ name }) => name === near.node)?.addresses ?? [];
+        for (const [index, own] of near.addresses.entries()) {
+          const [target = "", node = ""] = [far.addresses[index], nodeAddresses[index]];
+          expect(`from pod to pod: ${lab.seenBy(near.name, target, 8080)}`).toBe(`from pod to pod: ${own}`);
+          expect(`from node to pod: ${lab.seenBy(near.node, target, 8080)}`).toBe(`from node to pod: ${node}`);
+          const world = lab.seenByInternet(near.name, internetAddress[familyOf(own)]);
+          expect(`from pod to the internet: ${world}`).toBe(`from pod to the internet: ${node}`);
+        }
+        for (const address of await lab.serviceAddresses()) {
+          const own = near.addresses.find((each) => familyOf(each) === familyOf(address)) ?? "";
+          expect(`through ${address}: ${lab.seenThroughService(near.name, address)}`).toBe(
+            `through ${address}: ${own}`,
+          );
+        }
+      },
+      limitMs,
+    );
+  }
+
+  test(
+    "connections go on, and new ones are made, while agents are killed; up brings them back",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = new AgentLab(labs, "--nodes", "2", "--underlay", "l3");
+      const [near, far] = await lab.members();
+      if (near === undefined || far === undefined) throw new Error("there are two pods");
+      const [address = ""] = far.addresses;
+      const talk = `exec 3<>/dev/tcp/${address}/9000 && for i in $(seq 40); do echo $i >&3; read -t 2 -r line <&3; [ "$line" = $i ] || exit 1; sleep 0.05; done`;
+      const talking = labs.start("shell", "--lab", lab.name, near.name, "--", "bash", "-c", talk);
+      await Bun.sleep(300);
+      expect([lab.killAgent("node1"), lab.killAgent("node2")]).toEqual([1, 1]);
+      expect(lab.seenBy(near.name, address, 8080)).toBe(near.addresses[0] ?? "");
+      const lacking = () => labs.broken(lab.name).join() === "node1: lacks agent,node2: lacks agent";
+      expect(await within(5_000, lacking)).toBe(true);
+      labs.ok("up", lab.name);
+      expect(labs.broken(lab.name)).toEqual([]);
+      expect(await talking).toEqual({ exitCode: 0, stderr: "" });
+      // Back again, they wire pods as before.
+      labs.ok("node", "add", "--lab", lab.name);
+      const file = join(labs.folder, "who.json");
+      labs.ok("load", "--lab", lab.name, "--wait", file);
+      const [, , third] = await lab.members();
+      expect(lab.seenBy(near.name, third?.addresses[0] ?? "", 8080)).toBe(near.addresses[0] ?? "");
+    },
+    limitMs,
+  );
+});
