@@ -60,7 +60,8 @@ const maxSalt = 3;
 export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #byKey: Map<string, Endpoint>;
-  readonly #ids = new Set<number>();
+  /** Numbers in use, with the `endpointKey`; a stranger's has none. */
+  readonly #ids = new Map<number, string>();
   #lastId: number;
 
   constructor(options: EndpointsOptions) {
@@ -69,13 +70,13 @@ export class Endpoints {
     this.#byKey = store.endpoints();
     this.#lastId = Number(store.fact("lastId") ?? 0);
     for (const endpoint of this.#byKey.values()) {
-      this.#ids.add(endpoint.id);
+      this.#ids.set(endpoint.id, endpointKey(endpoint));
       ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
     }
     for (const { link, addresses } of this.strangers()) {
       ipam.take(addresses, `link ${link.name}`);
       const id = endpointIdOf(link.index) ?? 0;
-      this.#ids.add(id);
+      this.#ids.set(id, "");
       this.#lastId = Math.max(this.#lastId, id);
     }
   }
@@ -92,6 +93,11 @@ export class Endpoints {
 
   find(containerId: string, ifname: string): Endpoint | undefined {
     return this.#byKey.get(endpointKey({ containerId, ifname }));
+  }
+
+  byId(id: number): Endpoint | undefined {
+    const key = this.#ids.get(id);
+    return key === undefined ? undefined : this.#byKey.get(key);
   }
 
   /** Wires an interface of a pod. What fails half-way is taken back. @throws CniError, KernelError, StateError, NetnsError */
@@ -298,7 +304,7 @@ export class Endpoints {
 
   #remember(endpoint: Endpoint): void {
     this.#byKey.set(endpointKey(endpoint), endpoint);
-    this.#ids.add(endpoint.id);
+    this.#ids.set(endpoint.id, endpointKey(endpoint));
     this.#lastId = endpoint.id;
     this.#options.ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
   }

@@ -1,6 +1,6 @@
 // Looks after endpoints: what somebody takes away of the node's side of one comes back in a moment.
 
-import { endpointIdOf } from "#agent/state/endpoint.ts";
+import { addressesOf, type Endpoint, endpointIdOf } from "#agent/state/endpoint.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { Monitor, type NetworkEvent } from "#netlink/monitor.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -14,10 +14,13 @@ export type WatchOptions = {
 /** A pod's namespace that ends takes its links along first: whoever looks at once sees half of it. */
 const settleMs = 200;
 
+/** `down`: a link that is not up, unless it is by the time that somebody looks. */
+type Sign = "down" | "damage";
+
 export class EndpointWatch implements Disposable {
   readonly #options: WatchOptions;
   readonly #stack = new DisposableStack();
-  #suspects = new Set<number>();
+  #suspects = new Map<number, Sign>();
   #timer: Timer | undefined;
 
   /** @throws KernelError when the kernel gives no events */
@@ -40,27 +43,31 @@ export class EndpointWatch implements Disposable {
 
   #see(event: NetworkEvent): void {
     if (event.kind === "resync") {
-      for (const { id } of this.#options.endpoints.list()) this.#suspect(id);
+      for (const { id } of this.#options.endpoints.list()) this.#suspect(id, "damage");
       return;
     }
-    const id = endpointIdOf(ifindexIn(event) ?? 0);
-    if (id !== undefined) this.#suspect(id);
+    const id = endpointIdOf(ifindexOf(event) ?? 0);
+    const endpoint = id === undefined ? undefined : this.#options.endpoints.byId(id);
+    const sign = endpoint === undefined ? undefined : signOf(event, endpoint);
+    if (endpoint !== undefined && sign !== undefined) this.#suspect(endpoint.id, sign);
   }
 
-  #suspect(id: number): void {
-    this.#suspects.add(id);
+  #suspect(id: number, sign: Sign): void {
+    if (this.#suspects.get(id) !== "damage") this.#suspects.set(id, sign);
     this.#timer ??= setTimeout(() => this.#look(), settleMs);
   }
 
   #look(): void {
     const { endpoints, log } = this.#options;
     const suspects = this.#suspects;
-    this.#suspects = new Set();
+    this.#suspects = new Map();
     this.#timer = undefined;
-    for (const endpoint of endpoints.list()) {
-      if (!suspects.has(endpoint.id)) continue;
+    for (const [id, sign] of suspects) {
+      const endpoint = endpoints.byId(id);
+      if (endpoint === undefined) continue;
       try {
-        endpoints.restore(endpoint);
+        // A link is born down, which is told when it is up already.
+        if (sign === "damage" || !endpoints.isUp(endpoint)) endpoints.restore(endpoint);
       } catch (error) {
         log(error instanceof Error ? error.message : String(error));
       }
@@ -68,10 +75,27 @@ export class EndpointWatch implements Disposable {
   }
 }
 
-/** The link that lost something, or is not up any more. */
-function ifindexIn(event: NetworkEvent): number | undefined {
-  if (event.kind === "link") return event.change === "removed" || !event.link.up ? event.link.index : undefined;
-  if (event.kind === "route" && event.change === "removed") return event.route.oif;
-  // A permanent entry that is changed by hand is one of another state or address.
-  return event.kind === "neighbour" ? event.neighbour.ifindex : undefined;
+/** The link that an event is about; undefined for one about none. */
+export function ifindexOf(event: NetworkEvent): number | undefined {
+  switch (event.kind) {
+    case "link":
+      return event.link.index;
+    case "address":
+      return event.address.index;
+    case "route":
+      return event.route.oif;
+    case "neighbour":
+      return event.neighbour.ifindex;
+    default:
+      return undefined;
+  }
+}
+
+/** What an event tells of an endpoint, unless wiring it causes such events by itself. */
+function signOf(event: NetworkEvent, { mac, ...endpoint }: Endpoint): Sign | undefined {
+  if (event.kind === "link" && event.change === "set") return event.link.up ? undefined : "down";
+  if (event.kind === "link" || event.kind === "route") return event.change === "removed" ? "damage" : undefined;
+  if (event.kind !== "neighbour" || !addressesOf(endpoint).includes(event.neighbour.address)) return undefined;
+  const { state, mac: found } = event.neighbour;
+  return event.change === "removed" || state !== "permanent" || found !== mac ? "damage" : undefined;
 }

@@ -1,5 +1,7 @@
 // Keeps a node's ways to the others as they should be: after every change of a node, and of the kernel.
 
+import { ifindexOf } from "#agent/endpoint/watch.ts";
+import { endpointIdOf } from "#agent/state/endpoint.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -44,7 +46,10 @@ export class Fabric implements Disposable {
     const monitor = await Monitor.open({
       topics: ["link", "route", "neighbour", "address"],
       netns,
-      onEvent: () => fabric.wake(),
+      // What pods come and go with is no way to another node.
+      onEvent: (event) => {
+        if (endpointIdOf(ifindexOf(event) ?? 0) === undefined) fabric.wake();
+      },
     });
     fabric.#stack.use(monitor);
     fabric.#round();
