@@ -60,4 +60,18 @@ describe("make demo", () => {
       limitMs,
     );
   }
+
+  test(
+    "removes what a killed demo has left",
+    async () => {
+      const killed = await run((child, printed) => {
+        if (printed.includes("namespace/shop created")) child.kill("SIGKILL");
+      });
+      expect(isGone(killed.name)).toBe(false);
+      const { exitCode, stderr } = await run();
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(isGone(killed.name)).toBe(true);
+    },
+    limitMs,
+  );
 });
