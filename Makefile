@@ -39,8 +39,9 @@ build: $(INSTALLED) dist/twill-pod ## Builds dist/twill, dist/twill-cni, dist/tw
 check: $(GENERATED) ## Format, lint, types and the rules of the repository
 	@$(BUN) tools/check.ts
 
-bench: setup-bench build ## Measures the plugins beside the reference's
+bench: setup-bench build ## Measures the plugins and type twill beside the reference's
 	@$(BUN) bench/cni.ts
+	@$(BUN) bench/agent.ts
 
 bench-lab: setup-demo build ## Measures the lab: until Ready, memory, lists of a thousand pods
 	@$(BUN) bench/lab.ts

@@ -1,6 +1,6 @@
 // The network configuration that makes a container runtime call us.
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentConfig } from "#agent/config/config.ts";
 import { isErrno } from "#kernel/errno.ts";
@@ -21,6 +21,7 @@ export function writeConflist(cni: AgentConfig["cni"]): boolean {
   const path = join(cni.folder, cni.file);
   const text = conflistText(cni);
   if (readIfThere(path) === text) return false;
+  mkdirSync(cni.folder, { recursive: true, mode: 0o755 });
   // Of an ending that no runtime reads.
   const draft = join(cni.folder, `.${cni.file}.new`);
   writeFileSync(draft, text, { mode: 0o644 });

@@ -53,6 +53,15 @@ describe("AddressPool", () => {
     expect(drain(addresses, 5000)).toBe("10.0.0.2");
   });
 
+  test("lets addresses rest anew, and no longer, after the clock was set back", () => {
+    const addresses = pool("10.0.0.0/30");
+    drain(addresses, 0);
+    addresses.release(ip("10.0.0.1"), 1_000_000);
+    expect(addresses.next(5000)).toBeUndefined();
+    expect(addresses.usage(5000).nextFreeMs).toBe(6000);
+    expect(addresses.next(6000)).toBe(ip("10.0.0.1"));
+  });
+
   test("gives new addresses before released ones, and goes on where it was after a restart", () => {
     const before = pool("10.0.0.0/24");
     for (const address of ["10.0.0.1", "10.0.0.2"]) before.take(ip(address));

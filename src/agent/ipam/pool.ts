@@ -61,6 +61,7 @@ export class AddressPool {
 
   /** The address that is next; undefined when there is none now. Passes over those that are taken or resting. */
   next(nowMs: number): Ip | undefined {
+    this.#forgetFuture(nowMs);
     const [oldest] = this.#released;
     const rested = oldest !== undefined && oldest[1] + this.#cooldownMs <= nowMs ? oldest[0] : undefined;
     if (this.#released.size >= maxRemembered && rested !== undefined) return rested;
@@ -69,6 +70,11 @@ export class AddressPool {
       if (!this.#taken.has(address) && !this.#released.has(address)) return address;
     }
     return rested;
+  }
+
+  /** After the clock was set back, a rest begins anew: it must not last until the clock is where it was. */
+  #forgetFuture(nowMs: number): void {
+    for (const [address, releasedMs] of this.#released) if (releasedMs > nowMs) this.#released.set(address, nowMs);
   }
 
   take(address: Ip): void {
