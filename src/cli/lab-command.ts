@@ -61,6 +61,26 @@ const nodeGroup: Group = {
   },
 };
 
+const agentGroup: Group = {
+  summary: "kills and restarts the agents of nodes, whose pods keep their network",
+  commands: {
+    kill: leaf({
+      summary: "ends a node's agent at once; up and restart bring it back",
+      args: { node },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/agent.ts")).agentKill,
+    }),
+    restart: leaf({
+      summary: "ends a node's agent in order and starts this executable in its place: an upgrade, too",
+      args: { node },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/agent.ts")).agentRestart,
+    }),
+  },
+};
+
 const wireGroup: Group = {
   summary: "cuts, heals and worsens the wire between two nodes",
   about:
@@ -155,6 +175,7 @@ export const labCommand: Group = {
       load: async () => (await import("#cli/lab/status.ts")).labStatus,
     }),
     node: nodeGroup,
+    agent: agentGroup,
     wire: wireGroup,
     kubeconfig: leaf({
       summary: "prints the configuration for kubectl",

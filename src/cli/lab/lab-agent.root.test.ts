@@ -183,7 +183,7 @@ describe("a lab with agents", () => {
       const [near, far] = await lab.members();
       if (near === undefined || far === undefined) throw new Error("there are two pods");
       const [address = ""] = far.addresses;
-      const talk = `exec 3<>/dev/tcp/${address}/9000 && for i in $(seq 40); do echo $i >&3; read -t 2 -r line <&3; [ "$line" = $i ] || exit 1; sleep 0.05; done`;
+      const talk = `exec 3<>/dev/tcp/${address}/9000 && for i in $(seq 60); do echo $i >&3; read -t 2 -r line <&3; [ "$line" = $i ] || exit 1; sleep 0.05; done`;
       const talking = labs.start("shell", "--lab", lab.name, near.name, "--", "bash", "-c", talk);
       await Bun.sleep(300);
       expect([lab.killAgent("node1"), lab.killAgent("node2")]).toEqual([1, 1]);
@@ -191,6 +191,10 @@ describe("a lab with agents", () => {
       const lacking = () => labs.broken(lab.name).join() === "node1: lacks agent,node2: lacks agent";
       expect(await within(5_000, lacking)).toBe(true);
       labs.ok("up", lab.name);
+      expect(labs.broken(lab.name)).toEqual([]);
+      expect(labs.ok("agent", "kill", "--lab", lab.name, "node1")).toContain('the agent of "node1" is dead');
+      expect(labs.broken(lab.name)).toEqual(["node1: lacks agent"]);
+      for (const node of ["node1", "node2"]) labs.ok("agent", "restart", "--lab", lab.name, node);
       expect(labs.broken(lab.name)).toEqual([]);
       expect(await talking).toEqual({ exitCode: 0, stderr: "" });
       // Back again, they wire pods as before.

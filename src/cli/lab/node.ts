@@ -13,7 +13,7 @@ import { writeState } from "#lab/world/state.ts";
 import { formatSeconds, lockUp, openHost } from "./lab-host.ts";
 import { awaitReady } from "./up.ts";
 
-type NodeCall<Name extends string | undefined = string> = {
+export type NodeCall<Name extends string | undefined = string> = {
   readonly args: { readonly node: Name };
   readonly flags: { readonly lab: string };
 };
@@ -74,7 +74,8 @@ function withRunning(spec: LabSpec, name: string, running: boolean): LabSpec {
   return { ...spec, nodes: spec.nodes.map((node) => (node.name === name ? { ...node, running } : node)) };
 }
 
-async function withNode(
+/** Runs a change of a node that the lab has; prints the sentence that it returns. @throws LabError when there is no such node */
+export async function withNode(
   { args: { node }, flags }: NodeCall,
   io: CommandIo,
   run: (host: LabHost, places: Places, spec: LabSpec, name: string) => Promise<string>,

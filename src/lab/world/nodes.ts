@@ -43,15 +43,25 @@ export function prepareNodes(places: Places, spec: LabSpec): void {
   }
 }
 
-/** Time for a kubelet to end after SIGTERM. */
+/** Time for a process to end after SIGTERM. */
 const graceMs = 10_000;
 const stepMs = 10;
 
+/** Ends the node's agent: in order, or with `isKilled` at once. Pods keep their network. */
+export async function endAgent(places: Places, node: string, isKilled: boolean, sleep: Sleep): Promise<void> {
+  const group = join(nodePlaces(places, node).cgroup, "agent");
+  if (!isKilled) await endInOrder(group, sleep);
+  await removeGroup(group, sleep);
+}
+
+async function endInOrder(group: string, sleep: Sleep): Promise<void> {
+  for (const pid of processesIn(group)) killProcess(pid, "SIGTERM");
+  for (let waitedMs = 0; waitedMs < graceMs && processesIn(group).length > 0; waitedMs += stepMs) await sleep(stepMs);
+}
+
 /** Ends a node's kubelet in order, then all the rest of the node. */
 export async function stopNode(places: Places, spec: LabSpec, node: string, sleep: Sleep): Promise<void> {
-  const kubelet = join(nodePlaces(places, node).cgroup, "kubelet");
-  for (const pid of processesIn(kubelet)) killProcess(pid, "SIGTERM");
-  for (let waitedMs = 0; waitedMs < graceMs && processesIn(kubelet).length > 0; waitedMs += stepMs) await sleep(stepMs);
+  await endInOrder(join(nodePlaces(places, node).cgroup, "kubelet"), sleep);
   await crashNode(places, spec, node, sleep);
 }
 
