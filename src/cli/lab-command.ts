@@ -72,7 +72,7 @@ const agentGroup: Group = {
       load: async () => (await import("#cli/lab/agent.ts")).agentKill,
     }),
     restart: leaf({
-      summary: "ends a node's agent in order and starts this executable in its place: an upgrade, too",
+      summary: "ends a node's agent in order and starts this executable in its place",
       args: { node },
       flags: labFlag,
       environment,
