@@ -73,7 +73,7 @@ dist/twill-pod: $(wildcard pod/*) | setup-build
 	pod/build.sh $@
 
 # Built aside: an interrupted build leaves no half executable behind.
-dist/twill: $(SOURCES) $(GENERATED) deploy/roles.yaml package.json package-lock.json | setup-build
+dist/twill: $(SOURCES) $(GENERATED) deploy/accounts.yaml package.json package-lock.json | setup-build
 	@mkdir -p dist/build
 	$(BUN) build --compile --bytecode --splitting --format=esm --minify --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	  src/cli/main.ts --outfile dist/build/twill

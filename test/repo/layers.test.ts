@@ -42,7 +42,7 @@ const builtFiles: readonly string[] = [
   "../../dist/bpf/twill.bpf.o",
   "../../../../dist/kube/definitions.openapi",
   "../../../../dist/kube/descriptions.openapi",
-  "../../../deploy/roles.yaml",
+  "../../../deploy/accounts.yaml",
 ];
 
 // `import "x"`, `import a, { b } from "x"`, `export * as c from "x"`, `import("x")`

@@ -9,7 +9,7 @@ import { controlAddress, dnsAddress, gatewayOf, serviceBlock } from "#lab/fabric
 import { parseManifests } from "#lab/manifests/read.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { apiPort } from "#lab/world/credentials.ts";
-import twillRoles from "../../../deploy/roles.yaml" with { type: "text" };
+import twillRoles from "../../../deploy/accounts.yaml" with { type: "text" };
 
 const initialNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const serviceName = { namespace: "default", name: "kubernetes" } as const;
@@ -48,9 +48,10 @@ export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void
 
 /** Twill's own accounts and their rights, as every cluster gets them from deploy/. */
 async function ensureAccounts(client: KubeClient): Promise<void> {
-  for (const { object } of parseManifests(twillRoles, "deploy/roles.yaml")) {
+  for (const { object } of parseManifests(twillRoles, "deploy/accounts.yaml")) {
     const resource = accountKinds.get(object.kind);
-    if (resource === undefined) throw new RangeError(`deploy/roles.yaml has a ${object.kind}, which is nobody's role`);
+    if (resource === undefined)
+      throw new RangeError(`deploy/accounts.yaml has a ${object.kind}, which is nobody's role`);
     await ensure(client, resource, object);
   }
 }
