@@ -112,9 +112,9 @@ describe("an agent that is killed", () => {
         expect(await node.call("DEL", id, pod.path)).toMatchObject({ exitCode: 0 });
       expect([step, node.links(), node.routes()]).toEqual([step, [], []]);
     }
-    // Before the node's side was made, and before the pod's; then the kernel is asked, perhaps more than once, whether packets pass.
-    expect(cleaned).toBe(2);
-    expect(failures).toBeGreaterThan(2);
+    // Before the node's side was made, before the pod's, and when all was done; the fabric asks the kernel in between, too.
+    expect(cleaned).toBeGreaterThanOrEqual(2);
+    expect(failures).toBeGreaterThan(cleaned);
   }, 120_000);
 
   test("before any step of a DEL finishes it when it is back, from the shim's queue", async () => {
