@@ -59,8 +59,10 @@ export class KubeletLink {
     ] as const) {
       from.pipe(to);
       from.on("error", () => to.destroy());
-      from.on("close", () => to.end());
     }
+    // A client that is gone reads nothing more; what a kubelet sent last may still be on its way to the client.
+    client.on("close", () => kubelet.destroy());
+    kubelet.on("close", () => client.end());
   }
 
   async #connect(host: string, port: number): Promise<Duplex> {
