@@ -23,22 +23,24 @@ const dnsPort = 53;
 /** `lo` has it in every network namespace. */
 const loopbackIndex = 1;
 
+/** `listening` resolves when names are answered, or when it is known that they will not be. */
+export type NodeDns = { readonly server: AsyncDisposable; readonly listening: Promise<void> };
+
 /** Answers from the moment when the cluster has been seen: before that, every name would be missing. @throws KernelError */
-export function startNodeDns({ view, addresses, domain, upstream, log }: NodeDnsOptions): AsyncDisposable {
+export function startNodeDns({ view, addresses, domain, upstream, log }: NodeDnsOptions): NodeDns {
   addToLoopback(addresses);
   const names = clusterNames(view, domain);
   const end = new AsyncDisposableStack();
-  const listening = view.synced.then(async () => {
-    for (const address of addresses) {
-      const server = await DnsServer.listen(address, dnsPort, (query) => answerQuery(query, names, upstream));
-      if (end.disposed) return await server[Symbol.asyncDispose]();
-      end.use(server);
-    }
-  });
-  listening.catch((error: unknown) =>
-    log(`Cannot answer DNS: ${error instanceof Error ? error.message : String(error)}`),
-  );
-  return end;
+  const listening = view.synced
+    .then(async () => {
+      for (const address of addresses) {
+        const server = await DnsServer.listen(address, dnsPort, (query) => answerQuery(query, names, upstream));
+        if (end.disposed) return await server[Symbol.asyncDispose]();
+        end.use(server);
+      }
+    })
+    .catch((error: unknown) => log(`Cannot answer DNS: ${error instanceof Error ? error.message : String(error)}`));
+  return { server: end, listening };
 }
 
 function addToLoopback(addresses: readonly Ip[]): void {

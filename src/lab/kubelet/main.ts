@@ -89,7 +89,8 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     networkReady: () => kubelet.retry(),
     changed: (node) => writeConflist(config, node, log),
   });
-  await using _services = startNodeServices({ view, config, domain: clusterDomain, random: pace.random, log });
+  const services = startNodeServices({ view, config, domain: clusterDomain, random: pace.random, log });
+  await using _running = services.running;
   await agent.start();
   await kubelet.start();
   const streaming: StreamingHost = {
@@ -102,6 +103,8 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     ...{ kubelet, tls: readTls(config), now, log },
     stream: (request) => void serveStream(streaming, request),
   });
+  // Who waits for this kubelet waits for the names as well.
+  await services.ready;
   await server.listen("::", kubeletPort);
   log(`looking after the pods of ${config.node}`);
   await host.stopped;

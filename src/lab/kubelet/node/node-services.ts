@@ -27,14 +27,18 @@ const dnsPort = 53;
 /** A node's link to the other stations. */
 const uplink = "eth0";
 
-/** Runs until it is disposed; services go on without it, names do not. @throws KernelError */
-export function startNodeServices({ view, config, domain, random, log }: NodeServicesOptions): AsyncDisposable {
+/** What runs until it is disposed; `ready` resolves when names are answered. */
+export type NodeServices = { readonly running: AsyncDisposable; readonly ready: Promise<void> };
+
+/** Services go on without it, names do not. @throws KernelError */
+export function startNodeServices({ view, config, domain, random, log }: NodeServicesOptions): NodeServices {
   const stack = new AsyncDisposableStack();
   const addresses = config.dns.map(ip);
   const [family = "ipv4"] = familiesOf(config.family);
   const randomId = () => Math.floor(random() * 0x1_0000);
   const upstream = upstreamAt({ address: internetAddress[family], port: dnsPort, randomId });
-  stack.use(startNodeDns({ view, addresses, domain, upstream, log }));
+  const dns = startNodeDns({ view, addresses, domain, upstream, log });
+  stack.use(dns.server);
   const bridged = enableBridgeFilter() ? {} : { bridgedBehind: uplink };
   const side = {
     ...bridged,
@@ -42,5 +46,5 @@ export function startNodeServices({ view, config, domain, random, log }: NodeSer
     ...{ podBlocks: podBlock, serviceBlocks: serviceBlock },
   };
   if (config.services === "proxy") stack.use(startServiceProxy({ view, side, log }));
-  return stack;
+  return { running: stack, ready: dns.listening };
 }

@@ -7,9 +7,9 @@ export type ProbeKind = "startup" | "readiness" | "liveness";
 /** A run of equal results, and what they amount to so far. */
 export type ProbeState = { readonly streak: number; readonly last: boolean | undefined; readonly verdict: boolean };
 
-/** A container counts as not ready, not started, and alive until its probe says otherwise. */
-export function firstState(kind: ProbeKind): ProbeState {
-  return { streak: 0, last: undefined, verdict: kind === "liveness" };
+/** A container counts as not ready, not started, and alive until its probe says otherwise; `known` is what was found of it before. */
+export function firstState(kind: ProbeKind, known = false): ProbeState {
+  return { streak: 0, last: undefined, verdict: known || kind === "liveness" };
 }
 
 export function afterResult({ streak, last, verdict }: ProbeState, ok: boolean, probe: Probe): ProbeState {

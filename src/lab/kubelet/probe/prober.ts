@@ -6,10 +6,15 @@ import { afterResult, firstState, isUnhealthy, nextTryMs, type ProbeKind, type P
 import { probeTarget } from "./probe-target.ts";
 import { type ExecInContainer, type ProbeResult, tryProbe } from "./try-probe.ts";
 
+/** What an earlier kubelet had found of a run that goes on. */
+export type KnownRun = { readonly started: boolean; readonly ready: boolean };
+
 export type ProberOptions = {
   readonly container: Container;
   readonly ip: Ip;
   readonly exec: ExecInContainer;
+  /** A container that was ready stays so until its probe says otherwise: a kubelet that starts again takes nobody out of service. */
+  readonly known?: KnownRun | undefined;
   /** Told when a verdict has changed, or the container must be ended. */
   readonly changed: () => void;
   /** Told of every failed try, for events. */
@@ -30,7 +35,7 @@ export class Prober implements Disposable {
   constructor(options: ProberOptions) {
     this.#options = options;
     const { startupProbe } = options.container;
-    if (startupProbe === undefined) this.#beginMain();
+    if (startupProbe === undefined || options.known?.started === true) this.#beginMain();
     else this.#begin("startup", startupProbe);
   }
 
@@ -60,7 +65,7 @@ export class Prober implements Disposable {
   }
 
   #begin(kind: ProbeKind, probe: Probe): void {
-    this.#states.set(kind, firstState(kind));
+    this.#states.set(kind, firstState(kind, kind === "readiness" && this.#options.known?.ready === true));
     this.#later(kind, probe, Math.max(firstTryMs, (probe.initialDelaySeconds ?? 0) * 1000));
   }
 

@@ -8,6 +8,7 @@ import type { Pod } from "#kube/kinds.ts";
 import { afterRestart, type Backoff, noBackoff } from "#lab/kubelet/pod/backoff.ts";
 import { ConfigError, type Sources } from "#lab/kubelet/pod/environment.ts";
 import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
+import { knownRun } from "#lab/kubelet/pod/known-run.ts";
 import { type ContainerFacts, type ContainerStep, lastRun, planPod } from "#lab/kubelet/pod/plan.ts";
 import { sandboxRequest } from "#lab/kubelet/pod/sandbox-request.ts";
 import { podStatus, type Waiting } from "#lab/kubelet/pod/status.ts";
@@ -311,7 +312,8 @@ export class PodWorker {
     // Containers that an earlier kubelet started are probed from now on.
     for (const container of this.#containers()) {
       const run = instances.get(container.name)?.at(-1);
-      if (run !== undefined) this.#probers.follow(container, run, this.#ips);
+      if (run !== undefined)
+        this.#probers.follow(container, run, this.#ips, knownRun(this.#pod, container.name, run.attempt));
     }
     return {
       instances,

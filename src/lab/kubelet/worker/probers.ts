@@ -1,7 +1,7 @@
 // The probers of one pod's containers: one for each run, and what they say together.
 
 import type { Container } from "kubernetes-types/core/v1";
-import { Prober } from "#lab/kubelet/probe/prober.ts";
+import { type KnownRun, Prober } from "#lab/kubelet/probe/prober.ts";
 import type { Instance } from "#lab/kubelet/runtime/instance.ts";
 import type { Ip } from "#net/ip.ts";
 import type { ContainerExec } from "./container-exec.ts";
@@ -24,17 +24,17 @@ export class Probers {
   }
 
   /** Begins with a run that has none yet, ends with one that has ended. */
-  follow(container: Container, run: Instance, ips: readonly Ip[]): void {
+  follow(container: Container, run: Instance, ips: readonly Ip[], known: KnownRun | undefined): void {
     const { attempt } = this.#probed.get(container.name) ?? {};
     if (run.ending !== undefined) this.end(container.name);
-    else if (attempt !== run.attempt) this.begin(container, run, ips);
+    else if (attempt !== run.attempt) this.begin(container, run, ips, known);
   }
 
-  begin(container: Container, run: Instance, [ip]: readonly Ip[]): void {
+  begin(container: Container, run: Instance, [ip]: readonly Ip[], known?: KnownRun): void {
     this.end(container.name);
     if (ip === undefined) return;
     const prober = new Prober({
-      ...{ container, ip, changed: this.#changed },
+      ...{ container, ip, known, changed: this.#changed },
       exec: (argv, signal) => this.#exec.run(this.#uid, container.name, argv, signal),
       failed: (kind, why) => {
         const name = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
