@@ -90,7 +90,9 @@ describe("openApiV3Document()", () => {
     expect(part(document, "components", "schemas", "com.example.v1.WidgetList", "properties", "items")).toMatchObject({
       items: { $ref: "#/components/schemas/com.example.v1.Widget" },
     });
-    expect(part(document, "paths", "/apis/example.com/v1/widgets/{name}", "patch")).toBeDefined();
+    expect(part(document, "paths", "/apis/example.com/v1/widgets/{name}", "patch")).toMatchObject({
+      "x-kubernetes-group-version-kind": { group: "example.com", version: "v1", kind: "Widget" },
+    });
   });
 
   test("is not there for what is not served", () => {

@@ -11,8 +11,9 @@ const service = schemaOf("", "v1", "Service") ?? anything;
 
 describe("the published schemas", () => {
   test("hold every reference they make", () => {
-    const references = JSON.stringify(definitions()).matchAll(/"\$ref":"([^"]+)"/g);
-    for (const [, name = ""] of references) expect(definition(name)).toBeDefined();
+    const references = [...JSON.stringify(definitions()).matchAll(/"\$ref":"([^"]+)"/g)].map(([, name = ""]) => name);
+    expect(references.length).toBeGreaterThan(500);
+    expect(references.filter((name) => definition(name) === undefined)).toEqual([]);
   });
 
   test("know kinds by group and version", () => {
