@@ -10,14 +10,19 @@
 
 #define MAX_ENDPOINTS 4096
 
+#define ENDPOINT_BY_KERNEL 1        /* its packets go over the host's end of its link, where a bucket shapes them */
+#define ENDPOINT_KEEPS_CONNECTIONS 2 /* what is open stays open, also when a policy forbids it since */
+
 struct endpoint {
 	__u32 ifindex; /* the host's end */
 	__u16 id;
 	__u16 mtu;
 	__u8 mac[ETH_ALEN];      /* the pod's end */
 	__u8 host_mac[ETH_ALEN]; /* the host's end: whom the pod believes its gateway to be */
+	__u32 policy_set;        /* policy.h */
+	__u32 flags;
 };
-_Static_assert(sizeof(struct endpoint) == 20, "struct endpoint is written by the agent");
+_Static_assert(sizeof(struct endpoint) == 28, "struct endpoint is written by the agent");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -8,6 +8,9 @@
  *   device ──► from_net ──► pod
  *   kernel's routing ──► to_pod ──► pod
  */
+#include "connections.h"
+#include "policy.h"
+#include "services.h"
 #include "from_net.bpf.c"
 #include "from_pod.bpf.c"
 #include "to_pod.bpf.c"

@@ -109,7 +109,7 @@ export class PathNode implements Disposable {
     this.ip(`link add twill-vxlan address ${own} type vxlan external dstport 8472 nolearning`);
     this.ip("link set twill-vxlan up");
     const ifindex = findLink(this.#connection, "twill-vxlan")?.index ?? 0;
-    this.path.setTunnel(ifindex, 1, mac(own ?? ""));
+    this.path.set({ tunnelIfindex: ifindex, tunnelId: 1, tunnelMac: mac(own ?? ""), tunnelPort: 8472 });
     this.path.attachDevice(this.#connection, ifindex, "from_overlay");
     for (const block of [`10.244.${other.number}.0/24`, `fd00:10:244:${other.number}::/64`]) {
       this.path.setPeer({ block: cidr(block), node: ip(other.address), mac: mac(theirs ?? ""), tunnel: true });

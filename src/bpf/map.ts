@@ -12,6 +12,11 @@ export type MapFormat<K, V> = {
   readonly valueSize: number;
 };
 
+/** Says what a map holds; the types follow from the codecs. */
+export function mapFormat<K, V>(format: MapFormat<K, V>): MapFormat<K, V> {
+  return format;
+}
+
 /** Operations on one map; the descriptor belongs to whoever opened it. */
 export class BpfMap<K, V> {
   readonly format: MapFormat<K, V>;

@@ -5,7 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BpfMap, readPerCpu } from "#bpf/map.ts";
+import { BpfMap, type MapFormat, readPerCpu } from "#bpf/map.ts";
 import { BpfObject } from "#kernel/bpf-object.ts";
 import { isErrno } from "#kernel/errno.ts";
 import type { Cidr } from "#net/cidr.ts";
@@ -18,25 +18,46 @@ import type { Request } from "#netlink/message.ts";
 import { addQdisc } from "#netlink/qdisc.ts";
 import { ingressHandle, Parent } from "#netlink/tc.ts";
 import packetPath from "../../dist/bpf/twill.bpf.o" with { type: "file" };
+import { connectionsFormat, translationsFormat } from "./connection-format.ts";
 import {
   countersFormat,
+  endpointFlags,
   endpointsFormat,
   type Outcome,
   outcomes,
   peersFormat,
   peerTunnel,
-  settingKernelTranslates,
+  settingFlags,
   settingsFormat,
   sourcesFormat,
 } from "./formats.ts";
 import { pinName } from "./pins.ts";
+import {
+  blocksFormat,
+  denialsFormat,
+  identitiesFormat,
+  listChoicesFormat,
+  listsFormat,
+  policySet,
+  policySetsFormat,
+} from "./policy-format.ts";
+import {
+  affinitiesFormat,
+  backendsFormat,
+  frontendsFormat,
+  maglevFormat,
+  slotsFormat,
+  sourceRangesFormat,
+} from "./service-format.ts";
 
 /** The blocks that the links of all pods join. */
 export type Blocks = { readonly ingress: number; readonly egress: number };
 export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
 
-/** While there is no overlay. */
-const noMac = mac("00:00:00:00:00:00");
+const noSettings: Settings = {
+  ...{ tunnelIfindex: 0, tunnelId: 0, tunnelMac: mac("00:00:00:00:00:00"), tunnelPort: 0, generation: 0 },
+  ...{ node: { ipv4: undefined, ipv6: undefined }, firstPort: 0, lastPort: 0 },
+};
 
 /** A link that is always there: a block goes when its last link goes, and the programs with it. */
 const anchor = "twill-anchor";
@@ -53,6 +74,26 @@ export type EndpointEntry = {
   readonly ipv6: Ip | undefined;
   /** The kernel's routing brings its packets, over the node's end of its link. */
   readonly byKernel?: boolean;
+  /** What policies make of it; `policySet.closed` unless given. */
+  readonly policySet?: number;
+  /** What is open stays open, also when a policy forbids it since. */
+  readonly keepsConnections?: boolean;
+};
+
+/** What the node has once; each field stays as it was unless given. */
+export type Settings = {
+  /** 0: this node has no overlay. */
+  readonly tunnelIfindex: number;
+  readonly tunnelId: number;
+  readonly tunnelMac: Mac;
+  /** UDP port of the underlay that the overlay is carried on; 0: none. */
+  readonly tunnelPort: number;
+  /** Of the policies: connections that an earlier one allowed are judged again. */
+  readonly generation: number;
+  /** What translated connections to other nodes' pods come from. */
+  readonly node: { readonly ipv4: Ip | undefined; readonly ipv6: Ip | undefined };
+  readonly firstPort: number;
+  readonly lastPort: number;
 };
 
 /** Another node's block of pods; without `tunnel` the kernel's routes lead there. */
@@ -67,6 +108,8 @@ export type DatapathOptions = {
    * check senders, and count. False unless given.
    */
   readonly kernelTranslates?: boolean;
+  /** Entries of maps, by name, where they are not to be as many as the headers say. */
+  readonly sizes?: Readonly<Record<string, number>>;
 };
 
 export type Counts = { readonly [O in Outcome]: { readonly packets: bigint; readonly bytes: bigint } };
@@ -80,20 +123,47 @@ export class Datapath implements Disposable {
   readonly #peers;
   readonly #settings;
   readonly #flags: number;
+  /** Who is who, and who may speak with whom: written by whoever resolves policies. */
+  readonly policy;
+  /** Written by whoever follows services. */
+  readonly services;
+  /** Written by the programs. */
+  readonly connections;
 
   /** @throws KernelError when libbpf is missing or the kernel refuses a program */
-  constructor({ pins, blocks = defaultBlocks, kernelTranslates = false }: DatapathOptions) {
+  constructor({ pins, blocks = defaultBlocks, kernelTranslates = false, sizes = {} }: DatapathOptions) {
     this.#blocks = blocks;
-    this.#flags = kernelTranslates ? settingKernelTranslates : 0;
+    this.#flags = kernelTranslates ? settingFlags.kernelTranslates : settingFlags.services;
     this.#object = new BpfObject(readFileSync(packetPath), {
       pinPath: (map) => (pins === undefined || map.name.startsWith(".") ? undefined : join(pins, pinName(map))),
+      entries: ({ name }) => sizes[name],
     });
-    this.#endpoints = new BpfMap(endpointsFormat, this.#object.mapFd(endpointsFormat.name));
-    this.#sources = new BpfMap(sourcesFormat, this.#object.mapFd(sourcesFormat.name));
-    this.#peers = new BpfMap(peersFormat, this.#object.mapFd(peersFormat.name));
-    this.#settings = new BpfMap(settingsFormat, this.#object.mapFd(settingsFormat.name));
-    const settings = this.#settings.get(0) ?? { tunnelIfindex: 0, tunnelId: 0, tunnelMac: noMac };
-    this.#settings.set(0, { ...settings, flags: this.#flags });
+    this.#endpoints = this.#map(endpointsFormat);
+    this.#sources = this.#map(sourcesFormat);
+    this.#peers = this.#map(peersFormat);
+    this.#settings = this.#map(settingsFormat);
+    this.policy = {
+      identities: this.#map(identitiesFormat),
+      blocks: this.#map(blocksFormat),
+      sets: this.#map(policySetsFormat),
+      choices: this.#map(listChoicesFormat),
+      lists: this.#map(listsFormat),
+      denials: this.#map(denialsFormat),
+    };
+    this.services = {
+      frontends: this.#map(frontendsFormat),
+      slots: this.#map(slotsFormat),
+      backends: this.#map(backendsFormat),
+      maglev: this.#map(maglevFormat),
+      sourceRanges: this.#map(sourceRangesFormat),
+      affinities: this.#map(affinitiesFormat),
+    };
+    this.connections = { connections: this.#map(connectionsFormat), translations: this.#map(translationsFormat) };
+    this.set({});
+  }
+
+  #map<K, V>(format: MapFormat<K, V>): BpfMap<K, V> {
+    return new BpfMap(format, this.#object.mapFd(format.name));
   }
 
   /** Puts the programs of the pods' blocks in their places, over those of an earlier agent in one step. @throws KernelError */
@@ -138,11 +208,24 @@ export class Datapath implements Disposable {
   }
 
   /** Who may send comes before who can be reached: a pod's first answer must find both. */
-  setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, byKernel = false }: EndpointEntry): void {
+  setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, ...options }: EndpointEntry): void {
+    const { byKernel = false, policySet: set = policySet.closed, keepsConnections = false } = options;
+    const flags = (byKernel ? endpointFlags.byKernel : 0) | (keepsConnections ? endpointFlags.keepsConnections : 0);
     this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id });
     for (const address of [ipv4, ipv6]) {
-      if (address !== undefined && !byKernel) this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac });
+      if (address === undefined) continue;
+      this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac, policySet: set, flags });
     }
+  }
+
+  /** The node's settings as they are. */
+  get settings(): Settings {
+    return this.#settings.get(0) ?? noSettings;
+  }
+
+  /** Changes what is given of the node's settings, in one step. */
+  set(change: Partial<Settings>): void {
+    this.#settings.set(0, { ...this.settings, ...change, flags: this.#flags });
   }
 
   removeEndpoint({ ifindex, ipv4, ipv6 }: Pick<EndpointEntry, "ifindex" | "ipv4" | "ipv6">): void {
@@ -173,11 +256,6 @@ export class Datapath implements Disposable {
       mac,
       tunnel: (flags & peerTunnel) !== 0,
     }));
-  }
-
-  /** `tunnelIfindex` 0: this node has no overlay. */
-  setTunnel(tunnelIfindex: number, tunnelId: number, tunnelMac: Mac): void {
-    this.#settings.set(0, { tunnelIfindex, tunnelId, tunnelMac, flags: this.#flags });
   }
 
   /** What became of packets since the maps were made. */

@@ -28,7 +28,7 @@ beforeAll(() => {
     ...{ id: 2, ifindex: 77, mtu: 1400, mac: mac("02:00:00:00:02:01"), hostMac: mac("02:00:00:00:02:ff") },
     ...{ ipv4: ip("10.244.0.2"), ipv6: ip("fd00:10:244::2") },
   });
-  path.setTunnel(99, 1, mac("02:00:00:00:99:01"));
+  path.set({ tunnelIfindex: 99, tunnelId: 1, tunnelMac: mac("02:00:00:00:99:01") });
   const node = { node: ip("172.30.0.12"), mac: mac("02:00:00:00:99:02") };
   path.setPeer({ ...node, block: cidr("10.244.1.0/24"), tunnel: true });
   path.setPeer({ ...node, block: cidr("10.244.2.0/24"), tunnel: false });
@@ -134,7 +134,7 @@ describe("where the kernel translates addresses", () => {
     translating.setEndpoint({ ...{ id: 1, ifindex: loopback, mtu: 1500 }, ...macs, ...addresses });
     const node = { node: ip("172.30.0.12"), mac: mac("02:00:00:00:99:02") };
     translating.setPeer({ ...node, block: cidr("10.244.1.0/24"), tunnel: true });
-    translating.setTunnel(99, 1, node.mac);
+    translating.set({ tunnelIfindex: 99, tunnelId: 1, tunnelMac: node.mac });
   });
   afterAll(() => translating[Symbol.dispose]());
 

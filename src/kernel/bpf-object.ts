@@ -10,6 +10,8 @@ export type MapShape = { readonly name: string; readonly keySize: number; readon
 export type ObjectOptions = {
   /** Where each map is pinned, or taken up when it is pinned there already; undefined: not at all. */
   readonly pinPath?: (map: MapShape) => string | undefined;
+  /** How many elements a map can hold; undefined: as many as it says itself. */
+  readonly entries?: (map: MapShape) => number | undefined;
 };
 
 /** Programs and maps live as long as the object, or longer where they are pinned or attached. */
@@ -18,7 +20,7 @@ export class BpfObject implements Disposable {
   readonly maps: readonly MapShape[];
 
   /** @throws KernelError when the library is missing, the bytes are no object, or the kernel refuses a map or a program */
-  constructor(bytes: Uint8Array, { pinPath }: ObjectOptions = {}) {
+  constructor(bytes: Uint8Array, { pinPath, entries }: ObjectOptions = {}) {
     const library = libbpf();
     // The library keeps pointers into the object until it is loaded.
     const stable = new Uint8Array(new ArrayBuffer(bytes.length));
@@ -26,7 +28,7 @@ export class BpfObject implements Disposable {
     this.#object = library.bpf_object__open_mem(stable, BigInt(stable.length), null) as Pointer | null;
     if (this.#object === null) throw new KernelError("Cannot read the compiled packet path", errno());
     try {
-      this.maps = this.#pinMaps(pinPath);
+      this.maps = this.#prepareMaps(pinPath, entries);
       checkedBpf(library.bpf_object__load(this.#object), () => "Cannot load the packet path into the kernel");
     } catch (error) {
       this[Symbol.dispose]();
@@ -58,7 +60,7 @@ export class BpfObject implements Disposable {
     return this.#object;
   }
 
-  #pinMaps(pinPath: ObjectOptions["pinPath"]): readonly MapShape[] {
+  #prepareMaps(pinPath: ObjectOptions["pinPath"], entries: ObjectOptions["entries"]): readonly MapShape[] {
     const library = libbpf();
     const shapes: MapShape[] = [];
     for (let map = library.bpf_object__next_map(this.#object, null) as Pointer | null; map !== null; ) {
@@ -71,6 +73,10 @@ export class BpfObject implements Disposable {
       const path = pinPath?.(shape);
       if (path !== undefined) {
         checkedBpf(library.bpf_map__set_pin_path(map, cstring(path)), () => `Cannot pin map ${shape.name} at ${path}`);
+      }
+      const most = entries?.(shape);
+      if (most !== undefined) {
+        checkedBpf(library.bpf_map__set_max_entries(map, most), () => `Cannot size map ${shape.name} to ${most}`);
       }
       shapes.push(shape);
       map = library.bpf_object__next_map(this.#object, map) as Pointer | null;

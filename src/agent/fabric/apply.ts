@@ -26,13 +26,13 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
       addOverlay(connection, datapath, operation.overlay);
       return;
     case "remove overlay":
-      datapath?.setTunnel(0, overlayId, "00:00:00:00:00:00" as Overlay["mac"]);
+      datapath?.set({ tunnelIfindex: 0, tunnelPort: 0 });
       connection.apply([removeLink(operation.ifindex, overlayName)]);
       return;
     case "mend overlay": {
       const { mac, mtu } = operation.overlay;
       connection.apply([setLink(operation.ifindex, { mac, mtu, up: true }, overlayName)]);
-      datapath?.setTunnel(operation.ifindex, overlayId, mac);
+      setTunnel(datapath, operation.ifindex, mac);
       return;
     }
     case "add address":
@@ -73,7 +73,11 @@ function addOverlay(connection: Connection, datapath: Datapath | undefined, { ma
   connection.apply([addLink({ name: overlayName, mac, mtu, up: true }, { kind: "vxlan", data })]);
   const ifindex = findLink(connection, overlayName)?.index ?? 0;
   datapath?.attachDevice(connection, ifindex, "from_overlay");
-  datapath?.setTunnel(ifindex, overlayId, mac);
+  setTunnel(datapath, ifindex, mac);
+}
+
+function setTunnel(datapath: Datapath | undefined, tunnelIfindex: number, tunnelMac: Overlay["mac"]): void {
+  datapath?.set({ tunnelIfindex, tunnelId: overlayId, tunnelMac, tunnelPort: overlayPort });
 }
 
 function asHost(address: Ip): IfAddr {
