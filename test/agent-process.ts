@@ -42,7 +42,7 @@ state: { folder: ${folder}/state }
 addresses: { cooldownSeconds: 0 }
 `);
 const server = new BareServer();
-await server.addNode("n1", ["10.244.1.0/24", "fd00:10:244:1::/64"]);
+await server.addNode("n1", ["10.244.1.0/24", "fd00:10:244:1::/64"], ["172.30.0.11"]);
 const remover = new SweepingRemover((run, ms) => {
   setTimeout(run, ms);
 });

@@ -29,6 +29,9 @@ export type CniChanges = {
   readonly conf?: object;
 };
 
+/** The node's, of each family. */
+const ownAddresses = ["172.30.0.11", "fd00:30::11"];
+
 export class TestAgentNode implements AsyncDisposable {
   readonly name: string;
   netns: BoxNetns;
@@ -65,7 +68,7 @@ state: { folder: ${this.folder}/state }`);
     { name = "n1", programs = "{ folder: BPF }" } = {},
   ): Promise<TestAgentNode> {
     const node = new TestAgentNode(box, server, name, programs);
-    await server.addNode(name, blocks);
+    await server.addNode(name, blocks, ownAddresses);
     await node.startAgent();
     return node;
   }
@@ -157,9 +160,7 @@ state: { folder: ${this.folder}/state }`);
 
   #makeNamespace(): BoxNetns {
     const netns = this.#box.netns(this.name);
-    for (const address of ["172.30.0.11/32", "fd00:30::11/128"]) {
-      this.#box.sh(netns, ["ip", "address", "add", address, "dev", "lo"]);
-    }
+    for (const address of ownAddresses) this.#box.sh(netns, ["ip", "address", "add", address, "dev", "lo"]);
     return netns;
   }
 

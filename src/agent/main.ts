@@ -102,7 +102,9 @@ export class Agent implements AsyncDisposable {
     prepareForwarding(host);
     const flows = stack.use(new FlowSweeper(host.netfilter, log));
     const released = flows.sweep.bind(flows);
-    this.endpoints = new Endpoints({ host, store, ipam: this.ipam, datapath: this.datapath, log, released });
+    const nodeAddresses = () => Object.values(this.cluster.self?.addresses ?? {});
+    const { ipam, datapath } = this;
+    this.endpoints = new Endpoints({ host, store, ipam, datapath, nodeAddresses, log, released });
     this.#forgetOtherPlace(store);
     this.#masquerade = new Masquerade(host.nft());
     this.#pods = stack.use(new Pods(client, nodeName, pace));
@@ -204,6 +206,7 @@ export class Agent implements AsyncDisposable {
     this.ipam.setBlocks(self.blocks);
     this.#fabric?.wake();
     try {
+      if (this.endpoints.renewSources()) this.endpoints.restoreAll();
       // Before all nodes are known, their pods would be strangers.
       if (config.masquerade.enabled && this.cluster.isSynced) this.#masquerade.ensure(this.#masqueradeWant(self));
       if (this.unready() === undefined && writeConflist(config.cni))
@@ -240,16 +243,10 @@ export class Agent implements AsyncDisposable {
   }
 
   #restoreAll(): void {
-    const { log } = this.#options;
     const self = this.cluster.self;
     if (self !== undefined) this.ipam.setBlocks(self.blocks);
-    for (const endpoint of this.endpoints.list()) {
-      try {
-        this.endpoints.restore(endpoint);
-      } catch (error) {
-        log(error instanceof Error ? error.message : String(error));
-      }
-    }
+    this.endpoints.renewSources();
+    this.endpoints.restoreAll();
   }
 }
 

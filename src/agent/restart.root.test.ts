@@ -31,6 +31,28 @@ describe("what is damaged", () => {
   });
 });
 
+describe("a node's own address", () => {
+  const sourceTo = (it: Awaited<ReturnType<typeof startNode>>, address: string) =>
+    / src (\S+)/.exec(it.box.run(it.node.netns, ["ip", "route", "get", address]).stdout)?.[1];
+
+  test("is the one that its pods see it under, whatever others it has, and when it is back after it was gone", async () => {
+    await using it = await startNode(both);
+    // Ahead of all others, as the addresses of services are on some nodes.
+    for (const other of ["10.96.0.10/32", "fd00:10:96::a/128"]) it.node.sh("ip", "address", "add", other, "dev", "lo");
+    const { result } = await it.node.addPod("a");
+    const [four, six] = [addressAt(result, 0), addressAt(result, 1)];
+    expect([sourceTo(it, four), sourceTo(it, six)]).toEqual(["172.30.0.11", "fd00:30::11"]);
+    // The kernel takes routes along with the source that they name.
+    it.node.sh("ip", "address", "del", "172.30.0.11/32", "dev", "lo");
+    await until("pods are reached all the same", () => sourceTo(it, four) === "10.96.0.10");
+    it.node.sh("ip", "address", "add", "172.30.0.11/32", "dev", "lo");
+    await until("the node speaks as itself", () => sourceTo(it, four) === "172.30.0.11");
+    await it.node.stopAgent();
+    await it.node.startAgent();
+    expect(it.node.log.filter((line) => line.includes("put back")).length).toBe(2);
+  });
+});
+
 describe("an agent that starts again", () => {
   test("mends what was damaged meanwhile, gives no address twice, and replays queued deletes", async () => {
     await using it = await startNode(both);

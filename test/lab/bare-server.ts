@@ -34,8 +34,10 @@ export class BareServer implements Disposable {
     await this.client.create(namespaces, { metadata: { name } });
   }
 
-  async addNode(name: string, blocks: readonly string[]): Promise<void> {
+  async addNode(name: string, blocks: readonly string[], addresses: readonly string[] = []): Promise<void> {
     await this.client.create(nodes, { metadata: { name }, spec: { podCIDRs: [...blocks] } });
+    const status = { addresses: addresses.map((address) => ({ type: "InternalIP", address })) };
+    await this.client.patch(nodes, { name, subresource: "status" }, "merge", { status });
   }
 
   [Symbol.dispose](): void {

@@ -83,6 +83,7 @@ function toRequests(part: Part, { netns, joinBlocks }: Ground): readonly Request
           dst: part.dst,
           oif: part.ifindex,
           ...(part.gateway === undefined ? {} : { gateway: part.gateway }),
+          ...(part.source === undefined ? {} : { prefSrc: part.source }),
         }),
       ];
   }

@@ -29,6 +29,7 @@ import { applyWiring, type Ground } from "./apply.ts";
 import { readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
+import { readSources, type Sources, sameSources } from "./sources.ts";
 import { readStrangers, type Stranger } from "./strangers.ts";
 import { wantWiring } from "./want.ts";
 
@@ -47,6 +48,8 @@ export type EndpointsOptions = {
   readonly ipam: Ipam;
   /** Undefined: the kernel's own routing carries everything. */
   readonly datapath: Datapath | undefined;
+  /** The node's own addresses, as the cluster knows them. */
+  readonly nodeAddresses: () => readonly Ip[];
   readonly log: (line: string) => void;
   /** Told of addresses that have no owner any more. */
   readonly released: (addresses: readonly Ip[]) => void;
@@ -63,6 +66,7 @@ export class Endpoints {
   /** Numbers in use, with the `endpointKey`; a stranger's has none. */
   readonly #ids = new Map<number, string>();
   #lastId: number;
+  #sources: Sources = {};
 
   constructor(options: EndpointsOptions) {
     const { store, ipam } = options;
@@ -215,6 +219,26 @@ export class Endpoints {
     return findLink(pod, endpoint.ifindex) !== undefined;
   }
 
+  /** Looks under which addresses pods see the node; whether that has changed, so that all are to be restored. @throws KernelError */
+  renewSources(): boolean {
+    const { host, nodeAddresses } = this.#options;
+    const sources = readSources(host.route(), nodeAddresses());
+    if (sameSources(sources, this.#sources)) return false;
+    this.#sources = sources;
+    return true;
+  }
+
+  /** Restores each; what fails is logged, and does not keep the others from it. */
+  restoreAll(): void {
+    for (const endpoint of this.list()) {
+      try {
+        this.restore(endpoint);
+      } catch (error) {
+        this.#options.log(`${formatEndpoint(endpoint)}: ${error instanceof Error ? error.message : error}`);
+      }
+    }
+  }
+
   /** What the kernel lacks of an endpoint, as text; changes nothing. @throws NetnsError, KernelError */
   faults(endpoint: Endpoint): readonly string[] {
     using netns = new Netns(endpoint.netns);
@@ -260,7 +284,7 @@ export class Endpoints {
   }
 
   #want(endpoint: Endpoint): readonly Part[] {
-    return wantWiring(endpoint, { programs: this.#options.datapath !== undefined });
+    return wantWiring(endpoint, { programs: this.#options.datapath !== undefined, sources: this.#sources });
   }
 
   #ground(netns: Netns, pod: Ground["pod"]): Ground {

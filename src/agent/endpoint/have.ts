@@ -44,9 +44,10 @@ function readSide(side: Side, link: Link, connection: Connection): readonly Part
   return [
     { part: "mtu", side, ifindex, mtu: link.mtu },
     ...readUp(side, link),
-    ...routes.map(({ dst, gateway }): Part => {
+    ...routes.map(({ dst, gateway, prefSrc }): Part => {
       const way = gateway === undefined ? {} : { gateway };
-      return { part: "route", side, ifindex, dst, ...way };
+      const from = prefSrc === undefined ? {} : { source: prefSrc };
+      return { part: "route", side, ifindex, dst, ...way, ...from };
     }),
     ...neighbours.flatMap(({ address, mac }): readonly Part[] =>
       mac === undefined ? [] : [{ part: "neighbour", side, ifindex, address, mac }],

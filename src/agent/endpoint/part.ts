@@ -41,6 +41,8 @@ export type Part =
       readonly ifindex: number;
       readonly dst: Cidr;
       readonly gateway?: Ip;
+      /** Whom packets are from that the node itself sends this way. */
+      readonly source?: Ip;
     };
 
 /** Where a part is. The pair is made from the node's side. */
@@ -67,6 +69,10 @@ export function formatPart(part: Part): string {
     case "neighbour":
       return `neighbour ${part.address} lladdr ${part.mac} on the ${part.side}'s #${part.ifindex}`;
     case "route":
-      return `${part.side}'s route ${part.dst}${part.gateway === undefined ? "" : ` via ${part.gateway}`} dev #${part.ifindex}`;
+      return `${part.side}'s route ${part.dst}${word("via", part.gateway)} dev #${part.ifindex}${word("src", part.source)}`;
   }
+}
+
+function word(name: string, value: Ip | undefined): string {
+  return value === undefined ? "" : ` ${name} ${value}`;
 }

@@ -27,7 +27,8 @@ const endpoint: Endpoint = {
   shaping: undefined,
   mapsPorts: false,
 };
-const want = wantWiring(endpoint, { programs: true });
+const sources = { ipv4: ip("172.30.0.11"), ipv6: ip("fd00:30::11") };
+const want = wantWiring(endpoint, { programs: true, sources });
 const texts = (have: typeof want) => planWiring(want, have).map(formatPart);
 
 describe("planWiring()", () => {
@@ -35,9 +36,9 @@ describe("planWiring()", () => {
     expect(texts([])).toEqual([
       "link tw5 (02:00:00:00:00:06) to eth0 (02:00:00:00:00:05)",
       "shared blocks of #1005",
-      "node's route 10.244.1.5/32 dev #1005",
+      "node's route 10.244.1.5/32 dev #1005 src 172.30.0.11",
       "neighbour 10.244.1.5 lladdr 02:00:00:00:00:05 on the node's #1005",
-      "node's route fd00::5/128 dev #1005",
+      "node's route fd00::5/128 dev #1005 src fd00:30::11",
       "neighbour fd00::5 lladdr 02:00:00:00:00:05 on the node's #1005",
       "pod's #1 up",
       "address 10.244.1.5/32 in the pod",
@@ -63,8 +64,14 @@ describe("planWiring()", () => {
     }
   });
 
+  test("leaves the source to the kernel where the node has no address of the family", () => {
+    const routes = wantWiring(endpoint, { programs: true, sources: { ipv6: sources.ipv6 } }).map(formatPart);
+    expect(routes).toContain("node's route 10.244.1.5/32 dev #1005");
+    expect(routes).toContain("node's route fd00::5/128 dev #1005 src fd00:30::11");
+  });
+
   test("wants nothing of a family that the pod does not have", () => {
-    const single = wantWiring({ ...endpoint, ipv6: undefined }, { programs: false }).map(formatPart);
+    const single = wantWiring({ ...endpoint, ipv6: undefined }, { programs: false, sources }).map(formatPart);
     expect(single.filter((text) => text.includes("::") || text.includes("blocks"))).toEqual([]);
   });
 });

@@ -5,18 +5,25 @@ import { defaultCidr, hostCidr, joinIfAddr } from "#net/cidr.ts";
 import { bitsOf, type Family, familyOf, type Ip, ip } from "#net/ip.ts";
 import type { Tbf } from "#netlink/qdisc.ts";
 import type { Part, Side } from "./part.ts";
+import type { Sources } from "./sources.ts";
 
 /** Whom pods send to. No device has these addresses: a permanent neighbour entry of the pod leads to the node's end. */
 export const gateways: { readonly [F in Family]: Ip } = { ipv4: ip("169.254.1.1"), ipv6: ip("fe80::1") };
 
 const loopback = 1;
 
-/** The pair first, then the node's side, then the pod's. `programs`: whether the packet path's programs are used. */
-export function wantWiring(endpoint: Endpoint, { programs }: { readonly programs: boolean }): readonly Part[] {
+export type WiringOptions = {
+  /** Whether the packet path's programs are used. */
+  readonly programs: boolean;
+  readonly sources: Sources;
+};
+
+/** The pair first, then the node's side, then the pod's. */
+export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOptions): readonly Part[] {
   const { ifindex, hostName, ifname, hostMac, mac, mtu, shaping } = endpoint;
   const addresses = addressesOf(endpoint);
   const node = addresses.flatMap((address): readonly Part[] => [
-    { part: "route", side: "node", ifindex, dst: hostCidr(address) },
+    wantNodeRoute(ifindex, address, sources),
     { part: "neighbour", side: "node", ifindex, address, mac },
   ]);
   const pod = addresses.flatMap((address): readonly Part[] => wantPodRoutes(ifindex, familyOf(address), hostMac));
@@ -39,6 +46,12 @@ export function wantWiring(endpoint: Endpoint, { programs }: { readonly programs
 /** Each direction waits where it enters the pair; the pod's own sockets feel its bucket, so that nothing is lost for it. */
 function wantShaping(side: Side, ifindex: number, bucket: Tbf | undefined): readonly Part[] {
   return bucket === undefined ? [] : [{ part: "shaping", side, ifindex, bucket }];
+}
+
+function wantNodeRoute(ifindex: number, address: Ip, sources: Sources): Part {
+  const source = sources[familyOf(address)];
+  const from = source === undefined ? {} : { source };
+  return { part: "route", side: "node", ifindex, dst: hostCidr(address), ...from };
 }
 
 function wantPodRoutes(ifindex: number, family: Family, hostMac: Endpoint["hostMac"]): readonly Part[] {

@@ -21,6 +21,7 @@ export class EndpointWatch implements Disposable {
   readonly #options: WatchOptions;
   readonly #stack = new DisposableStack();
   #suspects = new Map<number, Sign>();
+  #addressesChanged = false;
   #timer: Timer | undefined;
 
   /** @throws KernelError when the kernel gives no events */
@@ -28,7 +29,7 @@ export class EndpointWatch implements Disposable {
     const watch = new EndpointWatch(options);
     const { netns } = options;
     const onEvent = (event: NetworkEvent) => watch.#see(event);
-    watch.#stack.use(await Monitor.open({ topics: ["link", "route", "neighbour"], netns, onEvent }));
+    watch.#stack.use(await Monitor.open({ topics: ["link", "route", "neighbour", "address"], netns, onEvent }));
     watch.#stack.defer(() => clearTimeout(watch.#timer));
     return watch;
   }
@@ -46,6 +47,8 @@ export class EndpointWatch implements Disposable {
       for (const { id } of this.#options.endpoints.list()) this.#suspect(id, "damage");
       return;
     }
+    // Of pods' links only pods have addresses.
+    if (event.kind === "address") this.#wake(true);
     const id = endpointIdOf(ifindexOf(event) ?? 0);
     const endpoint = id === undefined ? undefined : this.#options.endpoints.byId(id);
     const sign = endpoint === undefined ? undefined : signOf(event, endpoint);
@@ -54,6 +57,11 @@ export class EndpointWatch implements Disposable {
 
   #suspect(id: number, sign: Sign): void {
     if (this.#suspects.get(id) !== "damage") this.#suspects.set(id, sign);
+    this.#wake(false);
+  }
+
+  #wake(addressesChanged: boolean): void {
+    this.#addressesChanged ||= addressesChanged;
     this.#timer ??= setTimeout(() => this.#look(), settleMs);
   }
 
@@ -62,6 +70,7 @@ export class EndpointWatch implements Disposable {
     const suspects = this.#suspects;
     this.#suspects = new Map();
     this.#timer = undefined;
+    if (this.#addressesChanged) this.#renewSources();
     for (const [id, sign] of suspects) {
       const endpoint = endpoints.byId(id);
       if (endpoint === undefined) continue;
@@ -71,6 +80,16 @@ export class EndpointWatch implements Disposable {
       } catch (error) {
         log(error instanceof Error ? error.message : String(error));
       }
+    }
+  }
+
+  #renewSources(): void {
+    const { endpoints, log } = this.#options;
+    this.#addressesChanged = false;
+    try {
+      if (endpoints.renewSources()) endpoints.restoreAll();
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
     }
   }
 }
