@@ -61,6 +61,7 @@ export function allows(
   if (source !== undefined && target === source) return true;
   // "traffic to and from the node where a Pod is running is always allowed"
   if (target !== undefined && "pod" in from && from.pod.hostNetwork && from.pod.node === target.node) return true;
+  if (source !== undefined && "pod" in to && to.pod.hostNetwork && to.pod.node === source.node) return true;
   const egress = source === undefined || mayPass(cluster, source, "Egress", to, to, protocol, port, v6);
   const ingress = target === undefined || mayPass(cluster, target, "Ingress", from, to, protocol, port, v6);
   return egress && ingress;

@@ -2,7 +2,7 @@
 
 import { nearest } from "#base/nearest.ts";
 import { UsageError } from "#cli/command.ts";
-import type { Traffic } from "#model/policy/evaluate.ts";
+import type { Traffic } from "#model/policy/match.ts";
 import type { Party } from "#model/policy/party.ts";
 import type { Protocol } from "#model/policy/rule.ts";
 import { backendsOf, type World } from "#model/policy/world.ts";

@@ -2,8 +2,8 @@
 
 import type { CommandIo, OutputFormat } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import { choosesPod } from "#model/policy/evaluate.ts";
 import { formatWarning, lint } from "#model/policy/lint.ts";
+import { choosesPod } from "#model/policy/match.ts";
 import { formatOrigin } from "#model/policy/rule.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 

@@ -1,6 +1,7 @@
 // Why a connection is allowed or not, in words.
 
-import type { ConnectionVerdict, Considered, Traffic, Verdict } from "./evaluate.ts";
+import type { ConnectionVerdict, Considered, Verdict } from "./evaluate.ts";
+import { formatProtocol, type Traffic } from "./match.ts";
 import { formatParty, type Party } from "./party.ts";
 import { formatOrigin } from "./rule.ts";
 
@@ -14,8 +15,12 @@ export function explain(from: Party, to: Party, traffic: Traffic, verdict: Conne
   return `${lines.join("\n")}\n`;
 }
 
-export function formatTraffic({ protocol, port }: Traffic): string {
-  return port === undefined ? protocol : `${protocol}/${port}`;
+/** `tcp/5432`, `icmp`, `icmp type 8`, `protocol 47` */
+export function formatTraffic({ protocol, port, icmp }: Traffic): string {
+  const name = formatProtocol(protocol);
+  if (icmp !== undefined)
+    return icmp.code === 0 ? `${name} type ${icmp.type}` : `${name} type ${icmp.type} code ${icmp.code}`;
+  return port === undefined ? name : `${name}/${port}`;
 }
 
 function explainEnd(what: string, verdict: Verdict): readonly string[] {

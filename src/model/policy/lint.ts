@@ -2,7 +2,7 @@
 
 import type { NetworkPolicy } from "#kube/kinds.ts";
 import { contains } from "#net/cidr.ts";
-import { choosesPod, peerMismatch } from "./evaluate.ts";
+import { choosesPod, peerMismatch } from "./match.ts";
 import { faultsOf, formatOrigin, type Origin, type Policy } from "./rule.ts";
 import type { World } from "./world.ts";
 

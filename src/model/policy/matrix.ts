@@ -1,8 +1,9 @@
 // Who reaches whom, as the policies say: for tables, expectations, and the difference that a policy makes.
 
 import { ip } from "#net/ip.ts";
-import { evaluate, type Traffic } from "./evaluate.ts";
+import { evaluate } from "./evaluate.ts";
 import { formatTraffic } from "./explain.ts";
+import type { Traffic } from "./match.ts";
 import { formatParty, type Party } from "./party.ts";
 import type { Policy } from "./rule.ts";
 import type { World } from "./world.ts";

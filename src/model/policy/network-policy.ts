@@ -1,11 +1,19 @@
 // NetworkPolicies as policies: the one translation from networking.k8s.io/v1.
 
-import type { LabelSelector as SelectorObject } from "kubernetes-types/meta/v1";
 import type { NetworkPolicyPeer, NetworkPolicyPort } from "kubernetes-types/networking/v1";
 import type { NetworkPolicy } from "#kube/kinds.ts";
-import { type LabelSelector, selectorOf } from "#kube/selector.ts";
-import { type Cidr, networkOf, parseIfAddr } from "#net/cidr.ts";
-import type { Direction, Origin, Peer, Policy, PortMatch, Protocol, Rule } from "./rule.ts";
+import {
+  type Direction,
+  type Fault,
+  networkTier,
+  type Origin,
+  type Peer,
+  type Policy,
+  type PortMatch,
+  type Protocol,
+  type Rule,
+} from "./rule.ts";
+import { impossible, readBlock, readSelector } from "./written.ts";
 
 const protocols: Readonly<Record<string, Protocol>> = { TCP: "tcp", UDP: "udp", SCTP: "sctp" };
 const maxPort = 65_535;
@@ -18,36 +26,50 @@ export function fromNetworkPolicy({ metadata, spec }: NetworkPolicy): Policy {
     name: metadata.name,
     path: "",
   };
-  const { podSelector = {}, ingress, egress, policyTypes } = spec ?? {};
-  const isolates = directionsOf(policyTypes, egress !== undefined && egress !== null && egress.length > 0);
+  const faults: Fault[] = [];
+  const fault = (path: string, why: string) => faults.push({ origin: { ...origin, path }, why });
+  const listAt = <T>(path: string, value: readonly T[] | undefined): readonly T[] => {
+    if (Array.isArray(value)) return value;
+    if (value !== undefined && value !== null) fault(path, "it is no list, so it says nothing");
+    return [];
+  };
+  const ingress = listAt("spec.ingress", spec?.ingress);
+  const egress = listAt("spec.egress", spec?.egress);
+  const types = listAt("spec.policyTypes", spec?.policyTypes);
+  for (const [index, type] of types.entries()) {
+    if (type !== "Ingress" && type !== "Egress")
+      fault(`spec.policyTypes[${index}]`, `"${type}" is neither Ingress nor Egress`);
+  }
+  const subject = readSelector(spec?.podSelector);
+  if (subject === undefined)
+    fault("spec.podSelector", "it has an operator that there is not, so the policy is about no pod");
+  const isolates = directionsOf(types, egress.length > 0);
   const at = (path: string): Origin => ({ ...origin, path });
   const rules = [
-    ...(ingress ?? []).map((rule, index) => toRule("ingress", rule.from, rule.ports, at(`spec.ingress[${index}]`))),
-    ...(egress ?? []).map((rule, index) => toRule("egress", rule.to, rule.ports, at(`spec.egress[${index}]`))),
+    ...ingress.map((rule, index) => toRule("ingress", rule?.from, rule?.ports, at(`spec.ingress[${index}]`))),
+    ...egress.map((rule, index) => toRule("egress", rule?.to, rule?.ports, at(`spec.egress[${index}]`))),
   ];
-  const subject = labelsOf(podSelector);
   return {
     origin,
-    tier: "network",
+    tier: networkTier,
     order: 0,
     // A subject that cannot be understood selects nothing: to isolate a whole namespace by mistake would be worse.
     subject: { namespaces: { name: origin.namespace }, pods: subject ?? impossible },
     isolates,
     // A rule of a direction that the policy is not about says nothing.
     rules: rules.filter(({ direction }) => isolates.includes(direction)),
+    faults,
   };
 }
 
-/** No labels meet both. */
-const impossible: LabelSelector = [
-  { key: "a", operator: "Exists", values: [] },
-  { key: "a", operator: "DoesNotExist", values: [] },
-];
-
 /** Without types: ingress always, egress where there are rules for it (NetworkPolicySpec, policyTypes). */
-function directionsOf(types: readonly string[] | undefined, hasEgress: boolean): readonly Direction[] {
-  if (types === undefined || types.length === 0) return hasEgress ? ["ingress", "egress"] : ["ingress"];
-  return (["ingress", "egress"] as const).filter((direction) => types.some((type) => type.toLowerCase() === direction));
+function directionsOf(types: readonly string[], hasEgress: boolean): readonly Direction[] {
+  if (types.length === 0) return hasEgress ? ["ingress", "egress"] : ["ingress"];
+  const named = (["ingress", "egress"] as const).filter((direction) =>
+    types.some((type) => String(type).toLowerCase() === direction),
+  );
+  // Types of which none is one leave what no types mean.
+  return named.length > 0 ? named : ["ingress"];
 }
 
 function toRule(
@@ -61,34 +83,45 @@ function toRule(
   return {
     direction,
     action: "allow",
-    // An empty list is as none: everybody, and everything.
-    peers:
-      peers === undefined || peers === null || peers.length === 0
-        ? undefined
-        : peers.map((peer, index) => toPeer(peer, at(`${list}[${index}]`))),
-    ports:
-      ports === undefined || ports === null || ports.length === 0
-        ? undefined
-        : ports.map((port, index) => toPort(port, at(`ports[${index}]`))),
+    peers: itemsOf(peers, list, at, toPeer, (place) => ({ peer: "nothing", why: "it is no list", origin: place })),
+    ports: itemsOf(ports, "ports", at, toPort, (place) => ({ match: "nothing", why: "it is no list", origin: place })),
     origin,
+    title: "",
   };
+}
+
+/** Undefined for an empty list, as for none: everybody, and everything. */
+function itemsOf<T, R>(
+  items: readonly T[] | undefined,
+  name: string,
+  at: (path: string) => Origin,
+  read: (item: T, origin: Origin) => R,
+  wrong: (origin: Origin) => R,
+): readonly R[] | undefined {
+  if (items === undefined || items === null) return undefined;
+  if (!Array.isArray(items)) return [wrong(at(name))];
+  const list: readonly (T | null)[] = items;
+  // An item that is written and empty is one without fields.
+  return list.length === 0 ? undefined : list.map((item, index) => read(item ?? ({} as T), at(`${name}[${index}]`)));
 }
 
 function toPeer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, origin: Origin): Peer {
   const nothing = (why: string): Peer => ({ peer: "nothing", why, origin });
-  if (ipBlock !== undefined) {
+  if (ipBlock !== undefined && ipBlock !== null) {
     if (podSelector !== undefined || namespaceSelector !== undefined)
       return nothing("ipBlock stands beside a selector");
-    const block = toBlock(ipBlock.cidr);
+    const block = readBlock(ipBlock.cidr);
     if (block === undefined) return nothing(`"${ipBlock.cidr}" is no block of addresses like 10.0.0.0/8`);
-    const holes = (ipBlock.except ?? []).map((text) => ({ text, block: toBlock(text) }));
+    const except = ipBlock.except ?? [];
+    if (!Array.isArray(except)) return nothing("its except is no list");
+    const holes = except.map((text: string) => ({ text, block: readBlock(text) }));
     const wrong = holes.find((hole) => hole.block === undefined);
     if (wrong !== undefined) return nothing(`"${wrong.text}" is no block of addresses to except`);
     return { peer: "block", block, except: holes.flatMap((hole) => hole.block ?? []), origin };
   }
   if (podSelector === undefined && namespaceSelector === undefined) return nothing("it names nobody");
-  const pods = labelsOf(podSelector ?? {});
-  const namespaces = namespaceSelector === undefined ? undefined : labelsOf(namespaceSelector);
+  const pods = readSelector(podSelector);
+  const namespaces = namespaceSelector === undefined ? undefined : readSelector(namespaceSelector);
   if (pods === undefined || (namespaceSelector !== undefined && namespaces === undefined)) {
     return nothing("its selector has an operator that there is not");
   }
@@ -105,24 +138,14 @@ function toPort({ protocol = "TCP", port, endPort }: NetworkPolicyPort, origin: 
     return endPort === undefined ? { match: "all", protocol: known, origin } : nothing("endPort stands without port");
   }
   if (typeof port === "string") {
+    if (/^\d+$/.test(port)) return nothing(`"${port}" in quotes is a name, and no port can be called so`);
     return endPort === undefined
       ? { match: "name", protocol: known, name: port, origin }
       : nothing("endPort stands beside a named port");
   }
   const last = endPort ?? port;
-  if (port < 1 || last > maxPort || last < port) return nothing(`${port} to ${last} is no range of ports`);
+  if (last < port) return nothing(`endPort ${last} is below port ${port}`);
+  if (port < 1 || last > maxPort)
+    return nothing(`${last === port ? port : `${port} to ${last}`} is beyond the ports, which are 1 to ${maxPort}`);
   return { match: "range", protocol: known, from: port, to: last, origin };
-}
-
-function labelsOf(selector: SelectorObject): LabelSelector | undefined {
-  try {
-    return selectorOf(selector);
-  } catch {
-    return undefined;
-  }
-}
-
-function toBlock(text: string | undefined): Cidr | undefined {
-  const address = text?.includes("/") === true ? parseIfAddr(text) : undefined;
-  return address === undefined ? undefined : networkOf(address);
 }

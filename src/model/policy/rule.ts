@@ -2,14 +2,23 @@
 
 import type { LabelSelector } from "#kube/selector.ts";
 import type { Cidr } from "#net/cidr.ts";
+import type { Family } from "#net/ip.ts";
 
 export type Direction = "ingress" | "egress";
 
 /**
- * Tiers are asked in this order. The first rule of `admin` or `baseline` that matches decides, or passes to the next tier;
- * `network` is the union of NetworkPolicies: a pod that one of them isolates may do what any of them allows.
+ * Tiers are asked one after the other, the lowest order first. In a tier the first rule that matches decides, or passes to the
+ * next tier; where none matches, a tier in which a policy isolates the pod denies, and any other leaves it to the next.
+ * What no tier decides is allowed.
  */
-export type Tier = "admin" | "network" | "baseline";
+export type Tier = { readonly name: string; readonly order: number };
+
+/** ClusterNetworkPolicies that nothing overrules. There is room for other tiers between these three. */
+export const adminTier: Tier = { name: "admin", order: 1_000 };
+/** NetworkPolicies: a pod that one of them isolates may do what any of them allows. */
+export const networkTier: Tier = { name: "network", order: 1_000_000 };
+/** ClusterNetworkPolicies for pods that no NetworkPolicy isolates. */
+export const baselineTier: Tier = { name: "baseline", order: 10_000_000 };
 
 export type Action = "allow" | "deny" | "pass";
 
@@ -35,18 +44,28 @@ export type Peer = { readonly origin: Origin } & (
   /** Addresses, also those of pods. What is excepted may be allowed by another peer. */
   | { readonly peer: "block"; readonly block: Cidr; readonly except: readonly Cidr[] }
   | { readonly peer: "nodes"; readonly labels: LabelSelector }
+  /** Everything that is neither a pod nor a node of the cluster. */
+  | { readonly peer: "world" }
   /** Something that cannot be understood: it matches nothing, and so closes what it was meant to open. */
   | { readonly peer: "nothing"; readonly why: string }
 );
 
-export type Protocol = "tcp" | "udp" | "sctp" | "icmp";
+/** Any protocol beyond the named ones by its number (IANA, "Protocol Numbers"); `icmp` is that of either family. */
+export type Protocol = "tcp" | "udp" | "sctp" | "icmp" | number;
 
-/** Ports at the destination; without numbers and a name every port of the protocol. */
+/** Ports at the destination, or what a protocol has in their place. */
 export type PortMatch = { readonly origin: Origin } & (
   | { readonly match: "all"; readonly protocol: Protocol }
   | { readonly match: "range"; readonly protocol: Protocol; readonly from: number; readonly to: number }
-  /** As the destination's containers declare it: another number in each pod. */
-  | { readonly match: "name"; readonly protocol: Protocol; readonly name: string }
+  /** As the destination's containers declare it: another number in each pod. Without a protocol that of the declaration. */
+  | { readonly match: "name"; readonly protocol: Protocol | undefined; readonly name: string }
+  /** Of one family, or of both; without a code every code of the type. */
+  | {
+      readonly match: "icmp";
+      readonly family: Family | undefined;
+      readonly type: number;
+      readonly code: number | undefined;
+    }
   | { readonly match: "nothing"; readonly why: string }
 );
 
@@ -57,18 +76,41 @@ export type Rule = {
   readonly peers: readonly Peer[] | undefined;
   readonly ports: readonly PortMatch[] | undefined;
   readonly origin: Origin;
+  /** What its author calls it; "" for most. */
+  readonly title: string;
 };
 
+/** Something in a policy that cannot be as it is written. */
+export type Fault = { readonly origin: Origin; readonly why: string };
+
+/** Several may have one origin: an object that says what no single one of these can. */
 export type Policy = {
   readonly origin: Origin;
   readonly tier: Tier;
   /** Within its tier: lower is asked first. */
   readonly order: number;
   readonly subject: PodChoice;
-  /** Tier `network`: the directions in which its pods may do only what is allowed. */
+  /** Directions in which its tier denies to its pods what no rule of the tier matches. */
   readonly isolates: readonly Direction[];
+  /** In the order in which they are asked. */
   readonly rules: readonly Rule[];
+  /** What is wrong beside peers and ports that match nothing. */
+  readonly faults: readonly Fault[];
 };
+
+/** The order in which policies are asked: by tier, order, and what the API leaves open by name. */
+export function byPrecedence(a: Policy, b: Policy): number {
+  return (
+    a.tier.order - b.tier.order ||
+    a.order - b.order ||
+    compareText(a.origin.namespace, b.origin.namespace) ||
+    compareText(a.origin.name, b.origin.name)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 /** `NetworkPolicy shop/db spec.ingress[0]` */
 export function formatOrigin({ kind, namespace, name, path }: Origin): string {
@@ -76,10 +118,11 @@ export function formatOrigin({ kind, namespace, name, path }: Origin): string {
   return path === "" ? `${kind} ${object}` : `${kind} ${object} ${path}`;
 }
 
-/** What is wrong in a policy, with the place: such parts match nothing. */
-export function faultsOf(policy: Policy): readonly { readonly origin: Origin; readonly why: string }[] {
-  return policy.rules.flatMap(({ peers = [], ports = [] }) => [
+/** Everything that is wrong in a policy, with its place. */
+export function faultsOf({ faults, rules }: Policy): readonly Fault[] {
+  const inRules = rules.flatMap(({ peers = [], ports = [] }) => [
     ...peers.flatMap((peer) => (peer.peer === "nothing" ? [{ origin: peer.origin, why: peer.why }] : [])),
     ...ports.flatMap((port) => (port.match === "nothing" ? [{ origin: port.origin, why: port.why }] : [])),
   ]);
+  return [...faults, ...inRules];
 }
