@@ -1,7 +1,16 @@
 // Maps with types: keys and values as plain data, bytes only inside.
 
 import { type Codec, Reader, Writer } from "#codec/codec.ts";
-import { deleteElement, lookUpElement, nextKey, possibleCpus, updateElement } from "#kernel/bpf-map.ts";
+import {
+  deleteBatch,
+  deleteElement,
+  lookUpBatch,
+  lookUpElement,
+  mapInfo,
+  nextKey,
+  possibleCpus,
+  updateElement,
+} from "#kernel/bpf-map.ts";
 
 /** The shape of one map, as its header under bpf/ says it. */
 export type MapFormat<K, V> = {
@@ -11,6 +20,14 @@ export type MapFormat<K, V> = {
   readonly keySize: number;
   readonly valueSize: number;
 };
+
+/** Some elements of a map as bytes, one behind the other; they hold until the next batch is read. */
+export type Batch = { readonly count: number; readonly keys: Uint8Array; readonly values: Uint8Array };
+
+/** The kernel copies so many elements with one call. */
+const batchEntries = 4096;
+/** Hash maps remember a place as a number, others as a key. */
+const placeBytes = 4;
 
 /** Says what a map holds; the types follow from the codecs. */
 export function mapFormat<K, V>(format: MapFormat<K, V>): MapFormat<K, V> {
@@ -55,6 +72,31 @@ export class BpfMap<K, V> {
       if (lookUpElement(this.#fd, next, bytes)) yield [key.decode(new Reader(next)), value.decode(new Reader(bytes))];
       last = next;
     }
+  }
+
+  /** How many elements it can hold. */
+  get maxEntries(): number {
+    return mapInfo(this.#fd).maxEntries;
+  }
+
+  /** All elements as bytes, in few calls: for maps of which nobody wants to decode everything. Not for per-CPU maps. */
+  *batches(): Generator<Batch> {
+    const { keySize, valueSize } = this.format;
+    const [keys, values] = [keySize, valueSize].map((size) => new Uint8Array(new ArrayBuffer(size * batchEntries)));
+    if (keys === undefined || values === undefined) return;
+    let place: Uint8Array<ArrayBuffer> | undefined;
+    for (;;) {
+      const next = new Uint8Array(new ArrayBuffer(Math.max(keySize, placeBytes)));
+      const { count, isLast } = lookUpBatch(this.#fd, place, next, keys, values, batchEntries);
+      if (count > 0) yield { count, keys, values };
+      if (isLast) return;
+      place = next;
+    }
+  }
+
+  /** Removes elements whose keys are given as bytes, one behind the other. */
+  deleteBytes(keys: Uint8Array): void {
+    if (keys.length > 0) deleteBatch(this.#fd, keys, this.format.keySize);
   }
 
   #keyBytes(key: K): Uint8Array {

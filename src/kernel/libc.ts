@@ -23,6 +23,7 @@ const { symbols } = dlopen("libc.so.6", {
   flock: { args: ["int", "int"], returns: "int" },
   mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "int" },
   umount2: { args: ["ptr", "int"], returns: "int" },
+  clock_gettime: { args: ["int", "ptr"], returns: "int" },
 });
 
 export const libc = symbols;
