@@ -50,6 +50,10 @@ export class PathNode implements Disposable {
     this.sh("ip", ...command.split(" "));
   }
 
+  #ipBatch(netns: BoxNetns, commands: readonly string[]): void {
+    this.#box.sh(netns, ["ip", "-batch", "-"], { stdin: commands.join("\n") });
+  }
+
   addPod(): PathPod {
     const number = ++this.#pods;
     const netns = this.#box.netns(`pod${this.number}-${number}`);
@@ -59,11 +63,11 @@ export class PathNode implements Disposable {
     this.ip(`link add tw${number} address ${host} type veth peer eth0 address ${peer} netns ${netns.name}`);
     const ifindex = findLink(this.#connection, `tw${number}`)?.index ?? 0;
     if (this.#path !== undefined) this.#connection.apply([this.#path.joinBlocks(ifindex)]);
-    this.ip(`link set tw${number} up`);
-    for (const own of [address, address6]) {
-      this.ip(`route add ${own} dev tw${number}`);
-      this.ip(`neigh add ${own} lladdr ${peer} dev tw${number}`);
-    }
+    const ways = [address, address6].flatMap((own) => [
+      `route add ${own} dev tw${number}`,
+      `neigh add ${own} lladdr ${peer} dev tw${number}`,
+    ]);
+    this.#ipBatch(this.netns, [`link set tw${number} up`, ...ways]);
     const inPod = [
       "link set lo up",
       "link set eth0 up",
@@ -73,9 +77,9 @@ export class PathNode implements Disposable {
       `neigh add ${gateway} lladdr ${host} dev eth0`,
       `route add default via ${gateway}`,
       `neigh add fe80::1 lladdr ${host} dev eth0`,
-      "-6 route add default via fe80::1 dev eth0",
+      "route add default via fe80::1 dev eth0",
     ];
-    for (const command of inPod) this.#box.sh(netns, ["ip", ...command.split(" ")]);
+    this.#ipBatch(netns, inPod);
     const entry = { id: number, ifindex, mtu: 1500, mac: mac(peer), hostMac: mac(host) };
     this.#path?.setEndpoint({ ...entry, ipv4: ip(address), ipv6: ip(address6) });
     return { netns, address, address6 };

@@ -130,8 +130,13 @@ function claimName(): string {
   throw new Error(`Cannot make a sandbox: ${maxBoxes} are open in this process, dispose them with using`);
 }
 
-function inside(ns: Netns, cmd: readonly string[]): string[] {
-  return ["nsenter", `--net=${ns.path}`, "--", ...cmd];
+/** Programs that enter a namespace by themselves: starting another one for it doubles the time, which counts in a guest. */
+const selfEntering: readonly string[] = ["bridge", "ip", "tc"];
+
+function inside(ns: Netns, [program = "", ...words]: readonly string[]): string[] {
+  // They enter a mount namespace too: what `ip netns` mounts would be seen by nobody else.
+  if (selfEntering.includes(program) && words[0] !== "netns") return [program, "-netns", ns.name, ...words];
+  return ["nsenter", `--net=${ns.path}`, "--", program, ...words];
 }
 
 function run(cmd: readonly string[], options: RunOptions): Ran {
