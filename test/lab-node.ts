@@ -1,13 +1,14 @@
 // A node with an API server of its own, in namespaces and a control group that go with it: a kubelet under test.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { KubeError, type Status } from "#kube/kube-error.ts";
 import { splitLines } from "#kube/lines.ts";
 import { pods } from "#kube/resource.ts";
 import type { KubeRequest } from "#kube/transport.ts";
-import { cgroupMount, processesIn, removeGroup } from "#lab/cgroup.ts";
+import { processesIn, removeGroup } from "#lab/cgroup.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 const project = new URL("../", import.meta.url).pathname;

@@ -2,9 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { nodes } from "#kube/resource.ts";
-import { cgroupMount, processesBelow, removeGroup } from "#lab/cgroup.ts";
+import { processesBelow, removeGroup } from "#lab/cgroup.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { adminClient } from "#lab/world/ready.ts";
 import type { LabStatus } from "#lab/world/status.ts";

@@ -31,6 +31,8 @@ const declarations = {
   bpf_map_delete_batch: { args: ["int", "ptr", "ptr", "ptr"], returns: "int" },
   bpf_map_create: { args: ["u32", "ptr", "u32", "u32", "u32", "ptr"], returns: "int" },
   bpf_obj_get_info_by_fd: { args: ["int", "ptr", "ptr"], returns: "int" },
+  bpf_link_create: { args: ["int", "int", "int", "ptr"], returns: "int" },
+  bpf_link_update: { args: ["int", "int", "ptr"], returns: "int" },
   bpf_obj_get: { args: ["ptr"], returns: "int" },
   bpf_obj_pin: { args: ["int", "ptr"], returns: "int" },
   bpf_prog_test_run_opts: { args: ["int", "ptr"], returns: "int" },

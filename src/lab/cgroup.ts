@@ -1,35 +1,8 @@
 // Control groups (cgroup v2): whose processes are whose. What of a lab runs is found here, never by process ids on disk.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { isErrno } from "#kernel/errno.ts";
-import { mountFileSystem, unmount } from "#kernel/mount.ts";
 import { LabError } from "./spec.ts";
-
-/** Where cgroup v2 is mounted: /sys/fs/cgroup, or beside the older ones. `own` is where a lab mounts it when it is nowhere. */
-export function cgroupMount(own = "/sys/fs/cgroup"): string {
-  return mountOf("cgroup2") ?? own;
-}
-
-/** Mounts cgroup v2 at `own` unless it is mounted already. @throws KernelError */
-export function ensureCgroupMount(own: string): void {
-  if (mountOf("cgroup2") !== undefined) return;
-  mkdirSync(own, { recursive: true });
-  mountFileSystem("cgroup2", own);
-}
-
-/** Takes back what `ensureCgroupMount` made. */
-export function removeCgroupMount(own: string): void {
-  if (mountOf("cgroup2") !== own) return;
-  unmount(own);
-  rmdirSync(own);
-}
-
-/** proc_pid_mounts(5): device, mount point, type; blanks in a path are written as \040. */
-function mountOf(type: string): string | undefined {
-  const rows = readFileSync("/proc/self/mounts", "utf8").split("\n");
-  const fields = rows.map((row) => row.split(" ")).find((each) => each[2] === type);
-  return fields?.[1]?.replaceAll("\\040", " ");
-}
 
 /** Process ids directly in the group; none when there is no such group. */
 export function processesIn(path: string): readonly number[] {

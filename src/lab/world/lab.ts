@@ -2,9 +2,10 @@
 
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { ensureCgroupMount, removeCgroupMount } from "#kernel/cgroup-mount.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { Nftables } from "#kernel/nftables.ts";
-import { ensureCgroupMount, removeCgroupMount, removeGroup } from "#lab/cgroup.ts";
+import { removeGroup } from "#lab/cgroup.ts";
 import { applyFabric } from "#lab/fabric/apply.ts";
 import { awaitCarrier } from "#lab/fabric/carrier.ts";
 import { masqueradeText, noDelaysText, wiresText } from "#lab/fabric/rules.ts";

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { cgroupMount } from "#lab/cgroup.ts";
+import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import type { StationPath } from "#lab/fabric/station.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
 import { LabError } from "#lab/spec.ts";

@@ -2,8 +2,8 @@
 
 import { statSync } from "node:fs";
 import { KernelError } from "#kernel/errno.ts";
-import { Fd } from "#kernel/fd.ts";
 import { errno, libc } from "#kernel/libc.ts";
+import { netnsCookie } from "#kernel/netns-cookie.ts";
 
 /**
  * Three numbers that two living processes share when links and paths mean the same to both. Each side takes them in the same
@@ -28,20 +28,8 @@ export function ownNamespaces(): Namespaces {
   return { net: networkNamespace(), ...fileTree() };
 }
 
-// asm-generic/socket.h, linux/socket.h
-const solSocket = 1;
-const soNetnsCookie = 71;
-const afUnix = 1;
-const sockStreamCloexec = 0o2000001;
-
 function networkNamespace(): bigint {
-  const number = libc.socket(afUnix, sockStreamCloexec, 0);
-  if (number < 0) throw new KernelError("Cannot open a socket", errno());
-  using _socket = new Fd(number);
-  const cookie = new BigUint64Array(new ArrayBuffer(8));
-  const size = new Uint32Array([8]);
-  if (libc.getsockopt(number, solSocket, soNetnsCookie, cookie, size) === 0) return cookie[0] ?? 0n;
-  return statSync("/proc/self/ns/net", { bigint: true }).ino;
+  return netnsCookie() ?? statSync("/proc/self/ns/net", { bigint: true }).ino;
 }
 
 // linux/stat.h

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { cgroupMount } from "#lab/cgroup.ts";
+import { cgroupMount } from "#kernel/cgroup-mount.ts";
 
 /** Absent: as much as there is. */
 export type Limits = { readonly memoryBytes?: number; readonly cpus?: number };

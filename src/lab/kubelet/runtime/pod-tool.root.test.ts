@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cgroupMount, processesIn, removeGroup } from "#lab/cgroup.ts";
+import { cgroupMount } from "#kernel/cgroup-mount.ts";
+import { processesIn, removeGroup } from "#lab/cgroup.ts";
 import { Sandbox } from "#test/sandbox.ts";
 
 const tool = new URL("../../../../dist/twill-pod", import.meta.url).pathname;

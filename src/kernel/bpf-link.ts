@@ -1,0 +1,40 @@
+// Links of eBPF: programs at control groups, held by descriptors and pins, whose program can be replaced in one step.
+
+import { Fd } from "./fd.ts";
+import { checkedBpf, libbpf } from "./libbpf.ts";
+
+/** BPF_CGROUP_ of enum bpf_attach_type (linux/bpf.h). */
+export const CgroupHook = {
+  connect4: 10,
+  connect6: 11,
+  sendmsg4: 14,
+  sendmsg6: 15,
+  recvmsg4: 19,
+  recvmsg6: 20,
+  getpeername4: 29,
+  getpeername6: 30,
+} as const;
+export type CgroupHook = keyof typeof CgroupHook;
+
+/** Attaches beside whatever else is attached there; the program is detached with the last descriptor or pin. @throws KernelError */
+export function linkToCgroup(program: number, cgroup: number, hook: CgroupHook): Fd {
+  const result = libbpf().bpf_link_create(program, cgroup, CgroupHook[hook], null);
+  return new Fd(checkedBpf(result, () => `Cannot attach a program to ${hook} of a control group`));
+}
+
+/** Puts another program in the link's place in one step. @throws KernelError ENOLINK when what it was attached to is gone */
+export function replaceProgram(link: number, program: number): void {
+  checkedBpf(libbpf().bpf_link_update(link, program, null), () => "Cannot replace the program of a link");
+}
+
+// struct bpf_link_info of linux/bpf.h, as far as links to control groups fill it.
+const infoBytes = 32;
+const infoCgroup = 16;
+
+/** The number of the link's control group, which is the inode of its folder; 0 when the group is gone. @throws KernelError */
+export function cgroupOfLink(link: number): bigint {
+  const info = new Uint8Array(new ArrayBuffer(infoBytes));
+  const result = libbpf().bpf_obj_get_info_by_fd(link, info, Uint32Array.of(infoBytes));
+  checkedBpf(result, () => "Cannot examine a link");
+  return new DataView(info.buffer).getBigUint64(infoCgroup, true);
+}
