@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { ip } from "#net/ip.ts";
 import { Random } from "#test/random.ts";
-import { Claims } from "./claims.ts";
+import { ElementClaims } from "./claims.ts";
 import { type Element, elementsOf } from "./element.ts";
 import type { Frontend, Verdict } from "./frontend.ts";
 
@@ -41,7 +41,7 @@ function apply(table: Map<string, string | undefined>, verb: "add" | "remove", {
 test("changes of claims lead from any state to what is wanted", () => {
   for (let seed = 1; seed <= runs; seed++) {
     const random = new Random(seed);
-    const claims = new Claims();
+    const claims = new ElementClaims();
     const table = new Map<string, string | undefined>();
     const wanted = new Map<string, readonly Element[]>();
     for (let step = 0; step < stepsPerRun; step++) {
@@ -50,7 +50,7 @@ test("changes of claims lead from any state to what is wanted", () => {
       wanted.set(owner, elements);
       for (const { do: verb, element } of claims.replace(owner, elements)) apply(table, verb, element);
     }
-    const fresh = new Claims();
+    const fresh = new ElementClaims();
     for (const [owner, elements] of wanted) fresh.replace(owner, elements);
     const expected = new Map<string, string | undefined>();
     for (const { do: verb, element } of fresh.all()) apply(expected, verb, element);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { ip } from "#net/ip.ts";
-import { Claims, showChange } from "./claims.ts";
+import { ElementClaims, showChange } from "./claims.ts";
 import { elementsOf } from "./element.ts";
 import type { Frontend, Verdict } from "./frontend.ts";
 import { transactionOf } from "./transaction.ts";
@@ -14,13 +14,13 @@ function web(verdict: Verdict, extra: Partial<Frontend> = {}): Frontend {
   return { address: ip("10.96.0.20"), protocol: "tcp", port: 80, verdict, own: false, masquerade: false, ...extra };
 }
 
-function show(claims: Claims, owner: string, frontends: readonly Frontend[]): readonly string[] {
+function show(claims: ElementClaims, owner: string, frontends: readonly Frontend[]): readonly string[] {
   return claims.replace(owner, frontends.flatMap(elementsOf)).map(showChange);
 }
 
-describe("Claims", () => {
+describe("ElementClaims", () => {
   test("change only what differs", () => {
-    const claims = new Claims();
+    const claims = new ElementClaims();
     expect(show(claims, "shop/web", [web([a])])).toEqual([
       "add services4 10.96.0.20 . tcp . 80 : goto pick4_1",
       "add targets4_0 10.96.0.20 . tcp . 80 : 10.244.1.7 . 8080",
@@ -46,7 +46,7 @@ describe("Claims", () => {
   });
 
   test("keep what several services want until the last of them goes", () => {
-    const claims = new Claims();
+    const claims = new ElementClaims();
     show(claims, "shop/web", [web([a])]);
     const other = web([a], { port: 81 });
     expect(show(claims, "shop/admin", [other])).not.toContain("add hairpin4 10.244.1.7 . 10.244.1.7");
@@ -55,7 +55,7 @@ describe("Claims", () => {
   });
 
   test("give a contested place to the service whose name comes first", () => {
-    const claims = new Claims();
+    const claims = new ElementClaims();
     show(claims, "shop/b", [web([b])]);
     expect(show(claims, "shop/a", [web([a])])).toContain("add targets4_0 10.96.0.20 . tcp . 80 : 10.244.1.7 . 8080");
     expect(show(claims, "shop/c", [web("drop")])).toEqual([]);
@@ -65,7 +65,7 @@ describe("Claims", () => {
 
 describe("transactionOf()", () => {
   test("makes chains that are missing, then removes, then adds", () => {
-    const claims = new Claims();
+    const claims = new ElementClaims();
     claims.replace("shop/web", elementsOf(web([a], { affinitySeconds: 60 })));
     const changes = claims.replace(
       "shop/web",

@@ -1,11 +1,13 @@
-// Where clients reach a service on this node, and what becomes of their connections.
+// Where clients reach a service on this node of the lab, and what becomes of their connections: as its nftables table takes it.
 
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
-import { familyOf, type Ip, parseIp } from "#net/ip.ts";
-import { type Target, type Targets, targetsOf } from "./endpoint.ts";
+import { type Choice, type Frontend as ModelFrontend, frontendsOf as modelFrontends } from "#model/service/frontend.ts";
+import type { Protocol } from "#model/service/protocol.ts";
+import { toServiceModel } from "#model/service/service.ts";
+import { toSliceModel } from "#model/service/slice.ts";
+import type { Target } from "#model/service/target.ts";
+import type { Ip } from "#net/ip.ts";
 import type { NodeSide } from "./node-side.ts";
-
-export type Protocol = "tcp" | "udp" | "sctp";
 
 /** What becomes of a new connection: it goes to one of the targets, is answered that nobody is there, or vanishes. */
 export type Verdict = readonly Target[] | "refuse" | "drop";
@@ -25,78 +27,31 @@ export type Frontend = {
   readonly affinitySeconds?: number;
 };
 
-const protocols: Readonly<Record<string, Protocol>> = { TCP: "tcp", UDP: "udp", SCTP: "sctp" };
-/** Kubernetes' own default (ServiceSpec.sessionAffinityConfig). */
-const defaultAffinitySeconds = 10_800;
-/** A service with this label is somebody else's. */
-const otherProxy = "service.kubernetes.io/service-proxy-name";
-
-type Reached = { readonly address: Ip; readonly port: number; readonly from: "inside" | "outside" };
-
 /** All places where a service is reached: its own addresses, external ones, and its ports of the node. None for a headless one. */
 export function frontendsOf(service: Service, slices: readonly EndpointSlice[], side: NodeSide): readonly Frontend[] {
-  const { spec, metadata } = service;
-  if (spec === undefined || spec.type === "ExternalName" || otherProxy in (metadata.labels ?? {})) return [];
-  const own = addresses(spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter((address) => !side.answered.has(address));
-  // `None`, or an address that is not given yet.
-  if (own.length === 0) return [];
-  const external = addresses([...(spec.externalIPs ?? []), ...balancerAddresses(service)]);
-  const affinitySeconds =
-    spec.sessionAffinity === "ClientIP"
-      ? { affinitySeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds }
-      : {};
-  return (spec.ports ?? []).flatMap((servicePort) => {
-    const { protocol: name = "TCP", port, nodePort = 0 } = servicePort;
-    const protocol = protocols[name];
-    if (protocol === undefined) return [];
-    const targets = {
-      ipv4: targetsOf(servicePort, "ipv4", slices, side.node),
-      ipv6: targetsOf(servicePort, "ipv6", slices, side.node),
-    };
-    const families = new Set(own.map(familyOf));
-    const places: readonly Reached[] = [
-      ...own.map((address) => ({ address, port, from: "inside" as const })),
-      ...external.map((address) => ({ address, port, from: "outside" as const })),
-      ...(nodePort === 0 ? [] : side.addresses).map((address) => ({
-        address,
-        port: nodePort,
-        from: "outside" as const,
-      })),
-    ];
-    return places
-      .filter(({ address }) => families.has(familyOf(address)))
-      .map(({ address, port: at, from }) => ({
-        ...{ address, protocol, port: at, own: from === "inside" },
-        ...behaviour(spec, targets[familyOf(address)], from),
-        ...affinitySeconds,
-      }));
-  });
+  const model = toServiceModel(service);
+  const addresses = model?.addresses.filter((address) => !side.answered.has(address)) ?? [];
+  if (model === undefined || addresses.length === 0) return [];
+  const endpoints = slices.map(toSliceModel).filter((slice) => slice !== undefined);
+  const view = { node: side.node, zone: undefined, portAddresses: side.addresses };
+  return modelFrontends({ ...model, addresses }, endpoints, view).map(toTableFrontend);
 }
 
-function behaviour(
-  { internalTrafficPolicy, externalTrafficPolicy }: NonNullable<Service["spec"]>,
-  { everywhere, local }: Targets,
-  from: Reached["from"],
-): Pick<Frontend, "verdict" | "outside" | "masquerade"> {
-  if (everywhere.length === 0) return { verdict: "refuse", masquerade: false };
-  const nearest = local.length === 0 ? "drop" : local;
-  if (from === "inside") {
-    return { verdict: internalTrafficPolicy === "Local" ? nearest : everywhere, masquerade: false };
-  }
-  // Pods that call their own cluster's outer address are not bound by the policy for the outside.
-  return externalTrafficPolicy === "Local"
-    ? { verdict: everywhere, outside: nearest, masquerade: false }
-    : { verdict: everywhere, masquerade: true };
+function toTableFrontend(frontend: ModelFrontend): Frontend {
+  const { kind, address, protocol, port, inside, outside, keepsSource, affinitySeconds } = frontend;
+  const verdict = verdictOf(inside);
+  // Without any endpoint all are told the same.
+  const differs = verdict !== "refuse" && outside !== inside;
+  return {
+    ...{ address, protocol, port, verdict, own: kind === "cluster" },
+    ...(differs ? { outside: verdictOf(outside) } : {}),
+    masquerade: kind !== "cluster" && !keepsSource && verdict !== "refuse",
+    ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
+  };
 }
 
-/** Those that the balancer hands on unchanged; with mode Proxy it keeps them for itself (KEP 1860). */
-function balancerAddresses({ status }: Service): readonly string[] {
-  const ingress: readonly { readonly ip?: string; readonly ipMode?: string }[] = status?.loadBalancer?.ingress ?? [];
-  return ingress.filter(({ ipMode }) => ipMode !== "Proxy").map(({ ip = "" }) => ip);
-}
-
-function addresses(texts: readonly string[]): readonly Ip[] {
-  return [...new Set(texts.map(parseIp).filter((address) => address !== undefined))];
+function verdictOf({ targets, otherwise }: Choice): Verdict {
+  return targets.length === 0 ? otherwise : targets;
 }
 
 /** `tcp 10.96.0.20:80 → 10.244.1.7:8080, 10.244.2.8:8080; masquerade` */

@@ -5,7 +5,7 @@
 
 import type { Netns } from "#kernel/netns.ts";
 import type { ClusterView } from "#lab/cluster-view.ts";
-import { Claims, showChange } from "./claims.ts";
+import { ElementClaims, showChange } from "./claims.ts";
 import { elementsOf } from "./element.ts";
 import { type Frontend, frontendsOf } from "./frontend.ts";
 import type { NodeSide } from "./node-side.ts";
@@ -29,7 +29,7 @@ const maxShown = 20;
 /** Runs from its making until it is disposed; the table stays, so that services go on without it. @throws KernelError without nftables */
 export function startServiceProxy({ view, side, log, netns }: ServiceProxyOptions): Disposable {
   const tables = new NodeTables(side, netns);
-  const claims = new Claims();
+  const claims = new ElementClaims();
   const served = new Map<string, readonly Frontend[]>();
   const dirty = new Set<string>();
   /** What is still to be forgotten, also when a round fails. */

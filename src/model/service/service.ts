@@ -1,0 +1,133 @@
+// A service as Twill sees it, and its translation from the Kubernetes object.
+
+import type { Service } from "#kube/kinds.ts";
+import { objectName } from "#kube/object.ts";
+import { type Cidr, networkOf, parseIfAddr } from "#net/cidr.ts";
+import { type Ip, parseIp } from "#net/ip.ts";
+import { type Protocol, portOf, protocolOf } from "./protocol.ts";
+
+export type ServicePort = {
+  /** As slices name it; empty for the only port of a service. */
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** 0: the nodes have no port for it. */
+  readonly nodePort: number;
+};
+
+export type ServiceModel = {
+  /** `shop/web` */
+  readonly name: string;
+  /** RFC 3339, as the API server writes it: of two that want the same place, the older one has it. */
+  readonly createdAt: string;
+  /** Its own, of each family that it has. */
+  readonly addresses: readonly Ip[];
+  /** `spec.externalIPs` */
+  readonly externalAddresses: readonly Ip[];
+  /** What a balancer gave it and hands on unchanged. */
+  readonly balancerAddresses: readonly Ip[];
+  readonly ports: readonly ServicePort[];
+  /** For how long a client keeps its endpoint; undefined: every connection is for itself. */
+  readonly affinitySeconds: number | undefined;
+  /** Clients inside the cluster reach endpoints of their own node only. */
+  readonly internalLocal: boolean;
+  /** Clients outside reach endpoints of the node that they ask only, and are seen with their own addresses. */
+  readonly externalLocal: boolean;
+  /** Whom the balancer's addresses are for; undefined: for everybody. */
+  readonly sourceRanges: readonly Cidr[] | undefined;
+  /** How an endpoint is chosen. */
+  readonly balance: "random" | "maglev";
+  /** Whether an endpoint's node answers clients itself. */
+  readonly directReturn: boolean;
+  /** Where a balancer asks whether this node has endpoints; 0: nowhere. */
+  readonly healthCheckNodePort: number;
+  /** What is left out of it, and why: a sentence each. */
+  readonly faults: readonly string[];
+};
+
+/** `random`, unless it says `maglev`: the same clients reach the same endpoints from every node. */
+export const balanceAnnotation = "twill.dev/balance";
+/** `true`: an endpoint's node answers clients outside by itself. Needs fabric mode `direct`. */
+export const directReturnAnnotation = "twill.dev/direct-return";
+
+/** Kubernetes' own default (ServiceSpec.sessionAffinityConfig). */
+const defaultAffinitySeconds = 10_800;
+/** A service with this label is somebody else's. */
+const otherProxy = "service.kubernetes.io/service-proxy-name";
+const maxPort = 65_535;
+
+/** Undefined for a service that nobody reaches by an address of its own: headless, another name, another proxy's, not given yet. */
+export function toServiceModel(service: Service): ServiceModel | undefined {
+  const { metadata, spec } = service;
+  if (spec === undefined || spec.type === "ExternalName" || otherProxy in (metadata.labels ?? {})) return undefined;
+  // `None`, or an address that is not given yet.
+  const addresses = parseAll(spec.clusterIPs ?? [spec.clusterIP ?? ""]);
+  if (addresses.length === 0) return undefined;
+  const name = objectName(service);
+  const { [balanceAnnotation]: balance = "random", [directReturnAnnotation]: directReturn = "false" } =
+    metadata.annotations ?? {};
+  const { ports, faults } = readPorts(name, spec.ports ?? []);
+  const isOpen = (spec.type ?? "ClusterIP") !== "ClusterIP" || (spec.externalIPs ?? []).length > 0;
+  const isBalanced = spec.type === "LoadBalancer";
+  return {
+    name,
+    createdAt: metadata.creationTimestamp ?? "",
+    addresses,
+    externalAddresses: parseAll(spec.externalIPs ?? []),
+    // The status may be left over from a time when the service was of another type.
+    balancerAddresses: isBalanced ? parseAll(balancerTexts(service)) : [],
+    ports,
+    affinitySeconds:
+      spec.sessionAffinity === "ClientIP"
+        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)
+        : undefined,
+    internalLocal: spec.internalTrafficPolicy === "Local",
+    externalLocal: isOpen && spec.externalTrafficPolicy === "Local",
+    sourceRanges: isBalanced ? readRanges(spec.loadBalancerSourceRanges ?? []) : undefined,
+    balance: balance === "maglev" ? "maglev" : "random",
+    directReturn: directReturn === "true",
+    healthCheckNodePort: isBalanced && spec.externalTrafficPolicy === "Local" ? (spec.healthCheckNodePort ?? 0) : 0,
+    faults: [
+      ...faults,
+      ...wrongWord(name, balanceAnnotation, balance, ["random", "maglev"]),
+      ...wrongWord(name, directReturnAnnotation, directReturn, ["true", "false"]),
+    ],
+  };
+}
+
+type WrittenPort = NonNullable<NonNullable<Service["spec"]>["ports"]>[number];
+
+function readPorts(service: string, written: readonly WrittenPort[]) {
+  const ports: ServicePort[] = [];
+  const faults: string[] = [];
+  for (const { name = "", protocol: word = "TCP", port, nodePort = 0 } of written) {
+    const protocol = protocolOf(word);
+    if (protocol === undefined)
+      faults.push(`Service ${service}: protocol ${word} of port ${port} is not TCP, UDP or SCTP, the port is left out`);
+    else if (portOf(port) === undefined || nodePort < 0 || nodePort > maxPort)
+      faults.push(`Service ${service}: ${word} port ${port} (node port ${nodePort}) is no port, it is left out`);
+    else ports.push({ name, protocol, port, nodePort });
+  }
+  return { ports, faults };
+}
+
+/** Ranges that cannot be read admit nobody. */
+function readRanges(texts: readonly string[]): readonly Cidr[] | undefined {
+  if (texts.length === 0) return undefined;
+  const ranges = texts.map((text) => parseIfAddr(text.trim())).filter((range) => range !== undefined);
+  return [...new Set(ranges.map(networkOf))];
+}
+
+/** With mode Proxy the balancer keeps its address for itself (KEP 1860). */
+function balancerTexts({ status }: Service): readonly string[] {
+  return (status?.loadBalancer?.ingress ?? []).filter(({ ipMode }) => ipMode !== "Proxy").map(({ ip = "" }) => ip);
+}
+
+function wrongWord(service: string, annotation: string, word: string, words: readonly string[]): readonly string[] {
+  if (words.includes(word)) return [];
+  return [`Service ${service}: annotation ${annotation} must be one of ${words.join(", ")}, found "${word}"`];
+}
+
+function parseAll(texts: readonly string[]): readonly Ip[] {
+  return [...new Set(texts.map(parseIp).filter((address) => address !== undefined))];
+}
