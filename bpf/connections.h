@@ -52,4 +52,14 @@ struct {
 	__type(value, struct translation);
 } translations SEC(".maps");
 
+static __always_inline int has_ended(const struct connection *connection)
+{
+	return (connection->flags & CONNECTION_RESET) || (connection->flags & CONNECTION_ENDED) == CONNECTION_ENDED;
+}
+
+static __always_inline __u32 seconds(void)
+{
+	return bpf_ktime_get_coarse_ns() / 1000000000ULL;
+}
+
 #endif

@@ -16,7 +16,15 @@ enum outcome {
 	DROP_TUNNEL_SOURCE = 5, /* came through the tunnel from a node that does not have the sender */
 	DROP_NO_ENDPOINT = 6,   /* came from a device that is no pod's */
 	DROP_TUNNEL_KEY = 7,    /* the kernel refused the tunnel's parameters */
-	OUTCOMES = 8,
+	DROP_POLICY = 8,        /* policies do not allow the connection */
+	DROP_FRAGMENT = 9,      /* a later fragment came before the first, which has the ports */
+	DROP_PORTS = 10,        /* no port is left to translate a connection to */
+	DROP_SERVICE = 11,      /* the service is not for this client, or has nobody here */
+	DROP_TRANSLATION = 12,  /* headers that cannot be translated */
+	REFUSED_SERVICE = 13,   /* nobody serves it: the kernel tells the client */
+	FORWARD_NET = 14,       /* straight out of one of the node's devices */
+	DROP_ROUTE = 15,        /* no way leads to where a translated packet must go */
+	OUTCOMES = 16,
 };
 
 struct counter {
@@ -48,10 +56,22 @@ static __always_inline int drop(const struct __sk_buff *skb, __u32 reason)
 	return TC_ACT_SHOT;
 }
 
+/* Marks for the kernel's routing, and for `to_pod` behind it. */
+#define MARK_TRACKED 0x10000 /* looked at already; the agent's rules and `to_pod` let it pass */
+#define MARK_REFUSED 0x20000 /* to be rejected by the agent's rules */
+
 /* The kernel's own routing takes over, with all that belongs to it: masquerading, ICMP errors, reassembly. */
 static __always_inline int to_kernel(const struct __sk_buff *skb)
 {
 	count(skb, FORWARD_KERNEL);
+	return TC_ACT_OK;
+}
+
+/* The agent's rules answer that nobody is there. */
+static __always_inline int refuse(struct __sk_buff *skb)
+{
+	skb->mark |= MARK_REFUSED;
+	count(skb, REFUSED_SERVICE);
 	return TC_ACT_OK;
 }
 

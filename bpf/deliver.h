@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The two ways on from here: into a pod of this node, or into the overlay. */
+/* The ways on from here: into a pod of this node, into the overlay, or out of a device. */
 #ifndef TWILL_DELIVER_H
 #define TWILL_DELIVER_H
 
@@ -9,12 +9,19 @@
 #include "peers.h"
 #include "settings.h"
 
+#ifndef AF_INET
+#define AF_INET 2
+#define AF_INET6 10
+#endif
+
 /* Straight into the pod's namespace: its end of the link receives the packet as if it had come over it. */
 static __always_inline int deliver_local(struct __sk_buff *skb, const struct packet *packet, const struct endpoint *endpoint)
 {
-	/* The kernel says "time exceeded" and "too big" better than we would. */
-	if (packet->ttl <= 1 || (!skb->gso_segs && skb->len > endpoint->mtu + ETH_HLEN))
+	/* The kernel says "time exceeded" and "too big" better than we would, and its queues shape. */
+	if ((endpoint->flags & ENDPOINT_BY_KERNEL) || packet->ttl <= 1 || (!skb->gso_segs && skb->len > endpoint->mtu + ETH_HLEN)) {
+		skb->mark |= MARK_TRACKED;
 		return to_kernel(skb);
+	}
 	if (decrement_ttl(skb, packet) || set_macs(skb, endpoint->mac, endpoint->host_mac))
 		return drop(skb, DROP_MALFORMED);
 	count(skb, FORWARD_LOCAL);
@@ -44,6 +51,44 @@ static __always_inline int deliver_tunnel(struct __sk_buff *skb, const struct pa
 		return drop(skb, DROP_TUNNEL_KEY);
 	count(skb, FORWARD_TUNNEL);
 	return bpf_redirect(node->tunnel_ifindex, 0);
+}
+
+/* Straight out of one of the node's devices: the kernel takes no packet from its own address, or for nobody it knows, on this way. */
+static __always_inline int deliver_out(struct __sk_buff *skb, const struct packet *packet, const struct address *via)
+{
+	struct bpf_redir_neigh next = {};
+	struct bpf_fib_lookup way = { .ifindex = skb->ifindex };
+	long found;
+
+	if (packet->ttl <= 1)
+		return to_kernel(skb);
+	if (packet->flags & PACKET_V6) {
+		way.family = AF_INET6;
+		__builtin_memcpy(way.ipv6_src, packet->tuple.source.word, sizeof(way.ipv6_src));
+		__builtin_memcpy(way.ipv6_dst, via->word, sizeof(way.ipv6_dst));
+	} else {
+		way.family = AF_INET;
+		way.ipv4_src = packet->tuple.source.word[3];
+		way.ipv4_dst = via->word[3];
+	}
+	found = bpf_fib_lookup(skb, &way, sizeof(way), 0);
+	if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return drop(skb, DROP_ROUTE);
+	if (decrement_ttl(skb, packet))
+		return drop(skb, DROP_MALFORMED);
+	count(skb, FORWARD_NET);
+	if (found == BPF_FIB_LKUP_RET_SUCCESS) {
+		if (set_macs(skb, way.dmac, way.smac))
+			return TC_ACT_SHOT;
+		return bpf_redirect(way.ifindex, 0);
+	}
+	/* The look-up left the next hop in the destination. */
+	next.nh_family = way.family;
+	if (way.family == AF_INET6)
+		__builtin_memcpy(next.ipv6_nh, way.ipv6_dst, sizeof(next.ipv6_nh));
+	else
+		next.ipv4_nh = way.ipv4_dst;
+	return bpf_redirect_neigh(way.ifindex, &next, sizeof(next), 0);
 }
 
 #endif

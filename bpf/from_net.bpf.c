@@ -1,52 +1,117 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What reaches the node for one of its pods: over its own devices, or through the overlay. */
+/* What reaches the node over its own devices or through the overlay: for its pods, and for services. */
 #include "deliver.h"
+#include "track.h"
 
-/* The node's own devices: what is not for a pod is none of our business. */
+/* From where `track` was told that it is the business of pods or services. */
+static __always_inline int forward_from_net(struct __sk_buff *skb, const struct packet *packet, const struct fate *fate)
+{
+	const struct endpoint *endpoint = find_endpoint(&packet->tuple.destination);
+	const struct peer *peer;
+
+	if (endpoint)
+		return deliver_local(skb, packet, endpoint);
+	if (!fate->translated)
+		return TC_ACT_OK;
+	peer = find_peer(&packet->tuple.destination);
+	if (peer && (peer->flags & PEER_TUNNEL))
+		return deliver_tunnel(skb, packet, peer);
+	/* A backend in the node's own network. */
+	if (identity_of(&packet->tuple.destination) == IDENTITY_SELF)
+		return to_kernel(skb);
+	return deliver_out(skb, packet, &packet->tuple.destination);
+}
+
+static __always_inline int receive(struct __sk_buff *skb, struct packet *packet)
+{
+	struct fate fate = {};
+
+	track(skb, packet, &fate, FROM_NET);
+	if (fate.drop)
+		return drop(skb, fate.drop);
+	if (fate.refused)
+		return refuse(skb);
+	if (fate.direct)
+		return deliver_out(skb, packet, &fate.to.destination);
+	return forward_from_net(skb, packet, &fate);
+}
+
+static __always_inline int is_underlay(const struct packet *packet)
+{
+	const struct settings *node = get_settings();
+
+	return packet->protocol == IPPROTO_UDP && node && node->tunnel_port && packet->tuple.destination_port == node->tunnel_port;
+}
+
+/* The node's own devices: what is for no pod and no service is none of our business. */
 SEC("tc")
 int from_net(struct __sk_buff *skb)
 {
-	const struct endpoint *endpoint;
 	struct packet packet = {};
 
 	if (parse_packet(skb, &packet) != PARSED_IP)
 		return TC_ACT_OK;
-	if (kernel_translates())
+	if (kernel_translates() || is_underlay(&packet) || stays_on_link(&packet))
 		return TC_ACT_OK;
-	endpoint = find_endpoint(&packet.destination);
-	return endpoint ? deliver_local(skb, &packet, endpoint) : TC_ACT_OK;
+	return receive(skb, &packet);
 }
 
-/* Whether the node at the other end of the tunnel is where the sender lives. Nodes themselves send from their own addresses. */
-static __always_inline int came_from_its_node(const struct packet *packet, const struct address *outer)
+/*
+ * What the node itself says over its devices: a service's backend in the node's own network answers in the service's name. Nothing is
+ * looked at unless there is such a backend.
+ */
+SEC("tc")
+int to_net(struct __sk_buff *skb)
 {
-	const struct peer *peer = find_peer(&packet->source);
+	const struct settings *node = get_settings();
+	struct packet packet = {};
+	struct fate fate = {};
 
-	return !peer || address_equal(&peer->node, outer);
+	if (!node || !(node->flags & SETTING_HOST_BACKENDS) || parse_packet(skb, &packet) != PARSED_IP)
+		return TC_ACT_OK;
+	if (packet.flags & PACKET_ICMP_ERROR)
+		translate_quoted(skb, &packet, &fate);
+	else
+		follow_translation(skb, &packet, &fate, seconds());
+	return fate.drop ? drop(skb, fate.drop) : TC_ACT_OK;
+}
+
+/*
+ * Whether the node at the other end of the tunnel is where the sender lives; else the outcome. Nodes themselves send from their own
+ * addresses. A function of its own for the stack's sake.
+ */
+__noinline int refuses_tunnel(struct __sk_buff *skb, const struct packet *packet)
+{
+	struct bpf_tunnel_key key = {};
+	const struct peer *peer;
+	struct address outer;
+
+	if (!packet)
+		return DROP_MALFORMED;
+	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0)) {
+		outer = address_v4(bpf_htonl(key.remote_ipv4));
+	} else {
+		if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6))
+			return DROP_TUNNEL_KEY;
+		outer = address_v6(key.remote_ipv6);
+	}
+	peer = find_peer(&packet->tuple.source);
+	return !peer || address_equal(&peer->node, &outer) ? 0 : DROP_TUNNEL_SOURCE;
 }
 
 SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
-	const struct endpoint *endpoint;
-	struct bpf_tunnel_key key = {};
 	struct packet packet = {};
-	struct address outer;
+	int outcome;
 
-	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0)) {
-		outer = address_v4(bpf_htonl(key.remote_ipv4));
-	} else {
-		if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6))
-			return drop(skb, DROP_TUNNEL_KEY);
-		outer = address_v6(key.remote_ipv6);
-	}
 	if (parse_packet(skb, &packet) != PARSED_IP)
 		return drop(skb, DROP_MALFORMED);
-	if (!came_from_its_node(&packet, &outer))
-		return drop(skb, DROP_TUNNEL_SOURCE);
+	outcome = refuses_tunnel(skb, &packet);
+	if (outcome)
+		return drop(skb, outcome);
 	if (kernel_translates())
 		return to_kernel(skb);
-	endpoint = find_endpoint(&packet.destination);
 	/* What is for the node itself, or for a pod that just went, the kernel answers. */
-	return endpoint ? deliver_local(skb, &packet, endpoint) : to_kernel(skb);
+	return receive(skb, &packet);
 }

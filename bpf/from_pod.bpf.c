@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What a pod sends, as it leaves the host's end of its link: who it may be, and where it goes. */
+/* What a pod sends, as it leaves the host's end of its link: who it may be, whom it may reach, and where that is. */
 #include "deliver.h"
+#include "track.h"
 
 /* Whether the pod has the address it sends from. Neighbour discovery speaks from link-local and unspecified addresses. */
 static __always_inline int may_send(const struct source *source, const struct packet *packet)
 {
-	if (!packet->v6)
-		return address_equal(&packet->source, &source->v4);
-	if (address_equal(&packet->source, &source->v6) && !is_unspecified(&packet->source))
+	const struct address *address = &packet->tuple.source;
+
+	if (!(packet->flags & PACKET_V6))
+		return address_equal(address, &source->v4);
+	if (address_equal(address, &source->v6) && !is_unspecified(address))
 		return 1;
-	return (is_link_local_v6(&packet->source) || is_unspecified(&packet->source)) && stays_on_link(packet);
+	return (is_link_local_v6(address) || is_unspecified(address)) && stays_on_link(packet);
 }
 
 SEC("tc")
@@ -19,6 +22,7 @@ int from_pod(struct __sk_buff *skb)
 	const struct endpoint *endpoint;
 	const struct peer *peer;
 	struct packet packet = {};
+	struct fate fate = {};
 
 	if (!source)
 		return drop(skb, DROP_NO_ENDPOINT);
@@ -32,13 +36,23 @@ int from_pod(struct __sk_buff *skb)
 	}
 	if (!may_send(source, &packet))
 		return drop(skb, DROP_SOURCE);
-	if (stays_on_link(&packet) || kernel_translates())
+	if (stays_on_link(&packet))
 		return to_kernel(skb);
-	endpoint = find_endpoint(&packet.destination);
+	track(skb, &packet, &fate, FROM_POD);
+	if (fate.drop)
+		return drop(skb, fate.drop);
+	if (fate.refused)
+		return refuse(skb);
+	if (kernel_translates())
+		return to_kernel(skb);
+	endpoint = find_endpoint(&packet.tuple.destination);
 	if (endpoint)
 		return deliver_local(skb, &packet, endpoint);
-	peer = find_peer(&packet.destination);
+	peer = find_peer(&packet.tuple.destination);
 	if (peer && (peer->flags & PEER_TUNNEL))
 		return deliver_tunnel(skb, &packet, peer);
+	/* An answer in a service's name has an address of the node's, or of nobody's: the kernel would not take it from a pod. */
+	if (fate.translated && !may_send(source, &packet))
+		return deliver_out(skb, &packet, &packet.tuple.destination);
 	return to_kernel(skb);
 }

@@ -12,6 +12,8 @@
 #define SETTING_KERNEL_TRANSLATES 1
 /* The programs translate services, also per packet. */
 #define SETTING_SERVICES 2
+/* A service has a backend in this node's own network: what the node says is looked at. */
+#define SETTING_HOST_BACKENDS 4
 
 struct settings {
 	__u32 tunnel_ifindex; /* 0: no overlay */

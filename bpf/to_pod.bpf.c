@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What the kernel's own routing sends into a pod: from the node itself, and whatever the other programs left to it. */
-#include "counters.h"
+#include "track.h"
 
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_OK;
+	struct packet packet = {};
+	struct fate fate = {};
+
+	if (skb->mark & MARK_TRACKED)
+		return TC_ACT_OK;
+	switch (parse_packet(skb, &packet)) {
+	case PARSED_NOTHING:
+		return drop(skb, DROP_MALFORMED);
+	case PARSED_OTHER:
+		return TC_ACT_OK;
+	case PARSED_IP:
+		break;
+	}
+	if (stays_on_link(&packet) || is_link_local_v6(&packet.tuple.source))
+		return TC_ACT_OK;
+	track(skb, &packet, &fate, FROM_KERNEL);
+	return fate.drop ? drop(skb, fate.drop) : TC_ACT_OK;
 }

@@ -41,4 +41,15 @@ static __always_inline int make_key(const struct tuple *tuple, struct tuple *key
 	return exchange;
 }
 
+/* What the other end says. */
+static __always_inline void turn(const struct tuple *tuple, struct tuple *turned)
+{
+	turned->source = tuple->destination;
+	turned->destination = tuple->source;
+	turned->source_port = tuple->destination_port;
+	turned->destination_port = tuple->source_port;
+	turned->protocol = tuple->protocol;
+	turned->unused[0] = turned->unused[1] = turned->unused[2] = 0;
+}
+
 #endif

@@ -81,7 +81,7 @@ export class PathNode implements Disposable {
     ];
     this.#ipBatch(netns, inPod);
     const entry = { id: number, ifindex, mtu: 1500, mac: mac(peer), hostMac: mac(host) };
-    this.#path?.setEndpoint({ ...entry, ipv4: ip(address), ipv6: ip(address6) });
+    this.#path?.setEndpoint({ ...entry, ipv4: ip(address), ipv6: ip(address6), policySet: 0 });
     return { netns, address, address6 };
   }
 

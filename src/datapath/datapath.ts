@@ -196,15 +196,16 @@ export class Datapath implements Disposable {
     });
   }
 
-  /** Puts a program on what a device of the node receives. @throws KernelError */
-  attachDevice(connection: Connection, ifindex: number, program: "from_net" | "from_overlay"): void {
+  /** Puts a program on what a device of the node receives, or with `to_net` sends. @throws KernelError */
+  attachDevice(connection: Connection, ifindex: number, program: "from_net" | "from_overlay" | "to_net"): void {
     const clsact = addQdisc({ ifindex, parent: Parent.ingress, handle: ingressHandle, shape: { kind: "clsact" } });
     try {
       connection.apply([clsact]);
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
-    connection.apply([setProgram({ ifindex, direction: "ingress" }, this.#object.programFd(program), program)]);
+    const direction = program === "to_net" ? "egress" : "ingress";
+    connection.apply([setProgram({ ifindex, direction }, this.#object.programFd(program), program)]);
   }
 
   /** Who may send comes before who can be reached: a pod's first answer must find both. */
@@ -270,7 +271,7 @@ export class Datapath implements Disposable {
   }
 
   /** For tests of single packets. */
-  programFd(name: "from_pod" | "to_pod" | "from_net" | "from_overlay"): number {
+  programFd(name: "from_pod" | "to_pod" | "from_net" | "to_net" | "from_overlay"): number {
     return this.#object.programFd(name);
   }
 

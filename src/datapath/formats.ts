@@ -51,7 +51,7 @@ export const peersFormat = mapFormat({
 });
 
 /** Bits of the settings' `flags`. */
-export const settingFlags = { kernelTranslates: 1, services: 2 } as const;
+export const settingFlags = { kernelTranslates: 1, services: 2, hostBackends: 4 } as const;
 
 /** What the node has once (bpf/settings.h). */
 export const settingsFormat = mapFormat({
@@ -83,6 +83,14 @@ export const outcomes = [
   "drop-tunnel-source",
   "drop-no-endpoint",
   "drop-tunnel-key",
+  "drop-policy",
+  "drop-fragment",
+  "drop-ports",
+  "drop-service",
+  "drop-translation",
+  "refused-service",
+  "forward-net",
+  "drop-route",
 ] as const;
 
 export type Outcome = (typeof outcomes)[number];

@@ -22,11 +22,11 @@ beforeAll(() => {
   path = new Datapath({ pins: undefined });
   path.setEndpoint({
     ...{ id: 1, ifindex: loopback, mtu: 1500, mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") },
-    ...{ ipv4: ip("10.244.0.1"), ipv6: ip("fd00:10:244::1") },
+    ...{ ipv4: ip("10.244.0.1"), ipv6: ip("fd00:10:244::1"), policySet: 0 },
   });
   path.setEndpoint({
     ...{ id: 2, ifindex: 77, mtu: 1400, mac: mac("02:00:00:00:02:01"), hostMac: mac("02:00:00:00:02:ff") },
-    ...{ ipv4: ip("10.244.0.2"), ipv6: ip("fd00:10:244::2") },
+    ...{ ipv4: ip("10.244.0.2"), ipv6: ip("fd00:10:244::2"), policySet: 0 },
   });
   path.set({ tunnelIfindex: 99, tunnelId: 1, tunnelMac: mac("02:00:00:00:99:01") });
   const node = { node: ip("172.30.0.12"), mac: mac("02:00:00:00:99:02") };
@@ -131,7 +131,7 @@ describe("where the kernel translates addresses", () => {
     translating = new Datapath({ pins: undefined, kernelTranslates: true });
     const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") };
     const addresses = { ipv4: ip("10.244.0.1"), ipv6: undefined };
-    translating.setEndpoint({ ...{ id: 1, ifindex: loopback, mtu: 1500 }, ...macs, ...addresses });
+    translating.setEndpoint({ ...{ id: 1, ifindex: loopback, mtu: 1500 }, ...macs, ...addresses, policySet: 0 });
     const node = { node: ip("172.30.0.12"), mac: mac("02:00:00:00:99:02") };
     translating.setPeer({ ...node, block: cidr("10.244.1.0/24"), tunnel: true });
     translating.set({ tunnelIfindex: 99, tunnelId: 1, tunnelMac: node.mac });
@@ -156,6 +156,7 @@ describe("a pod that is removed", () => {
       hostMac: mac("02:00:00:00:03:ff"),
       ipv4: ip("10.244.0.3"),
       ipv6: undefined,
+      policySet: 0,
     };
     path.setEndpoint({ ...entry, id: 3, ifindex: 78 });
     path.setEndpoint({ ...entry, id: 4, ifindex: 79 });

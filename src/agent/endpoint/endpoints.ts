@@ -17,6 +17,7 @@ import {
 import type { StateStore } from "#agent/state/store.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Datapath } from "#datapath/datapath.ts";
+import { policySet } from "#datapath/policy-format.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { Netns, NetnsError } from "#kernel/netns.ts";
 import { hostCidr } from "#net/cidr.ts";
@@ -297,7 +298,17 @@ export class Endpoints {
   #carry({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, shaping }: Endpoint): void {
     // A bucket waits at the node's end of the link, which packets straight into the pod's namespace do not pass.
     const byKernel = shaping?.ingress !== undefined;
-    this.#options.datapath?.setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, byKernel });
+    this.#options.datapath?.setEndpoint({
+      id,
+      ifindex,
+      mtu,
+      mac,
+      hostMac,
+      ipv4,
+      ipv6,
+      byKernel,
+      policySet: policySet.open,
+    });
   }
 
   #removePair({ netns: path, ifindex, hostName }: Endpoint): void {

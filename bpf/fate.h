@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What was found out about a packet beyond its headers. */
+#ifndef TWILL_FATE_H
+#define TWILL_FATE_H
+
+#include "tuple.h"
+
+/* Where a packet was met. */
+#define FROM_POD 1
+#define FROM_NET 2    /* over the node's devices, or out of the overlay */
+#define FROM_KERNEL 3 /* out of the kernel's routing, into a pod */
+
+struct fate {
+	__u32 drop;       /* an outcome; 0: it goes on */
+	__u32 translated; /* its addresses are not those that it came with */
+	__u32 refused;    /* nobody serves what it asks for: the kernel says so */
+	__u32 direct;     /* the node that is `to`'s destination serves it, and answers the client itself */
+	__u32 hidden;     /* answers must come to this node: the backend sees it as the client */
+	__u32 service;    /* whose backend it goes to; 0: none's */
+	struct tuple to;  /* what the backend that was chosen is to see */
+};
+
+#endif
