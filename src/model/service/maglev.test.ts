@@ -46,7 +46,7 @@ describe("maglevTable()", () => {
     for (const gone of [0, 17, 42, 99]) {
       const after = owners(names.filter((_, i) => i !== gone));
       const moved = after.filter((owner, bucket) => owner !== before[bucket]).length / buckets;
-      expect(moved).toBeGreaterThanOrEqual(0.0099);
+      expect(moved).toBeGreaterThan(0.008);
       expect(moved).toBeLessThanOrEqual(0.02);
     }
   });
