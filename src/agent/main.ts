@@ -16,6 +16,7 @@ import type { Invocation } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
 import { Datapath } from "#datapath/datapath.ts";
 import { preparePins } from "#datapath/pins.ts";
+import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Pace } from "#kube/reflect.ts";
 import type { NodeModel } from "#model/node.ts";
@@ -33,6 +34,7 @@ import { replayDeletes } from "./cni/deletes.ts";
 import { type TwillHost, twill } from "./cni/plugin.ts";
 import { Ports } from "./cni/ports.ts";
 import type { AgentConfig } from "./config/config.ts";
+import { Collector } from "./connections/collector.ts";
 import { Endpoints } from "./endpoint/endpoints.ts";
 import { FlowSweeper } from "./endpoint/flows.ts";
 import { EndpointWatch } from "./endpoint/watch.ts";
@@ -76,6 +78,8 @@ export class Agent implements AsyncDisposable {
   readonly endpoints: Endpoints;
   readonly cluster: Cluster;
   readonly datapath: Datapath | undefined;
+  /** Undefined without programs: they are who writes connections down. */
+  readonly collector: Collector | undefined;
   readonly #pods: Pods;
   readonly #masquerade: Masquerade;
   #fabric: Fabric | undefined;
@@ -100,7 +104,11 @@ export class Agent implements AsyncDisposable {
     this.datapath = config.programs.enabled ? stack.use(openDatapath(config, nodeName)) : undefined;
     this.datapath?.attachPods(host.route());
     prepareForwarding(host);
-    const flows = stack.use(new FlowSweeper(host.netfilter, log));
+    this.collector =
+      this.datapath === undefined
+        ? undefined
+        : stack.use(new Collector({ maps: this.datapath.connections, nowSeconds: monotonicSeconds, log }));
+    const flows = stack.use(new FlowSweeper(host.netfilter, this.datapath?.connections, log));
     const released = flows.sweep.bind(flows);
     const nodeAddresses = () => Object.values(this.cluster.self?.addresses ?? {});
     const { ipam, datapath } = this;

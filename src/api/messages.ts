@@ -16,6 +16,14 @@ export type StatusMessage = {
   readonly mtu: number;
   readonly endpoints: number;
   readonly peers: readonly PeerMessage[];
+  /** What the packet path remembered at its last look, and what there is room for; null: no programs. */
+  readonly connections: {
+    readonly connections: number;
+    readonly maxConnections: number;
+    readonly translations: number;
+    readonly maxTranslations: number;
+    readonly collected: number;
+  } | null;
   /** A sentence each. */
   readonly problems: readonly string[];
 };

@@ -19,7 +19,10 @@ export function viewStatus(agent: Agent): StatusMessage {
     mtu: agent.podMtu(),
     endpoints: endpoints.list().length,
     peers: cluster.others.map((node) => viewPeer(agent, node)),
-    problems: [unready, cluster.problem, ...agent.fabricFaults].filter((problem) => problem !== undefined),
+    connections: agent.collector?.pressure ?? null,
+    problems: [unready, cluster.problem, ...agent.fabricFaults, agent.collector?.problem].filter(
+      (problem) => problem !== undefined,
+    ),
   };
 }
 

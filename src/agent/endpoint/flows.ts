@@ -1,5 +1,6 @@
-// Connections that the kernel tracks with addresses of pods that are gone: forgotten, so that the next pod inherits none.
+// Connections with addresses of pods that are gone, the kernel's and the packet path's: forgotten, so that the next pod inherits none.
 
+import { type ConnectionMaps, forgetConnections } from "#datapath/connections.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { listConnections, removeTracked } from "#netlink/conntrack.ts";
@@ -9,12 +10,15 @@ const settleMs = 200;
 
 export class FlowSweeper implements Disposable {
   readonly #netfilter: () => Connection;
+  readonly #maps: ConnectionMaps | undefined;
   readonly #log: (line: string) => void;
   #waiting = new Set<Ip>();
   #timer: Timer | undefined;
 
-  constructor(netfilter: () => Connection, log: (line: string) => void) {
+  /** `maps` are the packet path's; undefined: it has none. */
+  constructor(netfilter: () => Connection, maps: ConnectionMaps | undefined, log: (line: string) => void) {
     this.#netfilter = netfilter;
+    this.#maps = maps;
     this.#log = log;
   }
 
@@ -35,6 +39,7 @@ export class FlowSweeper implements Disposable {
     const gone = this.#waiting;
     this.#waiting = new Set();
     try {
+      if (this.#maps !== undefined) forgetConnections(this.#maps, () => true, gone);
       for (const family of new Set([...gone].map(familyOf))) this.#forget(family, gone);
     } catch (error) {
       this.#log(`cannot forget tracked connections: ${error instanceof Error ? error.message : String(error)}`);

@@ -15,7 +15,7 @@ export async function agentStatus({ flags }: { readonly flags: ApiFlags }, io: C
 }
 
 export function formatStatus(status: StatusMessage): string {
-  const { node, ready, addresses, blocks, fabric, programs, mtu, endpoints, peers, problems } = status;
+  const { node, ready, addresses, blocks, fabric, programs, mtu, endpoints, peers, connections, problems } = status;
   const lines = [
     `node       ${node}, ${ready ? "ready" : "not ready"}`,
     `addresses  ${addresses.join(" ") || "none"}`,
@@ -23,11 +23,17 @@ export function formatStatus(status: StatusMessage): string {
     `fabric     ${fabric}, packets of pods up to ${mtu} bytes`,
     `programs   ${programs ? "in their places" : "not used"}`,
     `endpoints  ${endpoints}`,
+    ...(connections === null ? [] : [`tracked    ${formatTracked(connections)}`]),
     ...problems.map((problem) => `problem    ${problem}`),
   ];
   const table =
     peers.length === 0 ? "" : `\n${formatTable([["PEER", "WAY", "ADDRESSES", "BLOCKS"], ...peers.map(rowOf)])}`;
   return `${lines.join("\n")}\n${table}`;
+}
+
+function formatTracked(found: Exclude<StatusMessage["connections"], null>): string {
+  const { connections, maxConnections, translations, maxTranslations } = found;
+  return `${connections} of ${maxConnections} connections, ${translations} of ${maxTranslations} translations`;
 }
 
 function rowOf({ node, way, addresses, blocks }: PeerMessage): readonly string[] {

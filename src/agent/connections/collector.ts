@@ -1,0 +1,95 @@
+// Takes connections out of the packet path's maps that ended or fell silent, the more often the fuller they are.
+
+import { type ConnectionMaps, collectConnections } from "#datapath/connections.ts";
+import { lifetimeOf } from "./lifetime.ts";
+
+export type CollectorOptions = {
+  readonly maps: ConnectionMaps;
+  /** Seconds of the clock that the programs see. */
+  readonly nowSeconds: () => number;
+  readonly log: (line: string) => void;
+};
+
+/** How full the maps were at the last look. */
+export type Pressure = {
+  readonly connections: number;
+  readonly maxConnections: number;
+  readonly translations: number;
+  readonly maxTranslations: number;
+  /** All that was ever removed. */
+  readonly collected: number;
+};
+
+const usualPeriodMs = 60_000;
+/** From these shares on a map is looked through more often. */
+const busy = { share: 0.5, periodMs: 15_000 } as const;
+const crowded = { share: 0.8, periodMs: 5_000 } as const;
+
+/** When to look again, by how full the fuller map is: 0 to 1. A full one forgets by itself whom it heard of longest ago. */
+export function nextPassMs(share: number): number {
+  if (share >= crowded.share) return crowded.periodMs;
+  return share >= busy.share ? busy.periodMs : usualPeriodMs;
+}
+
+/** Looks through the maps from its making until it is disposed. */
+export class Collector implements Disposable {
+  readonly #options: CollectorOptions;
+  readonly #limits: Pick<Pressure, "maxConnections" | "maxTranslations">;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pressure: Pressure;
+  #wasCrowded = false;
+
+  /** @throws KernelError */
+  constructor(options: CollectorOptions) {
+    const { connections, translations } = options.maps;
+    this.#options = options;
+    this.#limits = { maxConnections: connections.maxEntries, maxTranslations: translations.maxEntries };
+    this.#pressure = { ...this.#limits, connections: 0, translations: 0, collected: 0 };
+    this.#schedule();
+  }
+
+  get pressure(): Pressure {
+    return this.#pressure;
+  }
+
+  /** What is amiss, a sentence; undefined: nothing is. */
+  get problem(): string | undefined {
+    const { connections, maxConnections, translations, maxTranslations } = this.#pressure;
+    if (this.#share < crowded.share) return undefined;
+    return `The packet path remembers ${connections} of at most ${maxConnections} connections and ${translations} of ${maxTranslations} translations: beyond that it forgets the oldest`;
+  }
+
+  /** One pass, now. @throws KernelError */
+  collect(): void {
+    const { maps, nowSeconds } = this.#options;
+    const { removed, ...found } = collectConnections(maps, nowSeconds(), lifetimeOf);
+    this.#pressure = { ...this.#limits, ...found, collected: this.#pressure.collected + removed };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+
+  get #share(): number {
+    const { connections, maxConnections, translations, maxTranslations } = this.#pressure;
+    return Math.max(connections / maxConnections, translations / maxTranslations);
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => this.#pass(), nextPassMs(this.#share));
+    this.#timer.unref?.();
+  }
+
+  #pass(): void {
+    const { log } = this.#options;
+    try {
+      this.collect();
+      const isCrowded = this.problem !== undefined;
+      if (isCrowded && !this.#wasCrowded) log(this.problem ?? "");
+      this.#wasCrowded = isCrowded;
+    } catch (error) {
+      log(`cannot look through connections: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.#schedule();
+  }
+}
