@@ -144,6 +144,7 @@ static __always_inline __u32 choose_backend(const struct frontend *frontend, con
 	struct affinity_key who = { *client, frontend->service };
 	struct affinity fresh = { 0, now };
 	struct slot_key key = { choice->set, 0 };
+	const struct maglev_chunk *table = 0;
 	const struct affinity *before;
 	const __u32 *number;
 
@@ -151,7 +152,8 @@ static __always_inline __u32 choose_backend(const struct frontend *frontend, con
 		return 0;
 	if (frontend->affinity_seconds) {
 		before = bpf_map_lookup_elem(&affinities, &who);
-		if (before && now - before->seen < frontend->affinity_seconds) {
+		/* Another processor may have read the clock a moment later. */
+		if (before && (__s32)(now - before->seen) < (__s32)frontend->affinity_seconds) {
 			const struct backend *backend = bpf_map_lookup_elem(&backends, &before->backend);
 
 			/* A number is not given again while somebody may remember it; one that is gone was taken from here. */
@@ -163,15 +165,11 @@ static __always_inline __u32 choose_backend(const struct frontend *frontend, con
 		}
 	}
 	if (choice->flags & CHOICE_MAGLEV) {
-		__u32 bucket = hash % MAGLEV_BUCKETS;
-		struct slot_key chunk = { choice->set, bucket / MAGLEV_CHUNK };
-		const struct maglev_chunk *table = bpf_map_lookup_elem(&maglev, &chunk);
+		struct slot_key chunk = { choice->set, hash % MAGLEV_BUCKETS / MAGLEV_CHUNK };
 
-		if (table)
-			key.slot = table->slots[bucket % MAGLEV_CHUNK];
-	} else {
-		key.slot = bpf_get_prandom_u32() % choice->count;
+		table = bpf_map_lookup_elem(&maglev, &chunk);
 	}
+	key.slot = table ? table->slots[hash % MAGLEV_CHUNK] : bpf_get_prandom_u32() % choice->count;
 	number = bpf_map_lookup_elem(&slots, &key);
 	if (!number)
 		return 0;
@@ -189,16 +187,18 @@ static __always_inline int may_ask(const struct frontend *frontend, const struct
 	return !(choice->flags & CHOICE_SOURCE_RANGES) || bpf_map_lookup_elem(&source_ranges, &range) != 0;
 }
 
-static __always_inline const struct frontend *find_frontend(const struct address *address, __be16 port, __u8 protocol)
+static __always_inline const struct frontend *find_exact_frontend(const struct address *address, __be16 port, __u8 protocol)
 {
 	struct frontend_key key = { *address, port, protocol, 0 };
-	const struct frontend *frontend = bpf_map_lookup_elem(&frontends, &key);
 
-	if (frontend)
-		return frontend;
-	key.port = 0;
-	key.protocol = 0;
 	return bpf_map_lookup_elem(&frontends, &key);
+}
+
+static __always_inline const struct frontend *find_frontend(const struct address *address, __be16 port, __u8 protocol)
+{
+	const struct frontend *frontend = find_exact_frontend(address, port, protocol);
+
+	return frontend ? frontend : find_exact_frontend(address, 0, 0);
 }
 
 #endif

@@ -7,12 +7,14 @@
  *                   └──► kernel's routing: direct peers, the node, the world
  *   device ──► from_net ──► pod
  *   kernel's routing ──► to_pod ──► pod
+ *   socket ──► socket ──► backend of the service that it asks for
  */
 #include "connections.h"
 #include "policy.h"
 #include "services.h"
 #include "from_net.bpf.c"
 #include "from_pod.bpf.c"
+#include "socket.bpf.c"
 #include "to_pod.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -6,7 +6,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BpfMap, type MapFormat, readPerCpu } from "#bpf/map.ts";
-import { BpfObject } from "#kernel/bpf-object.ts";
+import type { CgroupHook } from "#kernel/bpf-link.ts";
+import { BpfObject, type MapShape } from "#kernel/bpf-object.ts";
 import { isErrno } from "#kernel/errno.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
@@ -46,6 +47,7 @@ import {
   backendsFormat,
   frontendsFormat,
   maglevFormat,
+  namespacesFormat,
   slotsFormat,
   sourceRangesFormat,
 } from "./service-format.ts";
@@ -135,7 +137,7 @@ export class Datapath implements Disposable {
     this.#blocks = blocks;
     this.#flags = kernelTranslates ? settingFlags.kernelTranslates : settingFlags.services;
     this.#object = new BpfObject(readFileSync(packetPath), {
-      pinPath: (map) => (pins === undefined || map.name.startsWith(".") ? undefined : join(pins, pinName(map))),
+      pinPath: (map) => (pins === undefined || isInternal(map) ? undefined : join(pins, pinName(map))),
       entries: ({ name }) => sizes[name],
     });
     this.#endpoints = this.#map(endpointsFormat);
@@ -157,6 +159,7 @@ export class Datapath implements Disposable {
       maglev: this.#map(maglevFormat),
       sourceRanges: this.#map(sourceRangesFormat),
       affinities: this.#map(affinitiesFormat),
+      namespaces: this.#map(namespacesFormat),
     };
     this.connections = { connections: this.#map(connectionsFormat), translations: this.#map(translationsFormat) };
     this.set({});
@@ -270,6 +273,11 @@ export class Datapath implements Disposable {
     return Object.fromEntries(rows) as Counts;
   }
 
+  /** For whoever attaches it (sockets.ts). */
+  socketProgramFd(hook: CgroupHook): number {
+    return this.#object.programFd(`socket_${hook}`);
+  }
+
   /** For tests of single packets. */
   programFd(name: "from_pod" | "to_pod" | "from_net" | "to_net" | "from_overlay"): number {
     return this.#object.programFd(name);
@@ -279,4 +287,9 @@ export class Datapath implements Disposable {
   [Symbol.dispose](): void {
     this.#object[Symbol.dispose]();
   }
+}
+
+/** Constants and what the library fills in: they belong to one load of the programs. The library's own names have a dot. */
+function isInternal({ name }: MapShape): boolean {
+  return name.includes(".");
 }

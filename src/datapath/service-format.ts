@@ -2,7 +2,7 @@
 
 import { mapFormat } from "#bpf/map.ts";
 import type { Codec } from "#codec/codec.ts";
-import { padding, u8, u16, u16be, u32 } from "#codec/scalar.ts";
+import { padding, u8, u16, u16be, u32, u64 } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import { addressOf, type Cidr, familyOfCidr, joinIfAddr, lengthOf, networkOf } from "#net/cidr.ts";
 import { familyOf } from "#net/ip.ts";
@@ -95,3 +95,9 @@ export const affinitiesFormat = mapFormat({
   value: struct({ backend: u32, seen: u32 }),
   valueSize: 8,
 });
+
+/** Bits of a namespace's flags: sockets reach what they ask for; the node's own, the only one that loopback frontends are for. */
+export const namespaceFlags = { untranslated: 1, node: 2 } as const;
+
+/** Network namespaces that are special to sockets (bpf/socket.h), by cookie. */
+export const namespacesFormat = mapFormat({ name: "namespaces", key: u64, keySize: 8, value: u32, valueSize: 4 });

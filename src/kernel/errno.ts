@@ -32,6 +32,7 @@ const errnoNames: ReadonlyMap<number, string> = new Map([
   [38, "ENOSYS"],
   [40, "ELOOP"],
   [61, "ENODATA"],
+  [67, "ENOLINK"],
   [71, "EPROTO"],
   [75, "EOVERFLOW"],
   [84, "EILSEQ"],
@@ -54,6 +55,7 @@ const errnoNames: ReadonlyMap<number, string> = new Map([
   [113, "EHOSTUNREACH"],
   [114, "EALREADY"],
   [115, "EINPROGRESS"],
+  [116, "ESTALE"],
 ]);
 
 /** `ENOENT` for 2; `errno 999` for what has no name here. */

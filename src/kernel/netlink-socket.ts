@@ -6,7 +6,7 @@ import { errno, libc } from "./libc.ts";
 import { type Netns, socketIn } from "./netns.ts";
 
 /** Netlink protocols (linux/netlink.h). */
-export const NetlinkProtocol = { route: 0, netfilter: 12, generic: 16 } as const;
+export const NetlinkProtocol = { route: 0, sockDiag: 4, netfilter: 12, generic: 16 } as const;
 export type NetlinkProtocol = keyof typeof NetlinkProtocol;
 
 const afNetlink = 16;

@@ -1,0 +1,101 @@
+// The programs that translate services at sockets (bpf/socket.bpf.c) in their places: links to a control group that outlive the agent.
+
+import { constants, fstatSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type CgroupHook, cgroupOfLink, linkToCgroup, replaceProgram } from "#kernel/bpf-link.ts";
+import { openPinned, pin } from "#kernel/bpf-map.ts";
+import { cgroupMount, ensureCgroupMount } from "#kernel/cgroup-mount.ts";
+import { isErrno } from "#kernel/errno.ts";
+import { Fd } from "#kernel/fd.ts";
+import type { Datapath } from "./datapath.ts";
+
+/** Who has answered is understood before anybody asks, and for as long as anybody may wait for an answer. */
+const answering: readonly CgroupHook[] = ["recvmsg4", "recvmsg6", "getpeername4", "getpeername6"];
+const asking: readonly CgroupHook[] = ["connect4", "connect6", "sendmsg4", "sendmsg6"];
+
+export type SocketOptions = {
+  readonly datapath: Pick<Datapath, "socketProgramFd">;
+  /** A folder of cgroup v2: sockets that its processes open, and those below it, are translated. */
+  readonly cgroup: string;
+  /** A folder on a bpf file system, which outlives the process; undefined: the programs go with what is returned. */
+  readonly pins: string | undefined;
+};
+
+/**
+ * Attaches the programs, beside those that others have attached there; where an earlier agent has, each is replaced in one step.
+ * Connections that are open stay as they are.
+ * @throws KernelError EPERM when somebody holds the group's hook for himself alone; what node:fs throws when there is no such group
+ */
+export function attachSockets({ datapath, cgroup, pins }: SocketOptions): Disposable {
+  using group = new Fd(openSync(cgroup, constants.O_RDONLY | constants.O_DIRECTORY));
+  using links = new DisposableStack();
+  if (pins !== undefined) mkdirSync(linkFolder(pins), { recursive: true });
+  for (const hook of [...answering, ...asking]) {
+    const path = pins === undefined ? undefined : linkPath(pins, hook);
+    links.use(attach(datapath.socketProgramFd(hook), group, hook, path));
+  }
+  return links.move();
+}
+
+function attach(program: number, group: Fd, hook: CgroupHook, path: string | undefined): Fd {
+  const before = path === undefined ? undefined : findPinned(path);
+  // The number of a control group is the inode of its folder. A group that is gone took its programs along.
+  if (before !== undefined && cgroupOfLink(before.number) === fstatSync(group.number, { bigint: true }).ino) {
+    replaceProgram(before.number, program);
+    return before;
+  }
+  before?.[Symbol.dispose]();
+  const link = linkToCgroup(program, group.number, hook);
+  if (path !== undefined) {
+    rmSync(path, { force: true });
+    pin(link.number, path);
+  }
+  return link;
+}
+
+function findPinned(path: string): Fd | undefined {
+  try {
+    return openPinned(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Takes the programs away. With `keepAnswers`, sockets that have asked already go on to see the service's address in what they receive:
+ * for a node that leaves services to somebody else, but not for one that is to forget Twill.
+ */
+export function detachSockets(pins: string, { keepAnswers = false } = {}): void {
+  for (const hook of keepAnswers ? asking : [...asking, ...answering]) rmSync(linkPath(pins, hook), { force: true });
+  if (!keepAnswers) rmSync(linkFolder(pins), { recursive: true, force: true });
+}
+
+function linkFolder(pins: string): string {
+  return join(pins, "links");
+}
+
+function linkPath(pins: string, hook: CgroupHook): string {
+  return join(linkFolder(pins), hook);
+}
+
+/** The inode of the hierarchy's root, always. */
+const rootInode = 1n;
+
+/** A mount of control groups that does not show all of them. */
+export class CgroupError extends Error {
+  readonly code = "CGROUP";
+}
+
+/**
+ * The control group of all processes, mounted at `own` when it is mounted nowhere.
+ * @throws CgroupError in a container that sees only its own; KernelError
+ */
+export function rootCgroup(own: string): string {
+  ensureCgroupMount(own);
+  const path = cgroupMount(own);
+  if (statSync(path, { bigint: true }).ino === rootInode) return path;
+  throw new CgroupError(
+    `Cannot translate services for the whole node: ${path} shows only the control groups below this process's own; mount the node's /sys/fs/cgroup into the container, and give its path as services.cgroup`,
+  );
+}
