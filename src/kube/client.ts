@@ -92,13 +92,25 @@ export class KubeClient {
     options: Selection & { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }> {
     const items: T[] = [];
+    let resourceVersion = "";
+    for await (const page of this.pages(resource, options)) {
+      items.push(...page.items);
+      resourceVersion = page.metadata.resourceVersion ?? "";
+    }
+    return { items, resourceVersion };
+  }
+
+  /** Page by page: for those who keep little of each object. */
+  async *pages<T>(
+    resource: Resource<T>,
+    options: Selection & { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<KubeList<T>> {
     let page: KubeList<T> = await this.list(resource, { ...options, limit: pageSize });
-    items.push(...page.items);
+    yield page;
     while (page.metadata.continue !== undefined && page.metadata.continue !== "") {
       page = await this.list(resource, { ...options, limit: pageSize, continue: page.metadata.continue });
-      items.push(...page.items);
+      yield page;
     }
-    return { items, resourceVersion: page.metadata.resourceVersion ?? "" };
   }
 
   async create<T extends object>(resource: Resource<T>, object: Draft<T>, subresource?: string): Promise<T> {

@@ -8,13 +8,15 @@ import type { Resource } from "./resource.ts";
 /** An object as it was and is: without `before` it is new, without `after` it is gone. */
 export type Difference<T> = { readonly before: T | undefined; readonly after: T | undefined };
 
-export type MirrorOptions<T> = {
+export type MirrorOptions<T, R> = {
   readonly client: KubeClient;
   readonly resource: Resource<T>;
+  /** What is kept of an object; all of it unless given. */
+  readonly transform?: (object: T) => R;
   readonly selection?: Selection;
   readonly pace: Pace;
   /** Told of every difference, after `objects` has it. */
-  readonly changed?: (difference: Difference<T>) => void;
+  readonly changed?: (difference: Difference<R>) => void;
   /** Told of every round that failed; it is tried again anyhow. */
   readonly failed?: (error: unknown) => void;
 };
@@ -26,17 +28,18 @@ export type MirrorOptions<T> = {
  *     await mirror.synced;
  *     mirror.objects.get("shop/frontend-1");
  */
-export class Mirror<T extends { readonly metadata: Metadata }> implements Disposable {
-  readonly #objects = new Map<string, T>();
+export class Mirror<T extends { readonly metadata: Metadata }, R = T> implements Disposable {
+  readonly #objects = new Map<string, R>();
+  readonly #versions = new Map<string, string | undefined>();
   readonly #end = new AbortController();
-  readonly #options: MirrorOptions<T>;
+  readonly #options: MirrorOptions<T, R>;
   #revision = 0;
   /** Resolves when the first list is in. */
   readonly synced: Promise<void>;
   /** Resolves when the mirror has ended, after it was disposed. */
   readonly ended: Promise<void>;
 
-  constructor(options: MirrorOptions<T>) {
+  constructor(options: MirrorOptions<T, R>) {
     this.#options = options;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.synced = promise;
@@ -44,7 +47,7 @@ export class Mirror<T extends { readonly metadata: Metadata }> implements Dispos
   }
 
   /** By `objectName`: `shop/frontend-1`. */
-  get objects(): ReadonlyMap<string, T> {
+  get objects(): ReadonlyMap<string, R> {
     return this.#objects;
   }
 
@@ -61,43 +64,54 @@ export class Mirror<T extends { readonly metadata: Metadata }> implements Dispos
   }
 
   async #follow(synced: () => void): Promise<void> {
-    const { client, resource, selection = {}, pace, failed } = this.#options;
-    for await (const change of reflect(client, resource, selection, pace, this.#end.signal)) {
+    const { client, resource, transform, selection = {}, pace, failed } = this.#options;
+    const read = (object: T): Row<R> => ({
+      name: objectName(object),
+      version: object.metadata.resourceVersion,
+      // Without a transformation R is T.
+      value: transform === undefined ? (object as unknown as R) : transform(object),
+    });
+    for await (const change of reflect(client, resource, read, selection, pace, this.#end.signal)) {
       if (change.change === "replaced") {
         this.#replace(change.objects);
         synced();
       } else if (change.change === "set") this.#set(change.object);
       else if (change.change === "removed") {
         this.#see(change.object);
-        this.#remove(objectName(change.object));
+        this.#remove(change.object.name);
       } else failed?.(change.error);
     }
   }
 
-  #replace(objects: readonly T[]): void {
-    const names = new Set(objects.map(objectName));
+  #replace(rows: readonly Row<R>[]): void {
+    const names = new Set(rows.map(({ name }) => name));
     for (const name of [...this.#objects.keys()]) if (!names.has(name)) this.#remove(name);
-    for (const object of objects) this.#set(object);
+    for (const row of rows) this.#set(row);
   }
 
-  #set(object: T): void {
-    this.#see(object);
-    const name = objectName(object);
+  #set(row: Row<R>): void {
+    this.#see(row);
+    const { name, version, value } = row;
     const before = this.#objects.get(name);
     // A list after a lost watch brings mostly what is known.
-    if (before !== undefined && before.metadata.resourceVersion === object.metadata.resourceVersion) return;
-    this.#objects.set(name, object);
-    this.#options.changed?.({ before, after: object });
+    if (before !== undefined && this.#versions.get(name) === version) return;
+    this.#objects.set(name, value);
+    this.#versions.set(name, version);
+    this.#options.changed?.({ before, after: value });
   }
 
-  #see({ metadata }: T): void {
-    this.#revision = Math.max(this.#revision, Number(metadata.resourceVersion ?? 0));
+  #see({ version }: Row<R>): void {
+    this.#revision = Math.max(this.#revision, Number(version ?? 0));
   }
 
   #remove(name: string): void {
     const before = this.#objects.get(name);
     if (before === undefined) return;
     this.#objects.delete(name);
+    this.#versions.delete(name);
     this.#options.changed?.({ before, after: undefined });
   }
 }
+
+/** What is kept of an object, beside what tells it from its earlier selves. */
+type Row<R> = { readonly name: string; readonly version: string | undefined; readonly value: R };

@@ -26,32 +26,38 @@ const watchSeconds = 300;
 
 /**
  * Follows a collection until the signal aborts. Never throws: what fails is a change of its own, and is tried again,
- * later and later up to 30 s. A watch that ends is taken up where it stopped; one whose revision the server no
+ * later and later up to 30 s. What `read` makes of an object is all that is kept of it. A watch that ends is taken up where it stopped; one whose revision the server no
  * longer has (410) begins with a list again.
  */
-export async function* reflect<T extends { readonly metadata: Metadata }>(
+export async function* reflect<T extends { readonly metadata: Metadata }, R>(
   client: KubeClient,
   resource: Resource<T>,
+  read: (object: T) => R,
   selection: Selection,
   pace: Pace,
   signal: AbortSignal,
-): AsyncGenerator<Change<T>> {
+): AsyncGenerator<Change<R>> {
   let revision: string | undefined;
   let retryMs = firstRetryMs;
   while (!signal.aborted) {
     try {
       if (revision === undefined) {
-        const { items, resourceVersion } = await client.listAll(resource, { ...selection, signal });
-        revision = resourceVersion;
-        yield { change: "replaced", objects: items };
+        const objects: R[] = [];
+        let listed = "";
+        for await (const { items, metadata } of client.pages(resource, { ...selection, signal })) {
+          for (const item of items) objects.push(read(item));
+          listed = metadata.resourceVersion ?? "";
+        }
+        revision = listed;
+        yield { change: "replaced", objects };
       }
       const timeoutSeconds = Math.round(watchSeconds * (1 + pace.random()));
       const options = { ...selection, resourceVersion: revision, timeoutSeconds, signal };
       for await (const { type, object } of client.watch(resource, options)) {
         revision = object.metadata.resourceVersion ?? revision;
         retryMs = firstRetryMs;
-        if (type === "DELETED") yield { change: "removed", object };
-        else if (type !== "BOOKMARK") yield { change: "set", object };
+        if (type === "DELETED") yield { change: "removed", object: read(object) };
+        else if (type !== "BOOKMARK") yield { change: "set", object: read(object) };
       }
       // A server that ends every watch at once must not be asked in a tight loop.
       await pace.sleep(firstRetryMs * pace.random(), signal);

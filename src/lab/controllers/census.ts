@@ -134,17 +134,18 @@ export class CensusTaker implements Disposable {
 
   async #follow(resource: ServedResource, signal: AbortSignal, counted: () => void): Promise<void> {
     const { client, pace, failed } = this.#options;
-    for await (const change of reflect<KubeObject>(client, resource, {}, pace, signal)) {
+    const read = (object: KubeObject) => entryOf(resource, object);
+    for await (const change of reflect<KubeObject, Entry>(client, resource, read, {}, pace, signal)) {
       if (change.change === "replaced") {
-        const uids = new Set(change.objects.map(({ metadata }) => metadata.uid));
+        const uids = new Set(change.objects.map(({ uid }) => uid));
         for (const uid of [...this.census.uids()]) {
           const entry = this.census.get(uid);
           if (entry?.resource === resource && !uids.has(uid)) this.#gone(entry);
         }
-        for (const object of change.objects) this.#there(entryOf(resource, object));
+        for (const entry of change.objects) this.#there(entry);
         counted();
-      } else if (change.change === "set") this.#there(entryOf(resource, change.object));
-      else if (change.change === "removed") this.#gone(entryOf(resource, change.object));
+      } else if (change.change === "set") this.#there(change.object);
+      else if (change.change === "removed") this.#gone(change.object);
       else failed(`counting ${resource.plural}`, change.error);
     }
     counted();
