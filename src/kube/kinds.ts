@@ -1,6 +1,7 @@
 // The kinds of object that Twill works with, by name.
 
 import type {
+  clusterNetworkPolicies,
   configMaps,
   controllerRevisions,
   daemonSets,
@@ -24,6 +25,7 @@ import type {
 
 type ObjectOf<R> = R extends Resource<infer T> ? T : never;
 
+export type ClusterNetworkPolicy = ObjectOf<typeof clusterNetworkPolicies>;
 export type ConfigMap = ObjectOf<typeof configMaps>;
 export type ControllerRevision = ObjectOf<typeof controllerRevisions>;
 export type DaemonSet = ObjectOf<typeof daemonSets>;

@@ -7,6 +7,7 @@ import type * as core from "kubernetes-types/core/v1";
 import type * as discovery from "kubernetes-types/discovery/v1";
 import type * as networking from "kubernetes-types/networking/v1";
 import type * as policy from "kubernetes-types/policy/v1";
+import type { ClusterNetworkPolicyTypes } from "./cluster-network-policy.ts";
 import type { KubeObject, Typed } from "./object.ts";
 
 /** A resource of the API whose objects are `T`; `group` is "" for the core group. */
@@ -59,6 +60,19 @@ export const networkPolicies = inNamespace<networking.NetworkPolicy>(
   "networkpolicies",
   "NetworkPolicy",
 );
+export const clusterNetworkPolicies = inCluster<ClusterNetworkPolicyTypes>(
+  "policy.networking.k8s.io",
+  "v1alpha2",
+  "clusternetworkpolicies",
+  "ClusterNetworkPolicy",
+);
+export const customResourceDefinitions: Resource = {
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  plural: "customresourcedefinitions",
+  kind: "CustomResourceDefinition",
+  namespaced: false,
+};
 export const podDisruptionBudgets = inNamespace<policy.PodDisruptionBudget>(
   "policy",
   "v1",

@@ -34,6 +34,7 @@ test("an API server takes all of them, and the agent its configuration", async (
     "ClusterRoleBinding twill-agent",
     "ClusterRoleBinding twill-operator",
     "ConfigMap twill-agent",
+    "CustomResourceDefinition clusternetworkpolicies.policy.networking.k8s.io",
     "DaemonSet twill-agent",
     "Deployment twill-operator",
     "Namespace twill-system",

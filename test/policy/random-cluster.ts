@@ -1,24 +1,40 @@
 // Random clusters and policies, small enough that everything meets everything.
 
 import type { Random } from "#test/random.ts";
-import type { OracleCluster, OracleEnd, OraclePod, OraclePolicy } from "./oracle.ts";
+import type {
+  ClusterPeer,
+  ClusterProtocol,
+  OracleCluster,
+  OracleClusterPolicy,
+  OracleEnd,
+  OracleNode,
+  OraclePod,
+  OraclePolicy,
+  OracleService,
+  OracleTraffic,
+} from "./oracle-objects.ts";
 
 const keys = ["app", "tier"];
 const values = ["web", "db", "cart"];
 const namespaces = ["x", "y", "z"];
 const portNumbers = [80, 81, 443];
 const portNames = ["http", "admin"];
-export const protocols = ["TCP", "UDP", "SCTP"];
-export const outsideAddresses = ["203.0.113.10", "10.244.7.7", "2001:db8::1"];
+const protocols = ["TCP", "UDP", "SCTP"];
+const outsideAddresses = ["203.0.113.10", "10.244.7.7", "2001:db8::1"];
 const blocks = [
   "10.244.0.0/16",
   "10.244.0.0/30",
   "10.244.0.2/32",
+  "172.30.0.0/24",
   "0.0.0.0/0",
   "203.0.113.0/24",
   "::/0",
   "fd00::/64",
   "2001:db8::/32",
+];
+const nodes: readonly OracleNode[] = [
+  { name: "node1", labels: { role: "worker" }, ips: ["172.30.0.11", "fd30::11"] },
+  { name: "node2", labels: {}, ips: ["172.30.0.12", "fd30::12"] },
 ];
 
 /** Whether something happens that does so in `percent` of all cases. */
@@ -101,14 +117,68 @@ function policyOf(random: Random, index: number): OraclePolicy {
   };
 }
 
+function clusterPolicyOf(random: Random, index: number): OracleClusterPolicy {
+  const namespacesOrPods = () =>
+    random.bool()
+      ? { namespaces: namespaceSelectorOf(random) }
+      : { pods: { namespaceSelector: namespaceSelectorOf(random), podSelector: selectorOf(random) } };
+  const rule = () => ({
+    action: random.pick(["Accept", "Deny", "Deny", "Pass"]),
+    ...maybe(random, 50, () => ({
+      protocols: [clusterProtocolOf(random), ...random.list(1, () => clusterProtocolOf(random))],
+    })),
+  });
+  const peers = (egress: boolean): readonly ClusterPeer[] =>
+    [0, ...random.list(2, () => 0)].map((): ClusterPeer => {
+      // Something of a later version of the API.
+      if (happens(random, 12)) return { somebody: {} } as ClusterPeer;
+      const kind = random.below(10);
+      if (!egress || kind < 5) return namespacesOrPods();
+      if (kind < 7) return { nodes: random.pick([{}, { matchLabels: { role: "worker" } }]) };
+      if (kind < 8) return { domainNames: ["*.example.org"] };
+      return { networks: [random.pick(blocks), ...random.list(1, () => random.pick(blocks))] };
+    });
+  const ingress = maybe(random, 60, () => random.list(3, () => ({ ...rule(), from: peers(false) })));
+  const egress = maybe(random, 60, () => random.list(3, () => ({ ...rule(), to: peers(true) })));
+  return {
+    metadata: { name: `cluster-${index}` },
+    spec: {
+      tier: random.pick(["Admin", "Baseline"]),
+      // Which of two of one priority is asked first the API leaves open.
+      priority: random.below(100) * 10 + index,
+      subject: namespacesOrPods(),
+      ...(ingress && { ingress }),
+      ...(egress && { egress }),
+    },
+  };
+}
+
+function clusterProtocolOf(random: Random): ClusterProtocol {
+  if (happens(random, 20)) return { destinationNamedPort: random.pick(portNames) };
+  const start = random.pick(portNumbers);
+  const destinationPort = random.pick([
+    { number: start },
+    { number: start },
+    { range: { start, end: start + 1 + random.below(400) } },
+    undefined,
+  ]);
+  return { [random.pick(["tcp", "udp", "sctp"])]: { ...(destinationPort && { destinationPort }) } };
+}
+
 function podOf(random: Random, index: number): OraclePod {
+  const node = random.pick(nodes);
+  const hostNetwork = happens(random, 10);
+  const ips = [`10.244.0.${index + 1}`, `fd00::${index + 1}`];
+  const phase = happens(random, 8) ? random.pick(["Succeeded", "Failed"]) : "Running";
   return {
     namespace: random.pick(namespaces),
     name: `pod-${index}`,
     labels: labelsOf(random),
-    ips: [`10.244.0.${index + 1}`, `fd00::${index + 1}`],
-    node: random.pick(["node1", "node2"]),
-    hostNetwork: happens(random, 10),
+    // Some have one family only.
+    ips: hostNetwork ? node.ips : happens(random, 15) ? ips.slice(0, 1) : ips,
+    node: node.name,
+    hostNetwork,
+    phase,
     ports: random.list(2, () => ({
       name: random.pick(portNames),
       containerPort: random.pick(portNumbers),
@@ -117,19 +187,45 @@ function podOf(random: Random, index: number): OraclePod {
   };
 }
 
+function serviceOf(random: Random, index: number): OracleService {
+  return {
+    namespace: random.pick(namespaces),
+    name: `service-${index}`,
+    selector: { [random.pick(keys)]: random.pick(values) },
+    ports: [
+      { name: "one", protocol: random.pick(protocols), port: 8080, targetPort: random.pick([80, 81, ...portNames]) },
+      { name: "two", protocol: random.pick(protocols), port: random.pick(portNumbers) },
+    ],
+  };
+}
+
 export function randomCluster(random: Random): OracleCluster {
   const named = namespaces.map((name) => [
     name,
     { "kubernetes.io/metadata.name": name, ...(happens(random, 50) ? { team: random.pick(values) } : {}) },
   ]);
-  const pods = Array.from({ length: random.int(2, 5) }, (_, index) => podOf(random, index));
-  const policies = random.list(4, () => undefined).map((_, index) => policyOf(random, index));
-  return { namespaces: Object.fromEntries(named), pods, policies };
+  return {
+    namespaces: Object.fromEntries(named),
+    nodes,
+    pods: Array.from({ length: random.int(2, 5) }, (_, index) => podOf(random, index)),
+    services: random.list(2, (index) => serviceOf(random, index)),
+    policies: random.list(4, (index) => policyOf(random, index)),
+    clusterPolicies: happens(random, 60) ? random.list(3, (index) => clusterPolicyOf(random, index)) : [],
+  };
 }
 
-/** All that may be at an end of a connection. */
-export function endsOf({ pods }: OracleCluster): readonly OracleEnd[] {
-  return [...pods.map((pod) => ({ pod })), ...outsideAddresses.map((ip) => ({ ip }))];
+/** All that may be at an end of a connection. What had an address before is nobody's. */
+export function endsOf({ pods, nodes }: OracleCluster): readonly OracleEnd[] {
+  const living = pods.filter(({ phase }) => phase === "Running");
+  const former = pods.filter(({ phase, hostNetwork }) => phase !== "Running" && !hostNetwork).flatMap(({ ips }) => ips);
+  return [
+    ...living.map((pod) => ({ pod })),
+    ...nodes.map((node) => ({ node })),
+    ...[...outsideAddresses, ...former].map((ip) => ({ ip })),
+  ];
 }
 
-export const ports = [...portNumbers, 8080];
+export function trafficOf(random: Random): OracleTraffic {
+  if (happens(random, 5)) return { protocol: "ICMP" };
+  return { protocol: random.pick(protocols), port: random.pick([...portNumbers, 8080]) };
+}

@@ -43,6 +43,7 @@ const builtFiles: readonly string[] = [
   "../../../../dist/kube/definitions.openapi",
   "../../../../dist/kube/descriptions.openapi",
   "../../../deploy/accounts.yaml",
+  "../../../deploy/crds/cluster-network-policies.yaml",
 ];
 
 // `import "x"`, `import a, { b } from "x"`, `export * as c from "x"`, `import("x")`

@@ -88,8 +88,8 @@ function throughService(world: World, text: string, { port, protocol }: Target, 
   );
   if (wanted.length === 0) throw new UsageError(`service ${within}/${name} has no port ${port ?? ""} of ${protocol}`);
   return wanted.flatMap((each) =>
-    backendsOf(world, service, each).map(({ pod, port: number }) => ({
-      to: pod,
+    backendsOf(world, service, each).map(({ party, port: number }) => ({
+      to: party,
       traffic: { protocol, port: number },
       through: `service ${within}/${name} port ${each.port}`,
     })),

@@ -3,13 +3,22 @@
 import type { Draft, KubeClient } from "#kube/client.ts";
 import type { Service } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
-import { endpointSlices, endpoints, namespaces, type Resource, serviceAccounts, services } from "#kube/resource.ts";
+import {
+  customResourceDefinitions,
+  endpointSlices,
+  endpoints,
+  namespaces,
+  type Resource,
+  serviceAccounts,
+  services,
+} from "#kube/resource.ts";
 import { bootstrapRoles, rbacResource } from "#lab/apiserver/authz/bootstrap-roles.ts";
 import { controlAddress, dnsAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
 import { parseManifests } from "#lab/manifests/read.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { apiPort } from "#lab/world/credentials.ts";
 import twillRoles from "../../../deploy/accounts.yaml" with { type: "text" };
+import clusterNetworkPolicies from "../../../deploy/crds/cluster-network-policies.yaml" with { type: "text" };
 
 const initialNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const serviceName = { namespace: "default", name: "kubernetes" } as const;
@@ -20,7 +29,7 @@ const servicePort = 443;
 export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void> {
   for (const name of initialNamespaces) await ensure(client, namespaces, { metadata: { name } });
   for (const role of bootstrapRoles) await ensure(client, rbacResource(role.kind), role);
-  if (spec.agents !== undefined) await ensureAccounts(client);
+  if (spec.agents !== undefined) await ensureDeployed(client);
   const [family = "ipv4"] = familiesOf(spec.family);
   const labels = { component: "apiserver", provider: "kubernetes" };
   await ensure(client, services, {
@@ -46,19 +55,23 @@ export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void
   });
 }
 
-/** Twill's own accounts and their rights, as every cluster gets them from deploy/. */
-async function ensureAccounts(client: KubeClient): Promise<void> {
-  for (const { object } of parseManifests(twillRoles, "deploy/accounts.yaml")) {
-    const resource = accountKinds.get(object.kind);
-    if (resource === undefined)
-      throw new RangeError(`deploy/accounts.yaml has a ${object.kind}, which is nobody's role`);
+/** What every cluster gets from deploy/ beside the executables: Twill's accounts and their rights, and the kinds that it reads. */
+async function ensureDeployed(client: KubeClient): Promise<void> {
+  const manifests = [
+    ...parseManifests(twillRoles, "deploy/accounts.yaml"),
+    ...parseManifests(clusterNetworkPolicies, "deploy/crds/cluster-network-policies.yaml"),
+  ];
+  for (const { object, from } of manifests) {
+    const resource = deployedKinds.get(object.kind);
+    if (resource === undefined) throw new RangeError(`${from} has a ${object.kind}, which a lab does not expect there`);
     await ensure(client, resource, object);
   }
 }
 
-const accountKinds: ReadonlyMap<string, Resource> = new Map<string, Resource>([
+const deployedKinds: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ["Namespace", namespaces],
   ["ServiceAccount", serviceAccounts],
+  ["CustomResourceDefinition", customResourceDefinitions],
   ...["ClusterRole", "ClusterRoleBinding"].map((kind) => [kind, rbacResource(kind)] as const),
   ...["Role", "RoleBinding"].map((kind) => [kind, { ...rbacResource(kind), namespaced: true }] as const),
 ]);

@@ -1,34 +1,42 @@
-// The engine agrees with the documentation: on random clusters, for every pair of ends, protocol and port.
+// The engine agrees with the documentation: on random clusters, for pairs of ends, protocols and ports, through services too.
 
 import { describe, expect, test } from "bun:test";
-import type { NetworkPolicy, Pod } from "#kube/kinds.ts";
+import type { KubeObject } from "#kube/object.ts";
 import { ip } from "#net/ip.ts";
-import { allows, type OracleCluster, type OracleEnd } from "#test/policy/oracle.ts";
-import { endsOf, ports, protocols, randomCluster } from "#test/policy/random-cluster.ts";
+import { allows, backendsOf as oracleBackends } from "#test/policy/oracle.ts";
+import type { OracleCluster, OracleEnd, OracleTraffic } from "#test/policy/oracle-objects.ts";
+import { objectsOf } from "#test/policy/oracle-to-objects.ts";
+import { endsOf, randomCluster, trafficOf } from "#test/policy/random-cluster.ts";
 import { forEachSeed } from "#test/random.ts";
 import { evaluate } from "./evaluate.ts";
-import { fromNetworkPolicy } from "./network-policy.ts";
-import { type Party, podParty } from "./party.ts";
+import type { Traffic } from "./match.ts";
+import type { Party } from "./party.ts";
 import type { Protocol } from "./rule.ts";
+import { backendsOf, type World, worldOf } from "./world.ts";
 
-const clusters = process.env["TWILL_LONG"] === "1" ? 5_000 : 250;
+const clusters = process.env["TWILL_LONG"] === "1" ? 5_000 : 400;
 
-/** The end as the engine knows it, over one family. */
-function partyOf(end: OracleEnd, { namespaces }: OracleCluster, v6: boolean): Party {
-  if (!("pod" in end)) return { party: "address", addresses: [ip(end.ip)] };
-  const { namespace, name, labels, ips, node, hostNetwork = false, ports } = end.pod;
-  const addresses = ips.filter((each) => each.includes(":") === v6);
-  if (hostNetwork) return { party: "node", name: node, labels: {}, addresses: addresses.map(ip) };
-  const pod = {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { namespace, name, labels },
-    spec: { nodeName: node, containers: [{ name: "c", ports }] },
-    status: { podIPs: addresses.map((each) => ({ ip: each })) },
-  } as unknown as Pod;
-  const party = podParty(pod, namespaces[namespace] ?? {});
-  if (party === undefined) throw new Error("a pod is a party");
-  return party;
+/** The end as the engine knows it, over one family; undefined when it has no address of that family. */
+function partyOf(end: OracleEnd, world: World, v6: boolean): Party | undefined {
+  const found = knownParty(end, world);
+  const addresses = found.addresses.filter((address) => address.includes(":") === v6);
+  return addresses.length === 0 ? undefined : { ...found, addresses };
+}
+
+function knownParty(end: OracleEnd, { allPods, nodes }: World): Party {
+  if ("ip" in end) return { party: "address", addresses: [ip(end.ip)] };
+  const name = "pod" in end ? end.pod.name : end.node.name;
+  const known = "pod" in end ? allPods.find((each) => each.name === name)?.party : nodes.find((n) => n.name === name);
+  if (known === undefined) throw new Error(`${name} is no party`);
+  return known;
+}
+
+function engineTraffic({ protocol, port }: OracleTraffic): Traffic {
+  return { protocol: protocol.toLowerCase() as Protocol, port };
+}
+
+function disagree(what: object, { policies, clusterPolicies }: OracleCluster): never {
+  throw new Error(`The engine disagrees: ${JSON.stringify({ ...what, policies, clusterPolicies }, null, 1)}`);
 }
 
 describe("evaluate()", () => {
@@ -37,21 +45,16 @@ describe("evaluate()", () => {
     let denied = 0;
     forEachSeed(clusters, (random) => {
       const cluster = randomCluster(random);
-      const policies = cluster.policies.map((policy) => fromNetworkPolicy(policy as unknown as NetworkPolicy));
+      const world = worldOf(objectsOf(cluster) as readonly KubeObject[]);
       for (const v6 of [false, true]) {
         for (const from of endsOf(cluster)) {
           for (const to of endsOf(cluster)) {
-            const protocol = protocols[cases % protocols.length] ?? "TCP";
-            const port = random.pick(ports);
-            const outside = [from, to].find((end) => "ip" in end && end.ip.includes(":") !== v6);
-            if (outside !== undefined) continue;
-            const traffic = { protocol: protocol.toLowerCase() as Protocol, port };
-            const verdict = evaluate(policies, partyOf(from, cluster, v6), partyOf(to, cluster, v6), traffic);
-            const expected = allows(cluster, from, to, protocol, port, v6);
-            if (verdict.allowed !== expected) {
-              const what = { from, to, protocol, port, v6, expected, policies: cluster.policies };
-              throw new Error(`The engine disagrees: ${JSON.stringify(what, null, 1)}`);
-            }
+            const [source, target] = [partyOf(from, world, v6), partyOf(to, world, v6)];
+            if (source === undefined || target === undefined) continue;
+            const traffic = trafficOf(random);
+            const verdict = evaluate(world.policies, source, target, engineTraffic(traffic));
+            const expected = allows(cluster, from, to, traffic, v6);
+            if (verdict.allowed !== expected) disagree({ from, to, traffic, v6, expected }, cluster);
             cases++;
             if (!expected) denied++;
           }
@@ -59,8 +62,30 @@ describe("evaluate()", () => {
       }
     });
     // Both answers must be common, or the comparison says little.
-    expect(cases).toBeGreaterThan(clusters * 20);
+    expect(cases).toBeGreaterThan(clusters * 40);
     expect(denied / cases).toBeGreaterThan(0.1);
     expect(denied / cases).toBeLessThan(0.9);
-  }, 60_000);
+  }, 300_000);
+});
+
+describe("backendsOf()", () => {
+  test(`finds what the documentation finds on ${clusters} random clusters`, () => {
+    let found = 0;
+    forEachSeed(clusters, (random) => {
+      const cluster = randomCluster(random);
+      const world = worldOf(objectsOf(cluster) as readonly KubeObject[]);
+      for (const [index, service] of cluster.services.entries()) {
+        const entry = world.services[index];
+        for (const { name } of service.ports) {
+          const expected = oracleBackends(cluster, service, name).map(({ pod, port }) => `${pod.name}:${port}`);
+          const port = entry?.ports.find((each) => each.name === name);
+          if (entry === undefined || port === undefined) throw new Error(`service ${service.name} is lost`);
+          const actual = backendsOf(world, entry, port).map((backend) => `${backend.pod.name}:${backend.port}`);
+          expect(actual).toEqual(expected);
+          found += actual.length;
+        }
+      }
+    });
+    expect(found).toBeGreaterThan(clusters / 10);
+  }, 300_000);
 });

@@ -41,7 +41,6 @@ export function podParty(pod: Pod, namespaceLabels: Labels): PodParty | undefine
   const { metadata, spec, status } = pod;
   if (spec?.hostNetwork === true || status?.phase === "Succeeded" || status?.phase === "Failed") return undefined;
   const texts = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP];
-  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
   return {
     party: "pod",
     namespace: metadata.namespace ?? "default",
@@ -50,14 +49,20 @@ export function podParty(pod: Pod, namespaceLabels: Labels): PodParty | undefine
     namespaceLabels,
     addresses: texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
     node: spec?.nodeName,
-    ports: [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) =>
-      ports.map(({ name = "", containerPort, protocol = "TCP" }) => ({
-        name,
-        port: containerPort,
-        protocol: protocol.toLowerCase() as Protocol,
-      })),
-    ),
+    ports: declaredPorts(pod),
   };
+}
+
+/** What the containers of a pod declare, those of sidecars as well. */
+export function declaredPorts({ spec }: Pod): readonly DeclaredPort[] {
+  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
+  return [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) =>
+    ports.map(({ name = "", containerPort, protocol = "TCP" }) => ({
+      name,
+      port: containerPort,
+      protocol: protocol.toLowerCase() as Protocol,
+    })),
+  );
 }
 
 /** `shop/frontend-1`, `node node1`, `203.0.113.10` */

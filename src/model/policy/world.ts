@@ -1,30 +1,37 @@
 // All that policies are about, from Kubernetes objects: of a cluster, or of a folder of manifests.
 
-import type { PodTemplateSpec, ServicePort } from "kubernetes-types/core/v1";
-import type { NetworkPolicy, Node, Pod, Service } from "#kube/kinds.ts";
+import type { PodTemplateSpec } from "kubernetes-types/core/v1";
+import type { ClusterNetworkPolicy, NetworkPolicy, Node, Pod, Service } from "#kube/kinds.ts";
 import type { KubeObject, Metadata } from "#kube/object.ts";
-import { type Ip, parseIp } from "#net/ip.ts";
+import { parseIp } from "#net/ip.ts";
+import { fromClusterNetworkPolicy } from "./cluster-network-policy.ts";
 import { fromNetworkPolicy } from "./network-policy.ts";
-import { type Labels, type NodeParty, type PodParty, podParty } from "./party.ts";
-import type { Policy, Protocol } from "./rule.ts";
+import { declaredPorts, type Labels, type NodeParty, type Party, type PodParty, podParty } from "./party.ts";
+import type { Policy } from "./rule.ts";
+import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 
-export type ServiceEntry = {
+/** A pod by its name, and who it is on the network. */
+export type WorldPod = {
   readonly namespace: string;
   readonly name: string;
-  readonly selector: Labels;
-  readonly addresses: readonly Ip[];
-  readonly ports: readonly {
-    readonly name: string;
-    readonly protocol: Protocol;
-    readonly port: number;
-    readonly target: number | string;
-  }[];
+  readonly labels: Labels;
+  /** Its node, for one that shares the node's network; undefined for one that has ended: it has no network any more. */
+  readonly party: PodParty | NodeParty | undefined;
+  /** Why `party` is no pod: `shares the network of node1`, `has ended`. */
+  readonly remark: string | undefined;
+  /** Whether services send to it. */
+  readonly ready: boolean;
+  /** What made it, `Deployment frontend`; undefined for a pod of its own. */
+  readonly workload: { readonly kind: string; readonly name: string } | undefined;
+  readonly ports: PodParty["ports"];
 };
 
 export type World = {
   readonly policies: readonly Policy[];
   /** Pods with a network of their own; of a manifest's workload, one that stands for all its replicas. */
   readonly pods: readonly PodParty[];
+  /** All pods, also those that no policy can be about. */
+  readonly allPods: readonly WorldPod[];
   readonly nodes: readonly NodeParty[];
   readonly services: readonly ServiceEntry[];
   readonly namespaces: ReadonlyMap<string, Labels>;
@@ -38,11 +45,29 @@ const workloads: readonly string[] = [
   "StatefulSet",
   "DaemonSet",
   "Job",
+  "CronJob",
   "ReplicationController",
 ];
 
 /** Reads objects of any kinds; those that policies are not about are passed over. */
 export function worldOf(objects: readonly KubeObject[]): World {
+  const namespaces = namespacesOf(objects);
+  const nodes = objects.flatMap((object) => (object.kind === "Node" ? [nodeOf(object as Node)] : []));
+  const allPods = objects.flatMap((object) => {
+    const pod = podOf(object);
+    return pod === undefined ? [] : [toWorldPod(pod, object, nodes, namespaces)];
+  });
+  return {
+    policies: objects.flatMap((object) => toPolicy(object) ?? []),
+    pods: allPods.flatMap(({ party }) => (party?.party === "pod" ? [party] : [])),
+    allPods,
+    nodes,
+    services: objects.flatMap((object) => (object.kind === "Service" ? [serviceEntry(object as Service)] : [])),
+    namespaces,
+  };
+}
+
+function namespacesOf(objects: readonly KubeObject[]): ReadonlyMap<string, Labels> {
   const namespaces = new Map<string, Labels>();
   for (const { metadata, kind } of objects) {
     const name = kind === "Namespace" ? metadata.name : (metadata.namespace ?? "default");
@@ -50,26 +75,17 @@ export function worldOf(objects: readonly KubeObject[]): World {
     const own = kind === "Namespace" ? metadata.labels : undefined;
     namespaces.set(name, { [nameLabel]: name, ...namespaces.get(name), ...own });
   }
-  const labelsOf = (namespace: string) => namespaces.get(namespace) ?? { [nameLabel]: namespace };
-  const pods = objects.flatMap((object) => {
-    const pod = podOf(object);
-    const party = pod === undefined ? undefined : podParty(pod, labelsOf(pod.metadata.namespace ?? "default"));
-    if (party === undefined) return [];
-    return [isOne(object) ? party : { ...party, several: true as const }];
-  });
-  return {
-    policies: objects.flatMap((object) =>
-      isKind(object, "NetworkPolicy") ? [fromNetworkPolicy(object as NetworkPolicy)] : [],
-    ),
-    pods,
-    nodes: objects.flatMap((object) => (isKind(object, "Node") ? [nodeOf(object as Node)] : [])),
-    services: objects.flatMap((object) => (isKind(object, "Service") ? [serviceOf(object as Service)] : [])),
-    namespaces,
-  };
+  return namespaces;
 }
 
-function isKind({ apiVersion, kind }: KubeObject, wanted: string): boolean {
-  return kind === wanted && (wanted !== "NetworkPolicy" || apiVersion === "networking.k8s.io/v1");
+/** Undefined for an object that is no policy which Twill reads. */
+function toPolicy(object: KubeObject): Policy | undefined {
+  const [group] = object.apiVersion.split("/");
+  if (object.kind === "NetworkPolicy" && group === "networking.k8s.io")
+    return fromNetworkPolicy(object as NetworkPolicy);
+  if (object.kind === "ClusterNetworkPolicy" && group === "policy.networking.k8s.io")
+    return fromClusterNetworkPolicy(object as ClusterNetworkPolicy);
+  return undefined;
 }
 
 /** The pod itself, or what a workload's template makes. */
@@ -78,8 +94,7 @@ function podOf(object: KubeObject): Pod | undefined {
   if (!workloads.includes(object.kind)) return undefined;
   // What a controller made has pods of its own.
   if ((object.metadata.ownerReferences ?? []).length > 0) return undefined;
-  const spec = object["spec"] as { readonly template?: PodTemplateSpec } | undefined;
-  const template = spec?.template;
+  const template = templateOf(object);
   if (template?.spec === undefined) return undefined;
   const metadata = {
     namespace: object.metadata.namespace ?? "default",
@@ -87,6 +102,46 @@ function podOf(object: KubeObject): Pod | undefined {
     labels: template.metadata?.labels ?? {},
   };
   return { apiVersion: "v1", kind: "Pod", metadata: metadata as Metadata & { name: string }, spec: template.spec };
+}
+
+type WithTemplate = { readonly template?: PodTemplateSpec; readonly jobTemplate?: { readonly spec?: WithTemplate } };
+
+function templateOf(object: KubeObject): PodTemplateSpec | undefined {
+  const spec = object["spec"] as WithTemplate | undefined;
+  return object.kind === "CronJob" ? spec?.jobTemplate?.spec?.template : spec?.template;
+}
+
+function toWorldPod(
+  pod: Pod,
+  object: KubeObject,
+  nodes: readonly NodeParty[],
+  namespaces: ReadonlyMap<string, Labels>,
+): WorldPod {
+  const { namespace = "default", name, labels = {} } = pod.metadata;
+  const { spec, status } = pod;
+  const common = { namespace, name, labels, workload: workloadOf(object), ports: declaredPorts(pod) };
+  const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
+  if (ended) return { ...common, party: undefined, remark: `has ended (${status.phase})`, ready: false };
+  const ready = status?.conditions?.some((each) => each.type === "Ready" && each.status !== "True") !== true;
+  if (spec?.hostNetwork === true) {
+    const node = nodes.find((each) => each.name === spec.nodeName);
+    const unknown: NodeParty = { party: "node", name: spec.nodeName ?? "any node", labels: {}, addresses: [] };
+    return { ...common, party: node ?? unknown, remark: `shares the network of ${(node ?? unknown).name}`, ready };
+  }
+  const party = podParty(pod, namespaces.get(namespace) ?? { [nameLabel]: namespace });
+  const several = party !== undefined && !isOne(object) ? { ...party, several: true as const } : party;
+  return { ...common, party: several, remark: undefined, ready };
+}
+
+/** Who a pod says made it; a ReplicaSet's name is its Deployment's and a hash. */
+function workloadOf({ kind, metadata }: KubeObject): WorldPod["workload"] {
+  if (kind !== "Pod") return { kind, name: metadata.name ?? "" };
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (owner === undefined) return undefined;
+  const hash = metadata.labels?.["pod-template-hash"];
+  if (owner.kind !== "ReplicaSet" || hash === undefined || !owner.name.endsWith(`-${hash}`))
+    return { kind: owner.kind, name: owner.name };
+  return { kind: "Deployment", name: owner.name.slice(0, -hash.length - 1) };
 }
 
 /** Whether an object means a single pod. */
@@ -101,36 +156,23 @@ function nodeOf({ metadata, status }: Node): NodeParty {
   return { party: "node", name: metadata.name, labels: metadata.labels ?? {}, addresses };
 }
 
-function serviceOf({ metadata, spec }: Service): ServiceEntry {
-  const all = [...(spec?.clusterIPs ?? [spec?.clusterIP]), ...(spec?.externalIPs ?? [])];
-  return {
-    namespace: metadata.namespace ?? "default",
-    name: metadata.name,
-    selector: spec?.selector ?? {},
-    addresses: all.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
-    ports: (spec?.ports ?? []).map(({ name = "", port, protocol = "TCP", targetPort = port }: ServicePort) => ({
-      name,
-      port,
-      protocol: protocol.toLowerCase() as Protocol,
-      target: targetPort,
-    })),
-  };
-}
+/** A place to which a service sends. */
+export type Backend = { readonly pod: WorldPod; readonly party: Party; readonly port: number };
 
 /** The pods behind a service, and the port that one of its ports means on each. */
 export function backendsOf(
-  { pods }: World,
+  { allPods }: World,
   { namespace, selector }: ServiceEntry,
   { target, protocol }: ServiceEntry["ports"][number],
-): readonly { readonly pod: PodParty; readonly port: number }[] {
+): readonly Backend[] {
   const wanted = Object.entries(selector);
   if (wanted.length === 0) return [];
-  const chosen = pods.filter(
-    (pod) => pod.namespace === namespace && wanted.every(([key, value]) => pod.labels[key] === value),
-  );
-  return chosen.flatMap((pod) => {
-    const named = pod.ports.find((declared) => declared.name === target && declared.protocol === protocol);
+  return allPods.flatMap((pod) => {
+    const { party, labels, ports } = pod;
+    if (party === undefined || pod.namespace !== namespace) return [];
+    if (!wanted.every(([key, value]) => labels[key] === value)) return [];
+    const named = ports.find((declared) => declared.name === target && declared.protocol === protocol);
     const port = typeof target === "number" ? target : named?.port;
-    return port === undefined ? [] : [{ pod, port }];
+    return port === undefined ? [] : [{ pod, party, port }];
   });
 }
