@@ -13,7 +13,8 @@ import { sweepLeftovers } from "./leftovers.ts";
 import { isLeftover, ownPrefix } from "./owner.ts";
 import { needsRoot } from "./sandbox.ts";
 
-const twill = resolve(import.meta.dir, "../dist/twill");
+/** The built executable. */
+export const twill = resolve(import.meta.dir, "../dist/twill");
 const timeoutMs = 60_000;
 
 export type LabRan = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };

@@ -136,21 +136,22 @@ export const labCommand: Group = {
           words: ["l2", "l3"],
           about: "l2 (as by default): all nodes on one link; l3: each behind a router",
         },
-        agent: { about: "Twill's agent on every node, and its operator, instead of the standard plugins" },
         fabric: {
           value: "MODE",
           words: ["auto", "vxlan", "direct"],
-          about: "with --agent, how packets travel between nodes: auto (as by default), vxlan or direct",
+          about: "how agents carry packets between nodes: auto (as by default), vxlan or direct",
         },
         services: {
           value: "KIND",
-          words: ["proxy", "none"],
-          about: "who serves services' addresses: proxy (as by default), or none, for a network that does it",
+          words: ["agent", "proxy", "none"],
+          about: "who serves services' addresses: the agents, the lab's own proxy (as by default), or nobody",
         },
+        agent: { about: "Twill's agent on every node and its operator, as by default" },
+        plugins: { about: "the standard plugins and routes at the switch, instead of Twill's agents" },
         cni: {
           value: "CONFLIST",
           complete: "file",
-          about: "network configuration of the nodes, instead of the lab's own",
+          about: "network configuration of the nodes, for --plugins or plugins of your own",
         },
         port: {
           value: "PORT",

@@ -5,8 +5,9 @@ import type { Family } from "#net/ip.ts";
 
 export type LabFamily = Family | "dual";
 export type Underlay = "l2" | "l3";
-/** What serves the addresses of services on each node: the lab's own proxy, or nothing, for networks that do it themselves. */
-export type ServiceKind = "proxy" | "none";
+/** What serves the addresses of services on each node: its agent, the lab's own proxy, or nothing, for networks that do it themselves. */
+export const serviceKinds = ["agent", "proxy", "none"] as const;
+export type ServiceKind = (typeof serviceKinds)[number];
 
 /** How the nodes' agents carry packets from one node to another. */
 export const fabricModes = ["auto", "vxlan", "direct"] as const;
@@ -36,9 +37,9 @@ export type LabSpec = {
   readonly services: ServiceKind;
   /** Where the API server listens on the host's loopback. */
   readonly port: number;
-  /** The conflist of every node, as JSON; absent: the lab's own, or what the agents write. */
+  /** The conflist of every node, as JSON; absent: what the agents write, or the lab's own without agents. */
   readonly cni: string | undefined;
-  /** Twill's agent runs on every node and its operator beside the control plane; absent: neither does, and the switch knows the ways to pods. */
+  /** Twill's agent runs on every node and its operator beside the control plane; absent: the standard plugins do, and the switch knows the ways to pods. */
   readonly agents: { readonly fabric: FabricMode } | undefined;
   readonly nodes: readonly NodeSpec[];
   readonly wires: readonly WireSpec[];
@@ -135,7 +136,7 @@ function readSpec(value: unknown): LabSpec {
     family: oneOf(fields, "family", ["ipv4", "ipv6", "dual"]),
     underlay: oneOf(fields, "underlay", ["l2", "l3"]),
     // Labs of before had the proxy.
-    services: fields["services"] === undefined ? "proxy" : oneOf(fields, "services", ["proxy", "none"]),
+    services: fields["services"] === undefined ? "proxy" : oneOf(fields, "services", serviceKinds),
     port: number(fields, "port"),
     cni: fields["cni"] === undefined ? undefined : string(fields, "cni"),
     agents:

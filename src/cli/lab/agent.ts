@@ -27,5 +27,5 @@ export async function agentRestart(call: NodeCall, io: CommandIo): Promise<numbe
 
 function requireAgents({ name, agents }: LabSpec): void {
   if (agents !== undefined) return;
-  throw new LabError(`Cannot find agents in lab "${name}": start one that has them with twill lab up NAME --agent`);
+  throw new LabError(`Cannot find agents in lab "${name}": start one without --plugins and --cni`);
 }

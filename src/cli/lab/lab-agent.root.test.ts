@@ -65,7 +65,7 @@ class AgentLab {
   constructor(labs: TestLabs, ...flags: readonly string[]) {
     this.labs = labs;
     this.name = labs.name();
-    labs.ok("up", this.name, "--agent", ...flags);
+    labs.ok("up", this.name, ...flags);
     const file = join(labs.folder, "who.json");
     writeFileSync(file, manifest);
     labs.ok("load", "--lab", this.name, "--wait", file);

@@ -37,11 +37,11 @@ describe("twill lab node", () => {
 
   for (const underlay of ["l2", "l3"]) {
     test(
-      `the blocks of nodes are routed over ${underlay} while they have them`,
+      `the blocks of nodes without agents are routed over ${underlay} while they have them`,
       async () => {
         await using labs = await TestLabs.open();
         const lab = labs.name();
-        labs.ok("up", lab, "--nodes", "2", "--family", "dual", "--underlay", underlay);
+        labs.ok("up", lab, "--nodes", "2", "--plugins", "--family", "dual", "--underlay", underlay);
         const routes = () => labs.inside(lab, "switch", "sh", "-c", "ip route; ip -6 route").stdout;
         for (const block of await labs.blocksOf(lab, "node2")) {
           expect(await within(5000, () => routes().includes(block))).toBe(true);
@@ -99,7 +99,7 @@ describe("the outside of a lab", () => {
     async () => {
       await using labs = await TestLabs.open();
       const lab = labs.name();
-      labs.ok("up", lab, "--nodes", "1", "--family", "dual");
+      labs.ok("up", lab, "--plugins", "--nodes", "1", "--family", "dual");
       const get = (address: string, ...more: readonly string[]) =>
         labs.fetch(lab, "node1", `http://${address}/`, ...more);
       expect(get("203.0.113.10")).toContain("www.example.com greets 172.30.0.11\n");

@@ -1,11 +1,12 @@
 // Many pods in one lab: all are Ready at addresses of their own, answer, and leave nothing behind. TWILL_LONG=1 has a thousand.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { endpointGroup } from "#agent/endpoint/apply.ts";
+import type { IpamMessage } from "#api/messages.ts";
 import { pods } from "#kube/resource.ts";
 import { processesBelow } from "#lab/cgroup.ts";
-import { groupOf, TestLabs, within } from "#test/lab.ts";
+import { groupOf, TestLabs, twill, within } from "#test/lab.ts";
 import { loadManyPods, manyPodsLabel } from "#test/many-pods.ts";
 
 const long = process.env["TWILL_LONG"] === "1";
@@ -22,8 +23,8 @@ describe(`${count} pods in one lab`, () => {
       labs.ok("up", lab, "--nodes", String(nodes));
       await loadManyPods(labs, lab, count, limitMs);
       const { items } = await labs.client(lab).listAll(pods, { namespace: "default" });
-      const addresses = items.map(({ status }) => status?.podIP ?? "none");
-      expect(new Set(addresses).size).toBe(count);
+      const own = items.map(({ status }) => status?.podIP ?? "none");
+      expect(new Set(own).size).toBe(count);
       // Spread evenly, or nearly so.
       const perNode = [...Map.groupBy(items, ({ spec }) => spec?.nodeName).values()].map(({ length }) => length);
       expect(Math.max(...perNode) - Math.min(...perNode)).toBeLessThanOrEqual(2);
@@ -35,8 +36,8 @@ describe(`${count} pods in one lab`, () => {
       }
       const left = () => ({
         processes: nodeNames(nodes).flatMap((node) => processesBelow(join(groupOf(lab), "nodes", node, "pods"))),
-        addresses: nodeNames(nodes).flatMap((node) => addressFiles(join(labs.folder, lab, "nodes", node))),
-        links: nodeNames(nodes).flatMap((node) => veths(labs, lab, node)),
+        addresses: nodeNames(nodes).flatMap((node) => addressesOf(labs, lab, node)),
+        links: nodeNames(nodes).flatMap((node) => linksOf(labs, lab, node)),
       });
       const { processes, addresses: taken, links } = left();
       expect({ taken: taken.length, links: links.length }).toEqual({ taken: count, links: count });
@@ -54,14 +55,14 @@ function nodeNames(size: number): readonly string[] {
   return Array.from({ length: size }, (_, i) => `node${i + 1}`);
 }
 
-/** Addresses that host-local has given away on a node. */
-function addressFiles(folder: string): readonly string[] {
-  const network = join(folder, "var-lib-cni/networks/lab");
-  return existsSync(network) ? readdirSync(network).filter((name) => /^[\d.]+$/.test(name)) : [];
+/** Addresses that a node's agent has given away. */
+function addressesOf(labs: TestLabs, lab: string, node: string): readonly string[] {
+  const { stdout } = labs.inside(lab, node, twill, "ipam", "show", "-o", "json");
+  return (JSON.parse(stdout) as IpamMessage).addresses.map(({ address }) => address);
 }
 
-function veths(labs: TestLabs, lab: string, node: string): readonly string[] {
-  const { stdout } = labs.inside(lab, node, "ip", "-br", "link", "show", "type", "veth");
-  // The node's own one leads to the switch.
-  return stdout.split("\n").filter((line) => line !== "" && !line.startsWith("eth0"));
+/** The node's ends of pods' links, with those that wait for their removal. */
+function linksOf(labs: TestLabs, lab: string, node: string): readonly string[] {
+  const { stdout } = labs.inside(lab, node, "ip", "-br", "link", "show", "group", String(endpointGroup));
+  return stdout.split("\n").filter((line) => line !== "");
 }

@@ -94,7 +94,8 @@ async function planRounds(places: Places, spec: LabSpec, flags: ProbeCall["flags
   const [firstNode] = spec.nodes.filter((node) => node.running);
   const nodeAddress = firstNode === undefined ? undefined : nodeAddresses(spec, firstNode)[0];
   const all = [
-    ...running.flatMap(podDestinations),
+    // Between agents' nodes the switch knows no pods.
+    ...running.flatMap((pod) => podDestinations(pod, spec.agents === undefined)),
     ...serviceList.items.flatMap((service) => serviceDestinations(service, nodeAddress)),
     ...internetDestinations(spec.family),
   ];

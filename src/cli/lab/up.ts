@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { FabricMode } from "#agent/fabric/want.ts";
-import { type CommandIo, UsageError } from "#cli/command.ts";
+import type { CommandIo } from "#cli/command.ts";
 import { parseNetworkList } from "#cni/conflist.ts";
 import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type ServiceKind, type Underlay } from "#lab/spec.ts";
@@ -25,7 +25,7 @@ export type UpCall = {
     readonly underlay: Underlay | undefined;
     readonly services: ServiceKind | undefined;
     readonly cni: string | undefined;
-    readonly agent: boolean;
+    readonly plugins: boolean;
     readonly fabric: FabricMode | undefined;
     readonly port: number | undefined;
   };
@@ -36,7 +36,6 @@ export async function labUp({ args, flags }: UpCall, io: CommandIo): Promise<num
   const host = openHost(io);
   const startMs = host.nowMs();
   const places = placesOf(name, host.stateRoot);
-  if (flags.fabric !== undefined && !flags.agent) throw new UsageError("--fabric is of agents: add --agent");
   const cni = flags.cni === undefined ? undefined : readConflist(flags.cni);
   using _ = await lockLab(places, host.sleep);
   const spec = await chooseSpec(host, places, { name, ...flags, cni }).catch((error: unknown) => {

@@ -59,16 +59,23 @@ describe("podSource()", () => {
 
 describe("podDestinations()", () => {
   test("are its ports at its address", () => {
-    expect(podDestinations(frontend).map(show)).toEqual([
+    expect(podDestinations(frontend, true).map(show)).toEqual([
       "shop/frontend-5d9c-x7k2p tcp 8080: pod 10.244.1.7:8080, node 10.244.1.7:8080, client 10.244.1.7:8080",
       "shop/frontend-5d9c-x7k2p udp 8125: pod 10.244.1.7:8125, node 10.244.1.7:8125, client 10.244.1.7:8125",
     ]);
     const dual = { podIPs: [{ ip: "10.244.1.7" }, { ip: "fd00:10:244::7" }] };
-    const families = podDestinations({ ...frontend, status: dual }).map(
+    const families = podDestinations({ ...frontend, status: dual }, true).map(
       ({ family, hosts }) => `${family} ${hosts.pod?.host}`,
     );
     expect(families.slice(0, 2)).toEqual(["ipv4 10.244.1.7", "ipv6 fd00:10:244::7"]);
-    expect(podDestinations({ ...frontend, status: {} })).toEqual([]);
+    expect(podDestinations({ ...frontend, status: {} }, true)).toEqual([]);
+  });
+
+  test("are not called from outside where nobody there knows the way, unless they share their node's address", () => {
+    const fromOutside = (pod: Pod) => podDestinations(pod, false).map(({ hosts }) => hosts.client?.host);
+    expect(fromOutside(frontend)).toEqual([undefined, undefined]);
+    const spec = { containers: [], ...frontend.spec, hostNetwork: true };
+    expect(fromOutside({ ...frontend, spec })).toEqual(["10.244.1.7", "10.244.1.7"]);
   });
 });
 

@@ -53,18 +53,19 @@ export function nodeSource(name: string): Source {
 
 export const clientSource: Source = { name: "client", short: "client", group: "client", kind: "client", labels: {} };
 
-/** A pod's declared ports at each of its addresses. The outside client reaches pods as far as the lab's own network is routed. */
-export function podDestinations(pod: Pod): readonly Destination[] {
+/** A pod's declared ports at each of its addresses. `isRouted`: the network outside of the nodes knows the way to pods. */
+export function podDestinations(pod: Pod, isRouted: boolean): readonly Destination[] {
   const hosts = (pod.status?.podIPs ?? []).flatMap(({ ip = "" }) => parseIp(ip) ?? []);
   const ports = (pod.spec?.containers ?? []).flatMap(({ ports = [] }) => ports);
   const { name, short, group, labels } = podSource(pod);
+  const isOutside = isRouted || pod.spec?.hostNetwork === true;
   return ports.flatMap(({ containerPort: port, protocol = "TCP" }) => {
     const known = protocols[protocol];
     if (known === undefined) return [];
     return hosts.map((host) => ({
       ...({ name, short, group, kind: "pod", labels, protocol: known, port } as const),
       ...(hosts.length > 1 ? { family: familyOf(host) } : {}),
-      hosts: { pod: { host }, node: { host }, client: { host } },
+      hosts: { pod: { host }, node: { host }, ...(isOutside ? { client: { host } } : {}) },
     }));
   });
 }

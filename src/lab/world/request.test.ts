@@ -11,7 +11,7 @@ const nothing: UpRequest = {
     underlay: undefined,
     services: undefined,
     cni: undefined,
-    agent: false,
+    plugins: false,
     fabric: undefined,
     port: undefined,
   },
@@ -19,9 +19,10 @@ const nothing: UpRequest = {
 
 describe("a new lab", () => {
   const rows: readonly (readonly [Partial<UpRequest>, object | undefined])[] = [
-    [{}, undefined],
-    [{ agent: true }, { fabric: "auto" }],
-    [{ agent: true, fabric: "vxlan", underlay: "l3" }, { fabric: "vxlan" }],
+    [{}, { fabric: "auto" }],
+    [{ fabric: "vxlan", underlay: "l3" }, { fabric: "vxlan" }],
+    [{ plugins: true }, undefined],
+    [{ cni: "{}" }, undefined],
   ];
   for (const [asked, agents] of rows) {
     test(`has agents as ${JSON.stringify(asked)} asks`, () =>
@@ -29,15 +30,16 @@ describe("a new lab", () => {
   }
 
   test("keeps its agents with the fabric that they have", () => {
-    const before = newSpec({ ...nothing, agent: true, fabric: "vxlan" }, 1);
-    expect(nextSpec(before, { ...nothing, agent: true })).toEqual(before);
-    const other = { ...nothing, agent: true, fabric: "direct" } as const;
-    expect(() => nextSpec(before, other)).toThrow("it has agents with fabric vxlan, not direct");
+    const before = newSpec({ ...nothing, fabric: "vxlan" }, 1);
+    expect(nextSpec(before, nothing)).toEqual(before);
+    expect(() => nextSpec(before, { ...nothing, fabric: "direct" })).toThrow("agents with fabric vxlan, not direct");
+    expect(() => nextSpec(before, { ...nothing, plugins: true })).toThrow("it has agents; take it down first");
   });
 
   const refused: readonly (readonly [Partial<UpRequest>, string])[] = [
-    [{ agent: true, cni: "{}" }, "leave out --agent or --cni"],
-    [{ agent: true, fabric: "direct", underlay: "l3" }, "with underlay l3 use fabric auto or vxlan"],
+    [{ plugins: true, fabric: "auto" }, "the fabric is the agents', leave out --plugins"],
+    [{ cni: "{}", services: "agent" }, "services of agents need agents"],
+    [{ fabric: "direct", underlay: "l3" }, "with underlay l3 use fabric auto or vxlan"],
   ];
   for (const [asked, sentence] of refused) {
     test(`refuses ${JSON.stringify(asked)}`, () =>
@@ -46,7 +48,7 @@ describe("a new lab", () => {
 });
 
 describe("a lab that is there", () => {
-  const before = newSpec({ ...nothing, nodes: 2 }, 20_000);
+  const before = newSpec({ ...nothing, plugins: true, nodes: 2 }, 20_000);
 
   test("stays as it is when nothing is asked", () => expect(nextSpec(before, nothing)).toEqual(before));
 
@@ -66,7 +68,7 @@ describe("a lab that is there", () => {
     [{ services: "none" }, "it has services proxy, not none"],
     [{ port: 1 }, "it has port 20000, not 1"],
     [{ cni: "{}" }, "it has another network configuration"],
-    [{ agent: true, fabric: "vxlan" }, "it has no agents; take it down first"],
+    [{ fabric: "vxlan" }, "it has no agents; take it down first"],
   ];
   for (const [asked, sentence] of rows) {
     test(`refuses ${JSON.stringify(asked)}`, () => {

@@ -19,8 +19,8 @@ export type UpRequest = {
   readonly services: ServiceKind | undefined;
   /** The text of a conflist. */
   readonly cni: string | undefined;
-  /** Whether the nodes run Twill's agent. */
-  readonly agent: boolean;
+  /** Whether the nodes run the standard plugins instead of Twill's agent. */
+  readonly plugins: boolean;
   /** Of agents only. */
   readonly fabric: FabricMode | undefined;
   readonly port: number | undefined;
@@ -32,21 +32,25 @@ const defaultNodes = 3;
 export function newSpec(request: UpRequest, port: number): LabSpec {
   const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", services = "proxy", cni } = request;
   const agents = agentsOf(request, underlay);
+  if (services === "agent" && agents === undefined) {
+    throw new LabError(`Cannot make lab "${name}": services of agents need agents, leave out --plugins and --cni`);
+  }
   if (nodes > maxNodes) throw new LabError(`Cannot make ${nodes} nodes in one lab: ${maxNodes} are the most`);
   return { name, family, underlay, services, port, cni, agents, nodes: withMoreNodes([], nodes), wires: [] };
 }
 
-function agentsOf({ name, agent, fabric = "auto", cni }: UpRequest, underlay: Underlay): LabSpec["agents"] {
-  if (!agent) return undefined;
-  if (cni !== undefined) {
-    throw new LabError(`Cannot make lab "${name}": its agents write the nodes' conflist, leave out --agent or --cni`);
+/** A conflist of one's own is for the plugins that it names. */
+function agentsOf({ name, plugins, fabric, cni }: UpRequest, underlay: Underlay): LabSpec["agents"] {
+  if (plugins || cni !== undefined) {
+    if (fabric === undefined) return undefined;
+    throw new LabError(`Cannot make lab "${name}": the fabric is the agents', leave out --plugins and --cni`);
   }
   if (fabric === "direct" && underlay === "l3") {
     throw new LabError(
       `Cannot make lab "${name}": fabric direct needs nodes on one link, with underlay l3 use fabric auto or vxlan`,
     );
   }
-  return { fabric };
+  return { fabric: fabric ?? "auto" };
 }
 
 /** A lab that is there, as it was wanted before: more nodes may be asked for, nothing else can change. @throws LabError */
@@ -67,10 +71,11 @@ export function nextSpec(spec: LabSpec, request: UpRequest): LabSpec {
   return { ...spec, nodes: withMoreNodes(spec.nodes, nodes - spec.nodes.length) };
 }
 
-function requireSameAgents({ name, agents }: LabSpec, { agent, fabric }: UpRequest): void {
-  const same = (!agent || agents !== undefined) && (fabric === undefined || fabric === agents?.fabric);
+function requireSameAgents({ name, agents }: LabSpec, { plugins, fabric }: UpRequest): void {
+  const same = !(plugins && agents !== undefined) && (fabric === undefined || fabric === agents?.fabric);
   if (same) return;
-  const difference = agents === undefined ? "no agents" : `agents with fabric ${agents.fabric}, not ${fabric}`;
+  const difference =
+    agents === undefined ? "no agents" : plugins ? "agents" : `agents with fabric ${agents.fabric}, not ${fabric}`;
   throw new LabError(`Cannot change lab "${name}": it has ${difference}; take it down first, or name another`);
 }
 

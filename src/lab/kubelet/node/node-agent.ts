@@ -32,6 +32,8 @@ const renewMs = 10_000;
 /** As kubelets report: what has not changed is written again only now and then. */
 const reportMs = 300_000;
 const settleMs = 50;
+/** An agent that gets well tells nobody: as long as pods cannot be attached, it is asked again so soon. */
+const problemMs = 250;
 const retryMs = 500;
 
 export class NodeAgent implements Disposable {
@@ -76,9 +78,9 @@ export class NodeAgent implements Disposable {
   }
 
   /** Looks at the network in a moment: files change one after the other. */
-  checkSoon(): void {
+  checkSoon(inMs = settleMs): void {
     clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => void this.#check(), settleMs);
+    this.#settling = setTimeout(() => void this.#check(), inMs);
   }
 
   async #untilRegistered(): Promise<void> {
@@ -140,8 +142,9 @@ export class NodeAgent implements Disposable {
     const { networkProblem, now, log, client, facts } = this.#options;
     try {
       const problem = await networkProblem();
-      if (problem === this.#problem && now() - this.#reportedMs < reportMs) return;
       if (this.#end.signal.aborted) return;
+      if (problem !== undefined) this.checkSoon(problemMs);
+      if (problem === this.#problem && now() - this.#reportedMs < reportMs) return;
       const before = this.#mirror.objects.get(facts.name)?.status?.conditions ?? [];
       const conditions = nodeConditions(problem, before, timeText(now()));
       const status = { ...nodeStatus(facts), conditions };
