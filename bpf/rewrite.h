@@ -89,6 +89,8 @@ __noinline int rewrite(struct __sk_buff *skb, struct packet *packet, const struc
 	v6 = packet->flags & PACKET_V6;
 	if (address_is_v4(&to->source) == !!v6)
 		return -1;
+	if (!checksum && (from->source_port != to->source_port || from->destination_port != to->destination_port))
+		return -1;
 	difference = address_difference(from, to, v6);
 	if (!v6 && bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0, difference, 0))
 		return -1;
@@ -106,8 +108,6 @@ __noinline int rewrite(struct __sk_buff *skb, struct packet *packet, const struc
 			if (rewrite_port(skb, packet, 0, from->source_port, to->source_port) ||
 			    rewrite_port(skb, packet, 1, from->destination_port, to->destination_port))
 				return -1;
-		} else if (from->source_port != to->source_port || from->destination_port != to->destination_port) {
-			return -1;
 		}
 	}
 	if (store_addresses(skb, ETH_HLEN, to, v6))

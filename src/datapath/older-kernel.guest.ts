@@ -2,3 +2,5 @@
 
 import "./datapath.root.test.ts";
 import "./packets.root.test.ts";
+import "./policy.root.test.ts";
+import "./services.root.test.ts";

@@ -1,0 +1,172 @@
+// Single packets through the programs where policies have a say: who may open a connection, and what then belongs to it.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { runProgram } from "#kernel/bpf-test-run.ts";
+import { cidr } from "#net/cidr.ts";
+import { ip } from "#net/ip.ts";
+import { mac } from "#net/mac.ts";
+import { segment, showSegment } from "#test/segment.ts";
+import { Datapath } from "./datapath.ts";
+import { directionNumber, identity, list } from "./policy-format.ts";
+
+const loopback = 1;
+const [tcp, udp, icmp] = [6, 17, 1];
+const subject = "10.244.0.1";
+const subject6 = "fd00:10:244::1";
+/** Pods of another node: of the class that rules name, and of none. */
+const [friend, stranger, node, otherNode] = ["10.244.1.7", "10.244.1.8", "172.30.0.11", "172.30.0.12"];
+const friend6 = "fd00:10:244:1::7";
+const [set, friends, open] = [7, 20, 9];
+const rule = 42;
+
+let path: Datapath;
+beforeEach(() => {
+  path = new Datapath({ pins: undefined });
+  const { identities, sets, choices, lists } = path.policy;
+  for (const each of [friend, friend6]) identities.set(ip(each), friends);
+  identities.set(ip(node), identity.self);
+  sets.set(set, { ingress: list.deny, egress: list.deny });
+  for (const direction of Object.values(directionNumber)) choices.set({ set, direction, identity: friends }, open);
+  // TCP 80, 8080 to 8087, all of UDP, and pings of IPv4.
+  lists.set({ prefixLength: 56, list: open, protocol: tcp, port: 80 }, { rule, allow: 1 });
+  lists.set({ prefixLength: 53, list: open, protocol: tcp, port: 8080 }, { rule, allow: 1 });
+  lists.set({ prefixLength: 40, list: open, protocol: udp, port: 0 }, { rule, allow: 1 });
+  lists.set({ prefixLength: 56, list: open, protocol: udp, port: 53 }, { rule: 43, allow: 0 });
+  lists.set({ prefixLength: 48, list: open, protocol: icmp, port: 8 << 8 }, { rule, allow: 1 });
+  setSubject(set);
+  const peer = { node: ip(otherNode), mac: mac("02:00:00:00:99:02"), tunnel: false };
+  path.setPeer({ ...peer, block: cidr("10.244.1.0/24") });
+});
+afterEach(() => path[Symbol.dispose]());
+
+function setSubject(policySet: number, more: { readonly keepsConnections?: boolean } = {}): void {
+  path.setEndpoint({
+    ...{ id: 1, ifindex: loopback, mtu: 1500, mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") },
+    ...{ ipv4: ip(subject), ipv6: ip(subject6), policySet, ...more },
+  });
+}
+
+/** Whether the packet goes on. */
+function passes(program: "from_pod" | "to_pod" | "from_net", text: string): boolean {
+  const { result, packet } = runProgram(path.programFd(program), segment(text), loopback);
+  expect(showSegment(packet)).toBe(text);
+  return result !== 2;
+}
+
+describe("a pod that policies isolate", () => {
+  const rows: readonly (readonly [text: string, passes: boolean])[] = [
+    [`tcp ${subject}:5000 > ${friend}:80 S`, true],
+    [`tcp ${subject}:5000 > ${friend}:81 S`, false],
+    [`tcp ${subject}:5000 > ${friend}:8079 S`, false],
+    [`tcp ${subject}:5000 > ${friend}:8080 S`, true],
+    [`tcp ${subject}:5000 > ${friend}:8087 S`, true],
+    [`tcp ${subject}:5000 > ${friend}:8088 S`, false],
+    [`tcp ${subject}:5000 > ${stranger}:80 S`, false],
+    [`tcp [${subject6}]:5000 > [${friend6}]:80 S`, true],
+    [`tcp [${subject6}]:5000 > [${friend6}]:81 S`, false],
+    [`udp ${subject}:5000 > ${friend}:99`, true],
+    [`udp ${subject}:5000 > ${friend}:53`, false],
+    [`icmp ${subject} > ${friend} echo 5`, true],
+    [`icmp ${subject} > ${stranger} echo 5`, false],
+    [`sctp ${subject}:5000 > ${friend}:80`, false],
+    [`tcp ${subject}:5000 > ${node}:81 S`, true],
+    [`tcp ${subject}:5000 > ${otherNode}:81 S`, false],
+    [`tcp ${subject}:5000 > 203.0.113.10:80 S`, false],
+    [`tcp ${subject}:5000 > ${subject}:81 S`, true],
+    [`icmp ${subject} > ${stranger} error 3/3 (udp ${stranger}:5 > ${subject}:6)`, true],
+  ];
+  for (const [text, expected] of rows) {
+    test(`${expected ? "sends" : "does not send"} ${text}`, () => expect(passes("from_pod", text)).toBe(expected));
+  }
+
+  const received: readonly (readonly [text: string, passes: boolean])[] = [
+    [`tcp ${friend}:5000 > ${subject}:80 S`, true],
+    [`tcp ${friend}:5000 > ${subject}:81 S`, false],
+    [`tcp ${stranger}:5000 > ${subject}:80 S`, false],
+    [`tcp [${friend6}]:5000 > [${subject6}]:80 S`, true],
+    [`tcp 203.0.113.10:5000 > ${subject}:80 S`, false],
+    [`icmp 203.0.113.10 > ${subject} error 3/4 (tcp ${subject}:5 > 198.51.100.7:6)`, true],
+  ];
+  for (const [text, expected] of received) {
+    const what = `${expected ? "receives" : "does not receive"} ${text}`;
+    test(`${what}, over a device`, () => expect(passes("from_net", text)).toBe(expected));
+    test(`${what}, by the kernel`, () => expect(passes("to_pod", text)).toBe(expected));
+  }
+
+  test("is always reached by its own node, and by no other for that", () => {
+    expect(passes("to_pod", `tcp ${node}:5000 > ${subject}:81 S`)).toBe(true);
+    expect(passes("from_net", `tcp ${otherNode}:5000 > ${subject}:81 S`)).toBe(false);
+    expect(passes("from_net", `tcp ${node}:5001 > ${subject}:81 S`)).toBe(false);
+  });
+
+  test("answers whom it may be reached by, and hears whom it may reach", () => {
+    expect(passes("from_net", `udp ${friend}:5000 > ${subject}:99`)).toBe(true);
+    path.policy.choices.delete({ set, direction: directionNumber.egress, identity: friends });
+    expect(passes("from_pod", `udp ${subject}:99 > ${friend}:5000`)).toBe(true);
+    expect(passes("from_pod", `udp ${subject}:99 > ${friend}:5001`)).toBe(false);
+  });
+
+  test("is closed as long as nothing is known of it, but to its node", () => {
+    setSubject(1);
+    expect(passes("from_net", `tcp ${friend}:5000 > ${subject}:80 S`)).toBe(false);
+    expect(passes("from_pod", `tcp ${subject}:5000 > ${friend}:80 S`)).toBe(false);
+    expect(passes("to_pod", `tcp ${node}:5000 > ${subject}:80 S`)).toBe(true);
+  });
+
+  test("does not take a packet from the middle of a connection for its beginning", () => {
+    expect(passes("from_net", `tcp ${stranger}:80 > ${subject}:5000 A`)).toBe(false);
+    // As an answer to what it may open, whose beginning nobody remembers.
+    expect(passes("from_net", `tcp ${friend}:80 > ${subject}:5000 A`)).toBe(true);
+    expect(passes("from_net", `tcp ${friend}:80 > ${subject}:5001 S`)).toBe(false);
+  });
+});
+
+describe("what is open when policies change", () => {
+  const packet = `tcp ${friend}:5000 > ${subject}:80`;
+  const answer = `tcp ${subject}:80 > ${friend}:5000`;
+  const forbid = () => {
+    path.policy.choices.delete({ set, direction: directionNumber.ingress, identity: friends });
+    path.set({ generation: path.settings.generation + 1 });
+  };
+
+  test("is cut when it is forbidden now, from whichever side the next packet comes", () => {
+    for (const next of [`${packet} A`, `${answer} A`]) {
+      path.policy.choices.set({ set, direction: directionNumber.ingress, identity: friends }, open);
+      expect(passes("from_net", `${packet} S`)).toBe(true);
+      expect(passes("from_pod", `${answer} SA`)).toBe(true);
+      forbid();
+      expect(passes(next.startsWith(packet) ? "from_net" : "from_pod", next)).toBe(false);
+    }
+  });
+
+  test("goes on when it is still allowed", () => {
+    expect(passes("from_net", `${packet} S`)).toBe(true);
+    path.set({ generation: path.settings.generation + 1 });
+    expect(passes("from_pod", `${answer} SA`)).toBe(true);
+    expect([...path.connections.connections.entries()].map(([, { ingressRule }]) => ingressRule)).toEqual([rule]);
+  });
+
+  test("goes on where the pod keeps its connections, and nothing new comes in", () => {
+    setSubject(set, { keepsConnections: true });
+    expect(passes("from_net", `${packet} S`)).toBe(true);
+    forbid();
+    expect(passes("from_net", `${packet} A`)).toBe(true);
+    expect(passes("from_net", `tcp ${friend}:5001 > ${subject}:80 S`)).toBe(false);
+  });
+});
+
+describe("what is refused", () => {
+  test("is remembered with the rule that refused it, once for all its packets", () => {
+    for (let i = 0; i < 3; i++) passes("from_pod", `udp ${subject}:${5000 + i} > ${friend}:53`);
+    passes("from_net", `tcp ${stranger}:5000 > ${subject}:80 S`);
+    const rows = [...path.policy.denials.entries()].map(
+      ([{ source, destination, port, protocol, direction, rule: number }, { packets }]) =>
+        `${source} > ${destination} ${protocol}/${port} direction ${direction} rule ${number}: ${packets}`,
+    );
+    expect(rows.sort()).toEqual([
+      `${subject} > ${friend} 17/53 direction 1 rule 43: 3`,
+      `${stranger} > ${subject} 6/80 direction 0 rule 0: 1`,
+    ]);
+    expect(path.counts()["drop-policy"].packets).toBe(4n);
+  });
+});
