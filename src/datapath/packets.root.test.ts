@@ -5,6 +5,7 @@ import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
+import { smallMaps } from "#test/map-sizes.ts";
 import { packetBytes, showPacket, type TestPacket } from "#test/packet.ts";
 import { Datapath } from "./datapath.ts";
 
@@ -19,7 +20,7 @@ const loopback = 1;
 
 let path: Datapath;
 beforeAll(() => {
-  path = new Datapath({ pins: undefined });
+  path = new Datapath({ pins: undefined, sizes: smallMaps });
   path.setEndpoint({
     ...{ id: 1, ifindex: loopback, mtu: 1500, mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") },
     ...{ ipv4: ip("10.244.0.1"), ipv6: ip("fd00:10:244::1"), policySet: 0 },
@@ -128,7 +129,7 @@ describe("from_net", () => {
 describe("where the kernel translates addresses", () => {
   let translating: Datapath;
   beforeAll(() => {
-    translating = new Datapath({ pins: undefined, kernelTranslates: true });
+    translating = new Datapath({ pins: undefined, kernelTranslates: true, sizes: smallMaps });
     const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") };
     const addresses = { ipv4: ip("10.244.0.1"), ipv6: undefined };
     translating.setEndpoint({ ...{ id: 1, ifindex: loopback, mtu: 1500 }, ...macs, ...addresses, policySet: 0 });

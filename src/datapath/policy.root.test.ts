@@ -5,6 +5,7 @@ import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
+import { smallMaps } from "#test/map-sizes.ts";
 import { segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { directionNumber, identity, list } from "./policy-format.ts";
@@ -21,7 +22,7 @@ const rule = 42;
 
 let path: Datapath;
 beforeEach(() => {
-  path = new Datapath({ pins: undefined });
+  path = new Datapath({ pins: undefined, sizes: smallMaps });
   const { identities, sets, choices, lists } = path.policy;
   for (const each of [friend, friend6]) identities.set(ip(each), friends);
   identities.set(ip(node), identity.self);

@@ -5,6 +5,7 @@ import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
+import { smallMaps } from "#test/map-sizes.ts";
 import { type SegmentOptions, segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { choiceFlags } from "./service-format.ts";
@@ -19,7 +20,7 @@ const protocols = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 let path: Datapath;
 beforeEach(() => {
-  path = new Datapath({ pins: undefined });
+  path = new Datapath({ pins: undefined, sizes: smallMaps });
   const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff"), mtu: 1500, policySet: 0 };
   path.setEndpoint({ ...macs, id: 1, ifindex: loopback, ipv4: ip("10.244.0.1"), ipv6: ip("fd00:10:244::1") });
   path.setEndpoint({ ...macs, id: 2, ifindex: 77, ipv4: ip("10.244.0.2"), ipv6: ip("fd00:10:244::2") });
