@@ -101,7 +101,7 @@ export class Agent implements AsyncDisposable {
     this.#options = options;
     const store = stack.use(new StateStore(join(config.state.folder, "agent.db")));
     this.ipam = new Ipam(store, config.addresses.cooldownSeconds * 1000);
-    this.datapath = config.programs.enabled ? stack.use(openDatapath(config, nodeName)) : undefined;
+    this.datapath = config.programs.enabled ? stack.use(openDatapath(config, nodeName, log)) : undefined;
     this.datapath?.attachPods(host.route());
     prepareForwarding(host);
     this.collector =
@@ -181,6 +181,7 @@ export class Agent implements AsyncDisposable {
         log,
       }),
     );
+    this.datapath?.finishMigration();
     stack.use(await EndpointWatch.start({ endpoints: this.endpoints, netns: host.netns, log }));
     this.#isServing = true;
     this.#nodesChanged();
@@ -258,11 +259,11 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-function openDatapath({ programs }: AgentConfig, nodeName: string): Datapath {
+function openDatapath({ programs }: AgentConfig, nodeName: string, log: AgentOptions["log"]): Datapath {
   const { folder, kernelTranslates, ingressBlock, egressBlock } = programs;
   try {
     const pins = preparePins(folder, `twill-${nodeName}`);
-    return new Datapath({ pins, kernelTranslates, blocks: { ingress: ingressBlock, egress: egressBlock } });
+    return new Datapath({ pins, kernelTranslates, blocks: { ingress: ingressBlock, egress: egressBlock }, log });
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     const advice =

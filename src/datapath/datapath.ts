@@ -4,7 +4,6 @@
 //   block of all pods, egress ─── to_pod          node's devices ──── from_net
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { BpfMap, type MapFormat, readPerCpu } from "#bpf/map.ts";
 import type { CgroupHook } from "#kernel/bpf-link.ts";
 import { BpfObject, type MapShape } from "#kernel/bpf-object.ts";
@@ -32,7 +31,8 @@ import {
   settingsFormat,
   sourcesFormat,
 } from "./formats.ts";
-import { pinName } from "./pins.ts";
+import { Migration } from "./migration.ts";
+import { makeWay } from "./pins.ts";
 import {
   blocksFormat,
   denialsFormat,
@@ -112,6 +112,8 @@ export type DatapathOptions = {
   readonly kernelTranslates?: boolean;
   /** Entries of maps, by name, where they are not to be as many as the headers say. */
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Told what was taken over from maps of earlier releases. */
+  readonly log?: (line: string) => void;
 };
 
 export type Counts = { readonly [O in Outcome]: { readonly packets: bigint; readonly bytes: bigint } };
@@ -120,6 +122,7 @@ export type Counts = { readonly [O in Outcome]: { readonly packets: bigint; read
 export class Datapath implements Disposable {
   readonly #object: BpfObject;
   readonly #blocks: Blocks;
+  readonly #migration: Migration | undefined;
   readonly #endpoints;
   readonly #sources;
   readonly #peers;
@@ -133,13 +136,16 @@ export class Datapath implements Disposable {
   readonly connections;
 
   /** @throws KernelError when libbpf is missing or the kernel refuses a program */
-  constructor({ pins, blocks = defaultBlocks, kernelTranslates = false, sizes = {} }: DatapathOptions) {
+  constructor({ pins, blocks = defaultBlocks, kernelTranslates = false, sizes = {}, log = () => {} }: DatapathOptions) {
     this.#blocks = blocks;
     this.#flags = kernelTranslates ? settingFlags.kernelTranslates : settingFlags.services;
     this.#object = new BpfObject(readFileSync(packetPath), {
-      pinPath: (map) => (pins === undefined || isInternal(map) ? undefined : join(pins, pinName(map))),
-      entries: ({ name }) => sizes[name],
+      pinPath: (map) => (pins === undefined || isInternal(map) ? undefined : makeWay(pins, map)),
+      entries: (name) => sizes[name],
     });
+    const maps = this.#object.maps.filter((map) => !isInternal(map));
+    const mapFd = (name: string) => this.#object.mapFd(name);
+    this.#migration = pins === undefined ? undefined : new Migration({ folder: pins, maps, mapFd, log });
     this.#endpoints = this.#map(endpointsFormat);
     this.#sources = this.#map(sourcesFormat);
     this.#peers = this.#map(peersFormat);
@@ -283,8 +289,14 @@ export class Datapath implements Disposable {
     return this.#object.programFd(name);
   }
 
+  /** When all programs are in their places: maps of another layout or size that an earlier agent left have no use any more. @throws KernelError */
+  finishMigration(): void {
+    this.#migration?.finish();
+  }
+
   /** The programs stay in their places, and the maps where they are pinned. */
   [Symbol.dispose](): void {
+    this.#migration?.[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 }

@@ -1,17 +1,19 @@
 // A compiled object of eBPF programs and maps, loaded into the kernel; its maps are taken up again where they are pinned.
 
 import type { Pointer } from "bun:ffi";
+import type { MapInfo } from "./bpf-map.ts";
 import { KernelError } from "./errno.ts";
 import { checkedBpf, cstring, libbpf, textAt } from "./libbpf.ts";
 import { errno } from "./libc.ts";
 
-export type MapShape = { readonly name: string; readonly keySize: number; readonly valueSize: number };
+/** A map as the object declares it. */
+export type MapShape = MapInfo & { readonly name: string };
 
 export type ObjectOptions = {
   /** Where each map is pinned, or taken up when it is pinned there already; undefined: not at all. */
   readonly pinPath?: (map: MapShape) => string | undefined;
   /** How many elements a map can hold; undefined: as many as it says itself. */
-  readonly entries?: (map: MapShape) => number | undefined;
+  readonly entries?: (name: string) => number | undefined;
 };
 
 /** Programs and maps live as long as the object, or longer where they are pinned or attached. */
@@ -64,19 +66,23 @@ export class BpfObject implements Disposable {
     const library = libbpf();
     const shapes: MapShape[] = [];
     for (let map = library.bpf_object__next_map(this.#object, null) as Pointer | null; map !== null; ) {
-      const name = library.bpf_map__name(map);
+      const pointer = library.bpf_map__name(map);
+      const name = pointer === null ? "" : textAt(pointer as Pointer);
+      const most = entries?.(name);
+      if (most !== undefined) {
+        checkedBpf(library.bpf_map__set_max_entries(map, most), () => `Cannot size map ${name} to ${most}`);
+      }
       const shape = {
-        name: name === null ? "" : textAt(name as Pointer),
+        name,
+        type: library.bpf_map__type(map),
         keySize: library.bpf_map__key_size(map),
         valueSize: library.bpf_map__value_size(map),
+        maxEntries: library.bpf_map__max_entries(map),
+        flags: library.bpf_map__map_flags(map),
       };
       const path = pinPath?.(shape);
       if (path !== undefined) {
-        checkedBpf(library.bpf_map__set_pin_path(map, cstring(path)), () => `Cannot pin map ${shape.name} at ${path}`);
-      }
-      const most = entries?.(shape);
-      if (most !== undefined) {
-        checkedBpf(library.bpf_map__set_max_entries(map, most), () => `Cannot size map ${shape.name} to ${most}`);
+        checkedBpf(library.bpf_map__set_pin_path(map, cstring(path)), () => `Cannot pin map ${name} at ${path}`);
       }
       shapes.push(shape);
       map = library.bpf_object__next_map(this.#object, map) as Pointer | null;

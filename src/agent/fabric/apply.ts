@@ -67,13 +67,17 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
   }
 }
 
+/** Puts the programs of this agent in the places of those that an earlier one left: theirs may know other maps. @throws KernelError */
+export function adoptOverlay({ connection, datapath }: FabricTarget, ifindex: number, mac: Overlay["mac"]): void {
+  datapath?.attachDevice(connection, ifindex, "from_overlay");
+  setTunnel(datapath, ifindex, mac);
+}
+
 /** One device for all nodes: where a packet goes is said by its route, or by the packet path. */
 function addOverlay(connection: Connection, datapath: Datapath | undefined, { mac, mtu }: Overlay): void {
   const data = { collectMetadata: 1, learning: 0, port: overlayPort, udpZeroCsum6Rx: 1 };
   connection.apply([addLink({ name: overlayName, mac, mtu, up: true }, { kind: "vxlan", data })]);
-  const ifindex = findLink(connection, overlayName)?.index ?? 0;
-  datapath?.attachDevice(connection, ifindex, "from_overlay");
-  setTunnel(datapath, ifindex, mac);
+  adoptOverlay({ connection, datapath }, findLink(connection, overlayName)?.index ?? 0, mac);
 }
 
 function setTunnel(datapath: Datapath | undefined, tunnelIfindex: number, tunnelMac: Overlay["mac"]): void {

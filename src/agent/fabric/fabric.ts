@@ -5,11 +5,12 @@ import { endpointIdOf } from "#agent/state/endpoint.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Connection } from "#netlink/connection.ts";
+import { findLink } from "#netlink/link.ts";
 import { Monitor } from "#netlink/monitor.ts";
-import { applyFabricOperation } from "./apply.ts";
+import { adoptOverlay, applyFabricOperation } from "./apply.ts";
 import { readFabric, readWays } from "./have.ts";
 import { formatFabricOperation, planFabric } from "./plan.ts";
-import { type FabricMode, type FabricNode, wantFabric } from "./want.ts";
+import { type FabricMode, type FabricNode, overlayName, wantFabric } from "./want.ts";
 
 export type FabricOptions = {
   readonly connection: Connection;
@@ -52,6 +53,7 @@ export class Fabric implements Disposable {
       },
     });
     fabric.#stack.use(monitor);
+    fabric.#adopt();
     fabric.#round();
     return fabric;
   }
@@ -75,6 +77,15 @@ export class Fabric implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stack.dispose();
+  }
+
+  /** What an earlier agent has left goes on with this one's programs, also before the nodes are known. @throws KernelError */
+  #adopt(): void {
+    const { connection, datapath } = this.#options;
+    const overlay = findLink(connection, overlayName);
+    if (overlay?.mac !== undefined && overlay.info?.kind === "vxlan") {
+      adoptOverlay({ connection, datapath }, overlay.index, overlay.mac);
+    }
   }
 
   #round(): void {
