@@ -8,11 +8,15 @@ export class AgentApiError extends Error {
 }
 
 /** The answer of a path, as serve.ts gives it: `GET /v1/status` is a `StatusMessage`. @throws AgentApiError */
-export async function askAgent<T>(socket: string, line: string): Promise<T> {
+export async function askAgent<T>(socket: string, line: string, signal?: AbortSignal): Promise<T> {
   const [method = "GET", path = "/"] = line.split(" ");
   let response: Response;
   try {
-    response = await fetch(`http://agent${path}`, { method, unix: socket });
+    response = await fetch(`http://agent${path}`, {
+      method,
+      unix: socket,
+      ...(signal === undefined ? {} : { signal }),
+    });
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new AgentApiError(`Cannot ask the agent at ${socket}: ${problem}; is \`twill agent\` running on this node?`, {

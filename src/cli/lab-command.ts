@@ -62,7 +62,7 @@ const nodeGroup: Group = {
 };
 
 const agentGroup: Group = {
-  summary: "kills and restarts the agents of nodes, whose pods keep their network",
+  summary: "kills, restarts and upgrades the agents of nodes, whose pods keep their network",
   commands: {
     kill: leaf({
       summary: "ends a node's agent at once; up and restart bring it back",
@@ -72,11 +72,21 @@ const agentGroup: Group = {
       load: async () => (await import("#cli/lab/agent.ts")).agentKill,
     }),
     restart: leaf({
-      summary: "ends a node's agent in order and starts this executable in its place",
+      summary: "ends a node's agent in order and starts it again",
       args: { node },
       flags: labFlag,
       environment,
       load: async () => (await import("#cli/lab/agent.ts")).agentRestart,
+    }),
+    upgrade: leaf({
+      summary: "ends a node's agent in order and starts another executable in its place",
+      args: {
+        node,
+        executable: { optional: true, complete: "file", about: "another build of twill; this one unless given" },
+      },
+      flags: labFlag,
+      environment,
+      load: async () => (await import("#cli/lab/agent.ts")).agentUpgrade,
     }),
   },
 };

@@ -16,6 +16,8 @@ describe("lab.json", () => {
     expect(parseSpec(formatSpec(withConflist), "lab.json")).toEqual(withConflist);
     const withAgents = { ...spec, agents: { fabric: "vxlan" } } as const;
     expect(parseSpec(formatSpec(withAgents), "lab.json")).toEqual(withAgents);
+    const upgraded = { ...withAgents, nodes: spec.nodes.map((node) => ({ ...node, agent: "/opt/twill/next" })) };
+    expect(parseSpec(formatSpec(upgraded), "lab.json")).toEqual(upgraded);
   });
 
   const rows: readonly (readonly [what: string, text: string, problem: string])[] = [

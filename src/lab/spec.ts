@@ -18,6 +18,8 @@ export type NodeSpec = {
   readonly number: number;
   /** False after `node stop` and `node crash`. */
   readonly running: boolean;
+  /** The executable that is its agent since an upgrade; absent: the one that all of the lab is. */
+  readonly agent?: string;
 };
 
 /** What was done to the wire between two stations; both ways alike. */
@@ -145,7 +147,11 @@ function readSpec(value: unknown): LabSpec {
         : { fabric: oneOf(object(fields["agents"], '"agents"'), "fabric", fabricModes) },
     nodes: array(fields, "nodes").map((each) => {
       const node = object(each, "a node");
-      return { name: string(node, "name"), number: number(node, "number"), running: node["running"] === true };
+      const upgraded = node["agent"] === undefined ? {} : { agent: string(node, "agent") };
+      return {
+        ...{ name: string(node, "name"), number: number(node, "number"), running: node["running"] === true },
+        ...upgraded,
+      };
     }),
     wires: array(fields, "wires").map((each) => {
       const wire = object(each, "a wire");

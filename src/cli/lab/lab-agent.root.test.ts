@@ -1,13 +1,13 @@
 // Labs whose nodes run the agent: everybody reaches everybody by their own addresses, whatever is between the nodes, and without agents for a while.
 
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { copyFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pods, services } from "#kube/resource.ts";
-import { killProcess, processesIn } from "#lab/cgroup.ts";
+import { processesIn } from "#lab/cgroup.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
 import type { OutcomeReport } from "#lab/probe/attempt.ts";
-import { groupOf, TestLabs, within } from "#test/lab.ts";
+import { groupOf, TestLabs, twill, within } from "#test/lab.ts";
 
 const limitMs = 60_000;
 /** A service of three pods that always leads to the same one is broken. */
@@ -110,10 +110,18 @@ class AgentLab {
     return /greets (\S+)/.exec(this.labs.fetch(this.name, from, urlOf(address, 80)))?.[1] ?? "";
   }
 
-  killAgent(node: string): number {
-    const pids = processesIn(join(groupOf(this.name), "nodes", node, "agent"));
-    for (const pid of pids) killProcess(pid, "SIGKILL");
+  signalAgent(node: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): number {
+    const pids = this.#agentOf(node);
+    for (const pid of pids) process.kill(pid, signal);
     return pids.length;
+  }
+
+  agentProgram(node: string): string {
+    return readlinkSync(`/proc/${this.#agentOf(node)[0]}/exe`);
+  }
+
+  #agentOf(node: string): readonly number[] {
+    return processesIn(join(groupOf(this.name), "nodes", node, "agent"));
   }
 }
 
@@ -186,7 +194,7 @@ describe("a lab with agents", () => {
       const talk = `exec 3<>/dev/tcp/${address}/9000 && for i in $(seq 60); do echo $i >&3; read -t 2 -r line <&3; [ "$line" = $i ] || exit 1; sleep 0.05; done`;
       const talking = labs.start("shell", "--lab", lab.name, near.name, "--", "bash", "-c", talk);
       await Bun.sleep(300);
-      expect([lab.killAgent("node1"), lab.killAgent("node2")]).toEqual([1, 1]);
+      expect(["node1", "node2"].map((node) => lab.signalAgent(node, "SIGKILL"))).toEqual([1, 1]);
       expect(lab.seenBy(near.name, address, 8080)).toBe(near.addresses[0] ?? "");
       const lacking = () => labs.broken(lab.name).join() === "node1: lacks agent,node2: lacks agent";
       expect(await within(5_000, lacking)).toBe(true);
@@ -194,9 +202,21 @@ describe("a lab with agents", () => {
       expect(labs.broken(lab.name)).toEqual([]);
       expect(labs.ok("agent", "kill", "--lab", lab.name, "node1")).toContain('the agent of "node1" is dead');
       expect(labs.broken(lab.name)).toEqual(["node1: lacks agent"]);
-      for (const node of ["node1", "node2"]) labs.ok("agent", "restart", "--lab", lab.name, node);
+      labs.ok("agent", "restart", "--lab", lab.name, "node1");
+      const other = join(labs.folder, "other-twill");
+      copyFileSync(twill, other);
+      const upgraded = labs.ok("agent", "upgrade", "--lab", lab.name, "node2", other);
+      expect(upgraded).toStartWith(`the agent of "node2" is ${other} now`);
+      expect(lab.agentProgram("node2")).toBe(other);
       expect(labs.broken(lab.name)).toEqual([]);
       expect(await talking).toEqual({ exitCode: 0, stderr: "" });
+      expect(labs.run("agent", "upgrade", "--lab", lab.name, "node2", "/nowhere").stderr).toContain(
+        "Cannot use /nowhere as an agent: no executable is there",
+      );
+      lab.signalAgent("node1", "SIGSTOP");
+      expect(labs.ok("status", lab.name)).toContain("problem of node1: its agent does not answer\n");
+      lab.signalAgent("node1", "SIGCONT");
+      expect(labs.status(lab.name).problems).toEqual([]);
       // Back again, they wire pods as before.
       labs.ok("node", "add", "--lab", lab.name);
       const file = join(labs.folder, "who.json");

@@ -19,11 +19,12 @@ export async function labStatus({ args: { name }, flags: { output } }: StatusCal
   const stateRoot = stateRootOf(io);
   const installation = findInstallation(process.execPath);
   const names = name === undefined ? labNames(stateRoot) : [checkLabName(name)];
-  const labs = names.flatMap((each) => {
+  const found = names.flatMap((each) => {
     const places = placesOf(each, stateRoot);
     const spec = readState(places);
     return spec === undefined ? [] : [readStatus(spec, places, installation)];
   });
+  const labs = await Promise.all(found);
   if (name !== undefined && labs.length === 0) {
     throw new LabError(`Cannot find lab "${name}": start it with twill lab up ${name}`);
   }
@@ -32,11 +33,12 @@ export async function labStatus({ args: { name }, flags: { output } }: StatusCal
   return 0;
 }
 
-function formatLab({ name, family, underlay, kubeconfig, parts, wires }: LabStatus): string {
+function formatLab({ name, family, underlay, kubeconfig, parts, wires, problems }: LabStatus): string {
   const total = parts.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
   const title = `lab "${name}", ${family}, ${underlay}, ${formatBytes(total)} of memory\nKUBECONFIG=${kubeconfig}\n`;
   const rows = [["NAME", "STATE", "PROCESSES", "MEMORY", "ADDRESSES"], ...parts.map(rowOf)];
-  return `${title}\n${formatTable(rows)}${wires.map((wire) => `wire ${wire}\n`).join("")}`;
+  const notes = [...wires.map((wire) => `wire ${wire}\n`), ...problems.map((problem) => `problem of ${problem}\n`)];
+  return `${title}\n${formatTable(rows)}${notes.join("")}`;
 }
 
 function rowOf({ name, state, processes, memoryBytes, addresses }: PartStatus): readonly string[] {

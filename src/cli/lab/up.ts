@@ -7,6 +7,7 @@ import type { CommandIo } from "#cli/command.ts";
 import { parseNetworkList } from "#cni/conflist.ts";
 import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type ServiceKind, type Underlay } from "#lab/spec.ts";
+import { askNodeAgent } from "#lab/world/agents.ts";
 import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
@@ -93,6 +94,11 @@ export async function awaitReady(host: LabHost, places: Places, spec: LabSpec, s
     for (const kubelet of kubelets) {
       const ready = async () => !(await unreadyNodes(client, spec, started)).includes(nodeOfService(kubelet));
       await awaitService(kubelet, ready, { ...wait, limitMs: nodesLimitMs });
+    }
+    // One that was started again beside a kubelet that went on: its node never stopped to be Ready.
+    for (const agent of services.filter(({ name }) => name === "agent")) {
+      const ready = async () => (await askNodeAgent(places, nodeOfService(agent)))?.ready === true;
+      await awaitService(agent, ready, { ...wait, limitMs: nodesLimitMs });
     }
   });
 }

@@ -10,7 +10,7 @@ import { formatNodeConfig, nodeConfigPath } from "#lab/node-config.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { findLink, setLink } from "#netlink/link.ts";
 import { openStations } from "./holders.ts";
-import { nodePlaces, type Places } from "./places.ts";
+import { agentGroup, nodePlaces, type Places } from "./places.ts";
 import { writeWhole } from "./state.ts";
 
 type Sleep = (ms: number) => Promise<void>;
@@ -49,7 +49,7 @@ const stepMs = 10;
 
 /** Ends the node's agent: in order, or with `isKilled` at once. Pods keep their network. */
 export async function endAgent(places: Places, node: string, isKilled: boolean, sleep: Sleep): Promise<void> {
-  const group = join(nodePlaces(places, node).cgroup, "agent");
+  const group = agentGroup(places, node);
   if (!isKilled) await endInOrder(group, sleep);
   await removeGroup(group, sleep);
 }

@@ -85,6 +85,11 @@ export function nodePlaces(places: Pick<Places, "folder" | "cgroup">, node: stri
   };
 }
 
+/** The group of a node's agent. */
+export function agentGroup(places: Pick<Places, "cgroup">, node: string): string {
+  return join(places.cgroup, nodeStation(node), "agent");
+}
+
 /** The group of the process that holds a station's namespaces. */
 export function holderGroup(places: Pick<Places, "cgroup">, station: StationPath): string {
   return join(places.cgroup, station, "init");

@@ -26,7 +26,7 @@ export function wantServices(spec: LabSpec, places: Places, { twill }: Installat
   const service = (station: StationPath, name: string, log: string, argv: readonly string[]): Service => ({
     ...{ name, station, cgroup: join(cgroup, station, name), log, argv: [twill, ...argv], enters: true },
   });
-  const nodes = spec.nodes.filter(({ running }) => running).map(({ name }) => name);
+  const nodes = spec.nodes.filter(({ running }) => running);
   return [
     { ...service("control", "server", join(control, "log"), ["lab", "control", folder]), enters: false },
     ...(spec.agents === undefined
@@ -36,13 +36,13 @@ export function wantServices(spec: LabSpec, places: Places, { twill }: Installat
     ...(delayedWays(spec).length === 0
       ? []
       : [service("switch", "wires", join(folder, "wires.log"), ["lab", "wires", places.spec])]),
-    ...nodes.flatMap((node) => {
-      const own = nodePlaces(places, node);
-      const at = nodeStation(node);
+    ...nodes.flatMap(({ name, agent = twill }) => {
+      const own = nodePlaces(places, name);
+      const at = nodeStation(name);
       return [
         spec.agents === undefined
           ? service(at, "plugins", join(own.folder, "plugins.log"), ["plugins"])
-          : service(at, "agent", join(own.folder, "agent.log"), agentWords(node, own)),
+          : { ...service(at, "agent", join(own.folder, "agent.log"), []), argv: [agent, ...agentWords(name, own)] },
         service(at, "kubelet", join(own.folder, "kubelet.log"), ["lab", "kubelet", nodeConfigPath(own.folder)]),
       ];
     }),

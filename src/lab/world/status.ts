@@ -1,4 +1,4 @@
-// What there is of a lab: its nodes and processes, found by their control groups.
+// What there is of a lab: its nodes and processes, found by their control groups, and what its agents say is amiss.
 
 import { join } from "node:path";
 import { processesBelow } from "#lab/cgroup.ts";
@@ -6,9 +6,10 @@ import { controlAddress, nodeAddresses } from "#lab/fabric/addresses.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
 import { formatWire } from "#lab/fabric/wires.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { askNodeAgent } from "./agents.ts";
 import { holderOf } from "./holders.ts";
 import { memoryOf } from "./memory.ts";
-import type { Installation, Places } from "./places.ts";
+import { agentGroup, type Installation, type Places } from "./places.ts";
 import { isRunning } from "./processes.ts";
 import { wantServices } from "./services.ts";
 
@@ -31,9 +32,11 @@ export type LabStatus = {
   readonly parts: readonly PartStatus[];
   /** Wires that something was done to, in words. */
   readonly wires: readonly string[];
+  /** What agents say is amiss: `node1: Cannot reach node node2 …`. */
+  readonly problems: readonly string[];
 };
 
-export function readStatus(spec: LabSpec, places: Places, installation: Installation): LabStatus {
+export async function readStatus(spec: LabSpec, places: Places, installation: Installation): Promise<LabStatus> {
   const missing = wantServices(spec, places, installation).filter((service) => !isRunning(service));
   const part = (role: string, name: string, path: string, addresses: readonly string[], running = true): PartStatus => {
     const pids = processesBelow(join(places.cgroup, path));
@@ -63,5 +66,19 @@ export function readStatus(spec: LabSpec, places: Places, installation: Installa
       part("client", "client", "client", []),
     ],
     wires: spec.wires.map(formatWire),
+    problems: spec.agents === undefined ? [] : await agentProblems(spec, places),
   };
+}
+
+/** Of agents that run; which do not, the parts tell. */
+async function agentProblems({ nodes }: LabSpec, places: Places): Promise<readonly string[]> {
+  const running = nodes.filter(({ running, name }) => running && isRunning({ cgroup: agentGroup(places, name) }));
+  const told = await Promise.all(
+    running.map(async ({ name }) => {
+      const status = await askNodeAgent(places, name);
+      const problems = status === undefined ? ["its agent does not answer"] : status.problems;
+      return problems.map((problem) => `${name}: ${problem}`);
+    }),
+  );
+  return told.flat();
 }
