@@ -119,16 +119,18 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 __noinline int balance(struct __sk_buff *skb, struct packet *packet, struct fate *fate, const struct frontend *frontend, __u32 where)
 {
 	struct translation there = { .seen = seconds() };
+	struct tuple asked;
 
 	if (!packet || !fate || !frontend || !choose(packet, fate, frontend, where))
 		return 0;
-	if (claim_answers(&fate->to, &packet->tuple, frontend->service, !fate->hidden)) {
+	asked = packet->tuple;
+	if (claim_answers(&fate->to, &asked, frontend->service, !fate->hidden)) {
 		fate->drop = DROP_PORTS;
 		return 0;
 	}
 	there.to = fate->to;
 	there.service = frontend->service;
-	bpf_map_update_elem(&translations, &packet->tuple, &there, BPF_ANY);
+	bpf_map_update_elem(&translations, &asked, &there, BPF_ANY);
 	fate->translated = 1;
 	if (rewrite(skb, packet, &fate->to)) {
 		fate->drop = DROP_TRANSLATION;

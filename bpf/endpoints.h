@@ -51,7 +51,10 @@ struct {
 
 static __always_inline struct endpoint *find_endpoint(const struct address *address)
 {
-	return bpf_map_lookup_elem(&endpoints, address);
+	/* Older verifiers take keys from the stack only. */
+	struct address key = *address;
+
+	return bpf_map_lookup_elem(&endpoints, &key);
 }
 
 static __always_inline struct source *find_source(__u32 ifindex)

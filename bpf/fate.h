@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What was found out about a packet beyond its headers. */
+/* What is found out about a packet, in its headers and beyond. */
 #ifndef TWILL_FATE_H
 #define TWILL_FATE_H
 
-#include "tuple.h"
+#include "packet.h"
 
 /* Where a packet was met. */
 #define FROM_POD 1
@@ -19,5 +19,28 @@ struct fate {
 	__u32 service;    /* whose backend it goes to; 0: none's */
 	struct tuple to;  /* what the backend that was chosen is to see */
 };
+
+/* The stack is too small for all of it. Nothing else runs on this processor before a program is done. */
+struct work {
+	struct packet packet;
+	struct fate fate;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct work);
+} works SEC(".maps");
+
+static __always_inline struct work *begin_work(void)
+{
+	__u32 first = 0;
+	struct work *work = bpf_map_lookup_elem(&works, &first);
+
+	if (work)
+		__builtin_memset(work, 0, sizeof(*work));
+	return work;
+}
 
 #endif

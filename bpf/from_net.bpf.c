@@ -22,18 +22,16 @@ static __always_inline int forward_from_net(struct __sk_buff *skb, const struct 
 	return deliver_out(skb, packet, &packet->tuple.destination);
 }
 
-static __always_inline int receive(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int receive(struct __sk_buff *skb, struct work *work)
 {
-	struct fate fate = {};
-
-	track(skb, packet, &fate, FROM_NET);
-	if (fate.drop)
-		return drop(skb, fate.drop);
-	if (fate.refused)
+	track(skb, &work->packet, &work->fate, FROM_NET);
+	if (work->fate.drop)
+		return drop(skb, work->fate.drop);
+	if (work->fate.refused)
 		return refuse(skb);
-	if (fate.direct)
-		return deliver_out(skb, packet, &fate.to.destination);
-	return forward_from_net(skb, packet, &fate);
+	if (work->fate.direct)
+		return deliver_out(skb, &work->packet, &work->fate.to.destination);
+	return forward_from_net(skb, &work->packet, &work->fate);
 }
 
 static __always_inline int is_underlay(const struct packet *packet)
@@ -47,13 +45,13 @@ static __always_inline int is_underlay(const struct packet *packet)
 SEC("tc")
 int from_net(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct work *work = begin_work();
 
-	if (parse_packet(skb, &packet) != PARSED_IP)
+	if (!work || parse_packet(skb, &work->packet) != PARSED_IP)
 		return TC_ACT_OK;
-	if (kernel_translates() || is_underlay(&packet) || stays_on_link(&packet))
+	if (kernel_translates() || is_underlay(&work->packet) || stays_on_link(&work->packet))
 		return TC_ACT_OK;
-	return receive(skb, &packet);
+	return receive(skb, work);
 }
 
 /*
@@ -64,16 +62,18 @@ SEC("tc")
 int to_net(struct __sk_buff *skb)
 {
 	const struct settings *node = get_settings();
-	struct packet packet = {};
-	struct fate fate = {};
+	struct work *work;
 
-	if (!node || !(node->flags & SETTING_HOST_BACKENDS) || parse_packet(skb, &packet) != PARSED_IP)
+	if (!node || !(node->flags & SETTING_HOST_BACKENDS))
 		return TC_ACT_OK;
-	if (packet.flags & PACKET_ICMP_ERROR)
-		translate_quoted(skb, &packet, &fate);
+	work = begin_work();
+	if (!work || parse_packet(skb, &work->packet) != PARSED_IP)
+		return TC_ACT_OK;
+	if (work->packet.flags & PACKET_ICMP_ERROR)
+		translate_quoted(skb, &work->packet, &work->fate);
 	else
-		follow_translation(skb, &packet, &fate, seconds());
-	return fate.drop ? drop(skb, fate.drop) : TC_ACT_OK;
+		follow_translation(skb, &work->packet, &work->fate, seconds());
+	return work->fate.drop ? drop(skb, work->fate.drop) : TC_ACT_OK;
 }
 
 /*
@@ -102,16 +102,16 @@ __noinline int refuses_tunnel(struct __sk_buff *skb, const struct packet *packet
 SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct work *work = begin_work();
 	int outcome;
 
-	if (parse_packet(skb, &packet) != PARSED_IP)
+	if (!work || parse_packet(skb, &work->packet) != PARSED_IP)
 		return drop(skb, DROP_MALFORMED);
-	outcome = refuses_tunnel(skb, &packet);
+	outcome = refuses_tunnel(skb, &work->packet);
 	if (outcome)
 		return drop(skb, outcome);
 	if (kernel_translates())
 		return to_kernel(skb);
 	/* What is for the node itself, or for a pod that just went, the kernel answers. */
-	return receive(skb, &packet);
+	return receive(skb, work);
 }

@@ -21,12 +21,15 @@ int from_pod(struct __sk_buff *skb)
 	const struct source *source = find_source(skb->ifindex);
 	const struct endpoint *endpoint;
 	const struct peer *peer;
-	struct packet packet = {};
-	struct fate fate = {};
+	struct work *work = begin_work();
+	struct packet *packet;
+	struct fate *fate;
 
-	if (!source)
+	if (!source || !work)
 		return drop(skb, DROP_NO_ENDPOINT);
-	switch (parse_packet(skb, &packet)) {
+	packet = &work->packet;
+	fate = &work->fate;
+	switch (parse_packet(skb, packet)) {
 	case PARSED_NOTHING:
 		return drop(skb, DROP_MALFORMED);
 	case PARSED_OTHER:
@@ -34,25 +37,25 @@ int from_pod(struct __sk_buff *skb)
 	case PARSED_IP:
 		break;
 	}
-	if (!may_send(source, &packet))
+	if (!may_send(source, packet))
 		return drop(skb, DROP_SOURCE);
-	if (stays_on_link(&packet))
+	if (stays_on_link(packet))
 		return to_kernel(skb);
-	track(skb, &packet, &fate, FROM_POD);
-	if (fate.drop)
-		return drop(skb, fate.drop);
-	if (fate.refused)
+	track(skb, packet, fate, FROM_POD);
+	if (fate->drop)
+		return drop(skb, fate->drop);
+	if (fate->refused)
 		return refuse(skb);
 	if (kernel_translates())
 		return to_kernel(skb);
-	endpoint = find_endpoint(&packet.tuple.destination);
+	endpoint = find_endpoint(&packet->tuple.destination);
 	if (endpoint)
-		return deliver_local(skb, &packet, endpoint);
-	peer = find_peer(&packet.tuple.destination);
+		return deliver_local(skb, packet, endpoint);
+	peer = find_peer(&packet->tuple.destination);
 	if (peer && (peer->flags & PEER_TUNNEL))
-		return deliver_tunnel(skb, &packet, peer);
+		return deliver_tunnel(skb, packet, peer);
 	/* An answer in a service's name has an address of the node's, or of nobody's: the kernel would not take it from a pod. */
-	if (fate.translated && !may_send(source, &packet))
-		return deliver_out(skb, &packet, &packet.tuple.destination);
+	if (fate->translated && !may_send(source, packet))
+		return deliver_out(skb, packet, &packet->tuple.destination);
 	return to_kernel(skb);
 }

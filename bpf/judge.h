@@ -10,7 +10,7 @@
 static __always_inline __u32 identity_of(const struct address *address)
 {
 	struct block block = { .prefix_length = 128, .address = *address };
-	const __u32 *identity = bpf_map_lookup_elem(&identities, address);
+	const __u32 *identity = bpf_map_lookup_elem(&identities, &block.address);
 
 	if (!identity)
 		identity = bpf_map_lookup_elem(&blocks, &block);

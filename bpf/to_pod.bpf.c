@@ -5,12 +5,14 @@
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-	struct fate fate = {};
+	struct work *work;
 
 	if (skb->mark & MARK_TRACKED)
 		return TC_ACT_OK;
-	switch (parse_packet(skb, &packet)) {
+	work = begin_work();
+	if (!work)
+		return drop(skb, DROP_MALFORMED);
+	switch (parse_packet(skb, &work->packet)) {
 	case PARSED_NOTHING:
 		return drop(skb, DROP_MALFORMED);
 	case PARSED_OTHER:
@@ -18,8 +20,8 @@ int to_pod(struct __sk_buff *skb)
 	case PARSED_IP:
 		break;
 	}
-	if (stays_on_link(&packet) || is_link_local_v6(&packet.tuple.source))
+	if (stays_on_link(&work->packet) || is_link_local_v6(&work->packet.tuple.source))
 		return TC_ACT_OK;
-	track(skb, &packet, &fate, FROM_KERNEL);
-	return fate.drop ? drop(skb, fate.drop) : TC_ACT_OK;
+	track(skb, &work->packet, &work->fate, FROM_KERNEL);
+	return work->fate.drop ? drop(skb, work->fate.drop) : TC_ACT_OK;
 }

@@ -80,7 +80,8 @@ __noinline int judge_again(struct connection *connection, const struct packet *p
 /* Only a connection that this node has chosen a backend for is turned back by its translation. */
 static __always_inline int translate(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
 {
-	struct translation *translation = bpf_map_lookup_elem(&translations, &packet->tuple);
+	struct tuple says = packet->tuple;
+	struct translation *translation = bpf_map_lookup_elem(&translations, &says);
 
 	if (!translation)
 		return 0;
@@ -148,12 +149,13 @@ __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, 
 {
 	struct translation *translation;
 	struct connection *connection;
-	struct tuple key;
+	struct tuple key, says;
 	int exchanged;
 
 	if (!packet || !fate)
 		return NOT_OURS;
-	translation = bpf_map_lookup_elem(&translations, &packet->tuple);
+	says = packet->tuple;
+	translation = bpf_map_lookup_elem(&translations, &says);
 	if (!translation)
 		return NOT_OURS;
 	exchanged = make_key(&translation->to, &key);
@@ -161,7 +163,7 @@ __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, 
 	if (is_stale(packet, connection)) {
 		turn(&translation->to, &key);
 		bpf_map_delete_elem(&translations, &key);
-		bpf_map_delete_elem(&translations, &packet->tuple);
+		bpf_map_delete_elem(&translations, &says);
 		return NOT_OURS;
 	}
 	fate->service = translation->service;
