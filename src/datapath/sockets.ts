@@ -2,7 +2,7 @@
 
 import { constants, fstatSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type CgroupHook, cgroupOfLink, linkToCgroup, replaceProgram } from "#kernel/bpf-link.ts";
+import { type CgroupHook, cgroupLinkInfo, linkToCgroup, replaceProgram } from "#kernel/bpf-link.ts";
 import { openPinned, pin } from "#kernel/bpf-map.ts";
 import { cgroupMount, ensureCgroupMount } from "#kernel/cgroup-mount.ts";
 import { isErrno } from "#kernel/errno.ts";
@@ -39,8 +39,8 @@ export function attachSockets({ datapath, cgroup, pins }: SocketOptions): Dispos
 
 function attach(program: number, group: Fd, hook: CgroupHook, path: string | undefined): Fd {
   const before = path === undefined ? undefined : findPinned(path);
-  // The number of a control group is the inode of its folder. A group that is gone took its programs along.
-  if (before !== undefined && cgroupOfLink(before.number) === fstatSync(group.number, { bigint: true }).ino) {
+  // A group that is gone took its programs along.
+  if (before !== undefined && cgroupLinkInfo(before.number).cgroup === fstatSync(group.number, { bigint: true }).ino) {
     replaceProgram(before.number, program);
     return before;
   }

@@ -27,14 +27,15 @@ export function replaceProgram(link: number, program: number): void {
   checkedBpf(libbpf().bpf_link_update(link, program, null), () => "Cannot replace the program of a link");
 }
 
-// struct bpf_link_info of linux/bpf.h, as far as links to control groups fill it.
-const infoBytes = 32;
-const infoCgroup = 16;
+/** What a link joins: the program's number, and that of the control group, which is the inode of its folder; 0 when the group is gone. */
+export type CgroupLinkInfo = { readonly id: number; readonly program: number; readonly cgroup: bigint };
 
-/** The number of the link's control group, which is the inode of its folder; 0 when the group is gone. @throws KernelError */
-export function cgroupOfLink(link: number): bigint {
-  const info = new Uint8Array(new ArrayBuffer(infoBytes));
-  const result = libbpf().bpf_obj_get_info_by_fd(link, info, Uint32Array.of(infoBytes));
+/** @throws KernelError */
+export function cgroupLinkInfo(link: number): CgroupLinkInfo {
+  // struct bpf_link_info of linux/bpf.h: type, id, prog_id, and for control groups their id and the hook.
+  const info = new Uint32Array(new ArrayBuffer(32));
+  const result = libbpf().bpf_obj_get_info_by_fd(link, info, Uint32Array.of(info.byteLength));
   checkedBpf(result, () => "Cannot examine a link");
-  return new DataView(info.buffer).getBigUint64(infoCgroup, true);
+  const [, id = 0, program = 0] = info;
+  return { id, program, cgroup: new DataView(info.buffer).getBigUint64(16, true) };
 }
