@@ -34,6 +34,8 @@ export type PeerMessage = {
   readonly blocks: readonly Cidr[];
   /** `unknown`: without programs, or before the first look. */
   readonly way: "direct" | "tunnel" | "unknown";
+  /** The node's address that packets to its pods go to; null where the way is unknown. */
+  readonly via: Ip | null;
 };
 
 export type EndpointMessage = {

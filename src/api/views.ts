@@ -29,7 +29,7 @@ export function viewStatus(agent: Agent): StatusMessage {
 function viewPeer({ datapath }: Agent, { name, addresses, blocks }: NodeModel): PeerMessage {
   const entry = datapath?.peers().find(({ block }) => blocks.includes(block));
   const way = entry === undefined ? "unknown" : entry.tunnel ? "tunnel" : "direct";
-  return { node: name, addresses: Object.values(addresses), blocks, way };
+  return { node: name, addresses: Object.values(addresses), blocks, way, via: entry?.node ?? null };
 }
 
 export function viewEndpoint(endpoint: Endpoint): EndpointMessage {

@@ -36,6 +36,6 @@ function formatTracked(found: Exclude<StatusMessage["connections"], null>): stri
   return `${connections} of ${maxConnections} connections, ${translations} of ${maxTranslations} translations`;
 }
 
-function rowOf({ node, way, addresses, blocks }: PeerMessage): readonly string[] {
-  return [node, way, addresses.join(" "), blocks.join(" ")];
+function rowOf({ node, way, via, addresses, blocks }: PeerMessage): readonly string[] {
+  return [node, via === null ? way : `${way} via ${via}`, addresses.join(" "), blocks.join(" ")];
 }

@@ -1,6 +1,6 @@
 // `twill lab shell`: a shell, or one command, inside a node, another station, or a pod.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
 import { LabError, type LabSpec, reservedNames } from "#lab/spec.ts";
@@ -24,7 +24,9 @@ export async function labShell(
   const host = openHost(io);
   const { places, spec } = openLab(lab, io);
   const target = stationTarget(places, spec, place) ?? (await podTarget(places, spec, place));
-  return await enter(host.installation.pod, target, command);
+  const { pod, twill } = host.installation;
+  // So that a node's own commands, like twill status, are there.
+  return await enter(pod, target, command, dirname(twill));
 }
 
 /** Of a node or another station; undefined when there is none of that name. */
