@@ -16,6 +16,8 @@ type ShellCall = {
   readonly flags: { readonly lab: string };
 };
 
+const usualPath = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** Returns the exit code of what ran. */
 export async function labShell(
   { args: { place, command }, flags: { lab } }: ShellCall,
@@ -23,10 +25,12 @@ export async function labShell(
 ): Promise<number> {
   const host = openHost(io);
   const { places, spec } = openLab(lab, io);
-  const target = stationTarget(places, spec, place) ?? (await podTarget(places, spec, place));
   const { pod, twill } = host.installation;
-  // So that a node's own commands, like twill status, are there.
-  return await enter(pod, target, command, dirname(twill));
+  const station = stationTarget(places, spec, place);
+  // A node's own commands, like twill status, are this executable's.
+  const path = `${io.env.get("PATH") ?? usualPath}:${dirname(twill)}`;
+  if (station !== undefined) return await enter(pod, station, command, path);
+  return await enter(pod, await podTarget(places, spec, place), command);
 }
 
 /** Of a node or another station; undefined when there is none of that name. */

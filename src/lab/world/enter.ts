@@ -3,26 +3,23 @@
 /** The shell that people like better, where there is one. */
 const shell = ["/bin/sh", "-c", "command -v bash >/dev/null && exec bash -i || exec sh -i"] as const;
 
-const usualPath = "/usr/sbin:/usr/bin:/sbin:/bin";
-
 /**
- * Without a command a shell. It belongs to `cgroup`, and ends with what else is in there. Programs are looked for in `folder`, too.
- * Returns the exit code.
+ * Without a command a shell. It belongs to `cgroup`, and ends with what else is in there. `path` is where its programs are looked
+ * for, the process's own unless given. Returns the exit code.
  */
 export async function enter(
   pod: string,
   { pid, cgroup }: { readonly pid: number; readonly cgroup: string },
   command: readonly string[],
-  folder?: string,
+  path?: string,
 ): Promise<number> {
   const terminal = process.stdin.isTTY ? ["--tty"] : [];
   const argv = command.length === 0 ? shell : command;
-  const path = [process.env["PATH"] ?? usualPath, ...(folder === undefined ? [] : [folder])].join(":");
-  const child = Bun.spawn([pod, "exec", "--pid", String(pid), "--cgroup", cgroup, ...terminal, "--", ...argv], {
+  const env = path === undefined ? [] : ["--env", `PATH=${path}`];
+  const child = Bun.spawn([pod, "exec", "--pid", String(pid), "--cgroup", cgroup, ...terminal, ...env, "--", ...argv], {
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
-    env: { ...process.env, PATH: path },
   });
   // What the terminal sends is for the program, which has it, too.
   const ignore = () => {};
