@@ -4,3 +4,4 @@ import "./datapath.root.test.ts";
 import "./packets.root.test.ts";
 import "./policy.root.test.ts";
 import "./services.root.test.ts";
+import "./sockets.root.test.ts";

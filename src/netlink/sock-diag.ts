@@ -3,6 +3,7 @@
 import type { Infer } from "#codec/codec.ts";
 import { fixed, named, padding, u8, u16be, u32, u64 } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
+import { errnoOf, isErrno, KernelError } from "#kernel/errno.ts";
 import { type Family, type Ip, ipFromBytes } from "#net/ip.ts";
 import { family } from "./address-field.ts";
 import type { Connection } from "./connection.ts";
@@ -61,11 +62,16 @@ export function listConnected(
     flags: 0,
     text: `list connected ${of} sockets of ${family}`,
   });
-  return connection.dump(list, (body) => {
-    const { family, id } = answer.decode(body);
-    const peer = { address: readAddress(family === "ipv4", id.destination), port: id.destinationPort };
-    return { protocol: of, peer, key: { family, id } };
-  });
+  try {
+    return connection.dump(list, (body) => {
+      const { family, id } = answer.decode(body);
+      const peer = { address: readAddress(family === "ipv4", id.destination), port: id.destinationPort };
+      return { protocol: of, peer, key: { family, id } };
+    });
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    throw new KernelError(`Cannot ${list.text}`, errnoOf(error), `load the kernel module ${of}_diag`);
+  }
 }
 
 /** ::ffff:0:0/96 (RFC 4291 section 2.5.5.2) */

@@ -9,7 +9,7 @@ export const networkModules: readonly string[] = [
   ...["nf_tables", "nf_conntrack", "nf_conntrack_netlink", "nfnetlink", "nft_chain_nat", "nft_compat", "nft_ct"],
   ...["nft_fib_inet", "nft_hash", "nft_limit", "nft_log", "nft_masq", "nft_meta_bridge", "nft_nat", "nft_numgen"],
   ...["nft_reject_inet", "xt_addrtype", "xt_comment", "xt_conntrack", "xt_mark", "xt_MASQUERADE", "xt_multiport"],
-  ...["nft_redir", "xt_nat", "xt_statistic"],
+  ...["nft_redir", "xt_nat", "xt_statistic", "tcp_diag", "udp_diag"],
 ];
 
 /** What the guest needs before it sees the host's files: kept in its initial file system. */
