@@ -9,4 +9,5 @@ int exec_role(char **args);
 int attach_role(char **args);
 int dial_role(char **args);
 int probe_role(char **args);
+int measure_role(char **args);
 int standin_role(char **args);

@@ -10,6 +10,7 @@
 //   twill-pod enter PID [ARGV]               the same with a terminal; without ARGV a shell
 //   twill-pod dial --pid PID HOST PORT       standard input and output as a TCP connection made in PID's network namespace
 //   twill-pod probe --pid PID --timeout MS   who can be reached from there: lines of PROTOCOL HOST PORT in, results out (pod/probe.c)
+//   twill-pod measure --from PID --to PID --host ADDRESS --time MS  how fast they reach each other (pod/measure.c)
 //   twill-pod attach SOCKET [--tty]          standard streams as those of a container that runs, until it ends (pod/attach.h)
 //   twill-pod standin OPTIONS                answers on ports in place of an image that the lab does not have
 //
@@ -51,12 +52,12 @@
 static const struct {
   const char *name;
   int (*run)(char **args);
-} roles[] = {{"pause", pause_role}, {"start", start_role}, {"run", run_role},       {"exec", exec_role},
-             {"enter", enter_role}, {"attach", attach_role}, {"dial", dial_role}, {"probe", probe_role}, {"standin", standin_role}};
+} roles[] = {{"pause", pause_role},   {"start", start_role},   {"run", run_role},     {"exec", exec_role},       {"enter", enter_role},
+             {"attach", attach_role}, {"dial", dial_role},     {"probe", probe_role}, {"measure", measure_role}, {"standin", standin_role}};
 
 int main(int argc, char **argv) {
   for (size_t i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
     if (strcmp(argv[1], roles[i].name) == 0) return roles[i].run(argv + 2);
-  fail("Cannot find out what to do: the first argument is %s, known are pause, start, run, exec, enter, attach, dial, probe and standin",
+  fail("Cannot find out what to do: the first argument is %s, known are pause, start, run, exec, enter, attach, dial, probe, measure and standin",
        argc > 1 ? argv[1] : "missing");
 }

@@ -263,6 +263,23 @@ export const labCommand: Group = {
       environment,
       load: async () => (await import("#cli/lab/probe.ts")).labProbe,
     }),
+    measure: leaf({
+      summary: "measures how fast two pods or nodes reach each other",
+      about:
+        "Small messages back and forth over TCP, both ends on one processor, then one stream. Without names it takes two pods of one\nnode, and two of different nodes.",
+      args: {
+        from: { optional: true, about: "a node, or a pod as [NAMESPACE/]POD" },
+        to: { optional: true, about: "another one" },
+      },
+      flags: {
+        ...labFlag,
+        ...namespaceFlag,
+        time: { value: "TIME", parse: parseTimeMs, default: "400ms", about: "how long to measure each, like 2s" },
+        ...outputFlag,
+      },
+      environment,
+      load: async () => (await import("#cli/lab/measure.ts")).labMeasure,
+    }),
     internet: leaf({
       hidden: true,
       summary: "plays the internet",
