@@ -5,8 +5,8 @@ import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
-import { smallMaps } from "#test/map-sizes.ts";
 import { packetBytes, showPacket, type TestPacket } from "#test/packet.ts";
+import { smallMaps } from "#test/packet-path.ts";
 import { Datapath } from "./datapath.ts";
 
 /** TC_ACT_ */

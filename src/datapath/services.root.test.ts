@@ -1,11 +1,11 @@
 // Single packets of services through the programs: to whom they go, what they then say, and how answers come back.
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
-import { smallMaps } from "#test/map-sizes.ts";
+import { emptyMaps, smallMaps } from "#test/packet-path.ts";
 import { type SegmentOptions, segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { choiceFlags } from "./service-format.ts";
@@ -19,8 +19,12 @@ const verdicts = new Map([
 const protocols = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 let path: Datapath;
-beforeEach(() => {
+beforeAll(() => {
   path = new Datapath({ pins: undefined, sizes: smallMaps });
+});
+afterAll(() => path[Symbol.dispose]());
+beforeEach(() => {
+  emptyMaps(path);
   const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff"), mtu: 1500, policySet: 0 };
   path.setEndpoint({ ...macs, id: 1, ifindex: loopback, ipv4: ip("10.244.0.1"), ipv6: ip("fd00:10:244::1") });
   path.setEndpoint({ ...macs, id: 2, ifindex: 77, ipv4: ip("10.244.0.2"), ipv6: ip("fd00:10:244::2") });
@@ -31,7 +35,6 @@ beforeEach(() => {
     path.setPeer({ node: ip("172.30.0.12"), mac: mac("02:00:00:00:99:02"), block: cidr(block), tunnel: true });
   }
 });
-afterEach(() => path[Symbol.dispose]());
 
 let numbers = 100;
 /** One frontend with its backends: `10.244.0.2:8080`, or `fd00::1 8080` for IPv6. */
