@@ -9,6 +9,7 @@ import {
   mapInfo,
   nextKey,
   possibleCpus,
+  updateBatch,
   updateElement,
 } from "#kernel/bpf-map.ts";
 
@@ -47,6 +48,28 @@ export class BpfMap<K, V> {
   /** Writes an element, whether it is there or not. @throws KernelError E2BIG when the map is full */
   set(key: K, value: V): void {
     updateElement(this.#fd, this.#keyBytes(key), encodeWhole(this.format.value, value, this.format.valueSize));
+  }
+
+  /** Writes elements with few calls, until one cannot be written. @throws KernelError E2BIG or ENOSPC when the map is full */
+  setAll(elements: Iterable<readonly [K, V]>): void {
+    let [keys, values] = [new Writer(), new Writer()];
+    const flush = () => {
+      if (keys.length > 0) updateBatch(this.#fd, keys.finish(), values.finish(), this.format.keySize);
+      [keys, values] = [new Writer(), new Writer()];
+    };
+    for (const [key, value] of elements) {
+      this.format.key.encode(keys, key);
+      this.format.value.encode(values, value);
+      if (keys.length >= batchEntries * this.format.keySize) flush();
+    }
+    flush();
+  }
+
+  /** Removes elements with few calls, whether they are there or not. */
+  deleteAll(keys: Iterable<K>): void {
+    const writer = new Writer();
+    for (const key of keys) this.format.key.encode(writer, key);
+    this.deleteBytes(writer.finish());
   }
 
   get(key: K): V | undefined {

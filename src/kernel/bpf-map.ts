@@ -57,6 +57,12 @@ export function lookUpBatch(
   return { count: count[0] ?? 0, isLast };
 }
 
+/** Writes elements, one behind the other, until one cannot be written. @throws KernelError E2BIG or ENOSPC when the map is full */
+export function updateBatch(fd: number, keys: Uint8Array, values: Uint8Array, keySize: number): void {
+  const count = new Uint32Array(new ArrayBuffer(4)).fill(keys.length / keySize);
+  checkedBpf(libbpf().bpf_map_update_batch(fd, keys, values, count, null), () => "Cannot write elements of a map");
+}
+
 /** Removes elements, `keys` one behind the other; those that are gone already do no harm. @throws KernelError */
 export function deleteBatch(fd: number, keys: Uint8Array, keySize: number): void {
   const count = new Uint32Array(new ArrayBuffer(4));

@@ -28,6 +28,7 @@ const declarations = {
   bpf_map_delete_elem: { args: ["int", "ptr"], returns: "int" },
   bpf_map_get_next_key: { args: ["int", "ptr", "ptr"], returns: "int" },
   bpf_map_lookup_batch: { args: ["int", "ptr", "ptr", "ptr", "ptr", "ptr", "ptr"], returns: "int" },
+  bpf_map_update_batch: { args: ["int", "ptr", "ptr", "ptr", "ptr"], returns: "int" },
   bpf_map_delete_batch: { args: ["int", "ptr", "ptr", "ptr"], returns: "int" },
   bpf_map_create: { args: ["u32", "ptr", "u32", "u32", "u32", "ptr"], returns: "int" },
   bpf_obj_get_info_by_fd: { args: ["int", "ptr", "ptr"], returns: "int" },

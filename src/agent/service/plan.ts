@@ -1,0 +1,210 @@
+// The difference between what an owner of frontends wants and what the maps hold, as operations: a frontend moves in one step from
+// one whole set of slots to another.
+
+import type { Frontend } from "#model/service/frontend.ts";
+import type { Target } from "#model/service/target.ts";
+import type { Cidr } from "#net/cidr.ts";
+import type { NumberGivers } from "./have.ts";
+import type { Group, Held } from "./held.ts";
+import type { ServiceOperation } from "./operation.ts";
+import {
+  type BackendRow,
+  backendKey,
+  type ChoiceRow,
+  type FrontendRow,
+  flagsOf,
+  frontendKey,
+  nobody,
+  protocolNumbers,
+  type SetRow,
+  sameFrontend,
+  setKey,
+} from "./row.ts";
+
+/** What a service, or a pod with ports of the host, has in the maps. */
+export type Owned = {
+  /** Numbers of its groups, by name. */
+  readonly groups: ReadonlyMap<string, number>;
+  readonly frontends: readonly string[];
+};
+
+export const ownsNothing: Owned = { groups: new Map(), frontends: [] };
+
+export type PlanInput = {
+  readonly held: Held;
+  readonly numbers: NumberGivers;
+  readonly before: Owned;
+  /** Whether nobody has this group yet: it may be taken over from an earlier agent. */
+  readonly isFree: (group: number) => boolean;
+  readonly wanted: readonly Frontend[];
+};
+
+export type ServicePlan = { readonly operations: readonly ServiceOperation[]; readonly after: Owned };
+
+/** Costs as much as the owner's frontends and endpoints, however many others there are. Only `numbers` remember that it was asked. */
+export function planOwner({ held, numbers, before, isFree, wanted }: PlanInput): ServicePlan {
+  const byGroup = Map.groupBy(wanted, ({ group }) => group);
+  const groups = new Map<string, number>();
+  const operations: ServiceOperation[] = [];
+  for (const [name, frontends] of byGroup) {
+    const number = before.groups.get(name) ?? findNumber(held, frontends, isFree, groups) ?? numbers.group.next();
+    groups.set(name, number);
+    operations.push(...planGroup(held.group(number), frontends, held, numbers));
+  }
+  const kept = new Set(wanted.map((frontend) => frontendKey(toKey(frontend))));
+  for (const key of before.frontends) {
+    const frontend = held.frontends.get(key);
+    // Another owner may have taken its place.
+    if (frontend === undefined || kept.has(key) || !isOwn(before, frontend.group)) continue;
+    operations.push({ do: "remove frontend", frontend, why: "nobody wants it" });
+  }
+  for (const [name, number] of before.groups) {
+    if (groups.get(name) !== number) operations.push(...emptyGroup(held.group(number)));
+  }
+  return { operations: inOrder(operations), after: { groups, frontends: [...kept] } };
+}
+
+/** All that nobody has claimed when every owner has been planned: left by an earlier agent. */
+export function planLeftovers(
+  held: Held,
+  isClaimedGroup: (group: number) => boolean,
+  isClaimedFrontend: (key: string) => boolean,
+): readonly ServiceOperation[] {
+  const frontends = [...held.frontends].filter(([key]) => !isClaimedFrontend(key));
+  const groups = [...held.groups.values()].filter(({ number }) => !isClaimedGroup(number));
+  const strays = [...held.sets.values()].filter(({ group }) => group === 0);
+  const lost = [...held.backends.values()].filter(({ group }) => group === 0);
+  return inOrder([
+    ...frontends.map(([, frontend]) => ({ do: "remove frontend", frontend, why: "nobody wants it" }) as const),
+    ...groups.flatMap(emptyGroup),
+    ...strays.map((set) => ({ do: "retire set", set }) as const),
+    ...lost.map((backend) => ({ do: "retire backend", backend }) as const),
+  ]);
+}
+
+function toKey({ address, protocol, port }: Frontend) {
+  return { address, protocol: protocolNumbers[protocol], port };
+}
+
+function isOwn({ groups }: Owned, number: number): boolean {
+  return [...groups.values()].includes(number);
+}
+
+/** The number under which an earlier agent knew the group: that of one of its frontends. */
+function findNumber(
+  held: Held,
+  frontends: readonly Frontend[],
+  isFree: PlanInput["isFree"],
+  taken: ReadonlyMap<string, number>,
+): number | undefined {
+  const found = frontends.map((frontend) => held.frontends.get(frontendKey(toKey(frontend)))?.group);
+  const others = new Set(taken.values());
+  return found.find((number) => number !== undefined && number !== 0 && isFree(number) && !others.has(number));
+}
+
+function planGroup(
+  group: Group,
+  frontends: readonly Frontend[],
+  held: Held,
+  numbers: NumberGivers,
+): readonly ServiceOperation[] {
+  const operations: ServiceOperation[] = [];
+  const backends = new Map(group.backends.map((backend) => [backendKey(backend), backend]));
+  const sets = new Map(group.sets.map((set) => [setKey(set), set]));
+  const used = { backends: new Set<BackendRow>(), sets: new Set<SetRow>() };
+  /** Frontends of a group mostly share their targets, and many share the list itself. */
+  const chosen = new Map<readonly Target[], SetRow>();
+
+  function backendOf({ address, port }: Target): BackendRow {
+    const key = backendKey({ address, port });
+    let backend = backends.get(key);
+    if (backend === undefined) {
+      backend = { number: numbers.backend.next(), group: group.number, address, port };
+      backends.set(key, backend);
+      operations.push({ do: "add backend", backend });
+    }
+    used.backends.add(backend);
+    return backend;
+  }
+
+  function setOf(targets: readonly Target[], maglev: boolean): SetRow {
+    const members = targets.map(backendOf);
+    const key = setKey({ backends: members, maglev });
+    let set = sets.get(key);
+    if (set === undefined) {
+      set = { number: numbers.set.next(), group: group.number, backends: members, maglev };
+      sets.set(key, set);
+      operations.push({ do: "add set", set });
+    }
+    used.sets.add(set);
+    return set;
+  }
+
+  function choiceOf(frontend: Frontend, side: "inside" | "outside"): ChoiceRow {
+    const { targets } = frontend[side];
+    const flags = flagsOf(frontend, side);
+    if (targets.length === 0) return { ...nobody, flags };
+    const set = chosen.get(targets) ?? setOf(targets, frontend.balance === "maglev");
+    chosen.set(targets, set);
+    return { set: set.number, count: set.backends.length, flags };
+  }
+
+  for (const frontend of frontends) {
+    const row: FrontendRow = {
+      ...{ ...toKey(frontend), group: group.number, affinitySeconds: frontend.affinitySeconds ?? 0 },
+      ...{ inside: choiceOf(frontend, "inside"), outside: choiceOf(frontend, "outside") },
+    };
+    const before = held.frontends.get(frontendKey(row));
+    if (before !== undefined && sameFrontend(before, row)) continue;
+    operations.push({ do: "set frontend", frontend: row, why: before === undefined ? "missing" : "differs" });
+  }
+  const ranges = new Set(frontends.flatMap(({ sourceRanges }) => sourceRanges ?? []));
+  return [
+    ...operations,
+    ...planRanges(group, ranges),
+    ...retire(
+      group.sets.filter((set) => !used.sets.has(set)),
+      group.backends.filter((backend) => !used.backends.has(backend)),
+    ),
+  ];
+}
+
+function planRanges({ number, ranges }: Group, wanted: ReadonlySet<Cidr>): readonly ServiceOperation[] {
+  const surplus = ranges.filter((block) => !wanted.has(block));
+  const missing = [...wanted].filter((block) => !ranges.includes(block));
+  return [
+    ...missing.map((block) => ({ do: "add range", range: { group: number, block } }) as const),
+    ...surplus.map((block) => ({ do: "remove range", range: { group: number, block } }) as const),
+  ];
+}
+
+function emptyGroup({ number, sets, backends, ranges }: Group): readonly ServiceOperation[] {
+  return [
+    ...retire(sets, backends),
+    ...ranges.map((block) => ({ do: "remove range", range: { group: number, block } }) as const),
+  ];
+}
+
+function retire(sets: readonly SetRow[], backends: readonly BackendRow[]): readonly ServiceOperation[] {
+  return [
+    ...sets.map((set) => ({ do: "retire set", set }) as const),
+    ...backends.map((backend) => ({ do: "retire backend", backend }) as const),
+  ];
+}
+
+/** Who leads somewhere comes after where it leads, and goes before. */
+const order: readonly ServiceOperation["do"][] = [
+  "add backend",
+  "add set",
+  "add range",
+  "set frontend",
+  "remove frontend",
+  "remove range",
+  "retire set",
+  "retire backend",
+];
+
+/** Stable otherwise. */
+export function inOrder(operations: readonly ServiceOperation[]): readonly ServiceOperation[] {
+  return order.flatMap((word) => operations.filter((operation) => operation.do === word));
+}

@@ -1,0 +1,268 @@
+// Keeps the packet path's maps of services as the cluster's services want them.
+//
+//   ServiceView ──name──► want ─► claims (who has which place) ─► plan (against Held) ─► apply ─► maps
+//   pods with host ports ──┘                                                 comparison ──► mend ──┘
+
+import type { Datapath } from "#datapath/datapath.ts";
+import { Claims } from "#model/service/claims.ts";
+import type { Frontend } from "#model/service/frontend.ts";
+import type { Ip } from "#net/ip.ts";
+import { applyOperations, removeRetired } from "./apply.ts";
+import type { Damage } from "./compare.ts";
+import { Comparison } from "./compare.ts";
+import { type NumberGivers, readServices } from "./have.ts";
+import type { Held } from "./held.ts";
+import { formatServiceOperation, type ServiceOperation } from "./operation.ts";
+import { type Owned, ownsNothing, planLeftovers, planOwner } from "./plan.ts";
+import { frontendKey, protocolNumbers, refusal } from "./row.ts";
+import type { Want } from "./want.ts";
+
+export type ServicesOptions = {
+  readonly datapath: Pick<Datapath, "services">;
+  /** What an owner wants now; its rank decides who of two has a place: the first one. */
+  readonly wantOf: (owner: string) => Want & { readonly rank: string };
+  /** Told what nobody is led to any more. */
+  readonly gone: (backends: readonly GoneBackend[]) => void;
+  readonly log: (line: string) => void;
+  readonly nowMs: () => number;
+};
+
+export type GoneBackend = {
+  readonly group: string;
+  readonly number: number;
+  readonly address: Ip;
+  readonly port: number;
+};
+
+/** Frontends that were chosen, and by whom. */
+type Owner = Owned & { readonly faults: readonly string[] };
+
+/** Longer than any program runs that has read who leads where. */
+const graceMs = 1000;
+/** Operations that are told one by one; more are told by their number. */
+const maxShown = 20;
+/** Owners that are planned and written together. */
+const maxTogether = 500;
+
+export class Services {
+  readonly #options: ServicesOptions;
+  readonly #held: Held;
+  readonly #numbers: NumberGivers;
+  readonly #claims = new Claims<string>((a, b) => a === b);
+  readonly #refusals = new Claims<true>(() => true);
+  readonly #owners = new Map<string, Owner>();
+  /** Why an owner stays as it was. */
+  readonly #unfit = new Map<string, string>();
+  readonly #groupNames = new Map<number, string>();
+  readonly #comparison: Comparison;
+  readonly #retiring = new Set<string>();
+  #retired: readonly { readonly operations: readonly ServiceOperation[]; readonly dueMs: number }[] = [];
+
+  /** @throws KernelError */
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+    const { held, numbers } = readServices(options.datapath.services);
+    this.#held = held;
+    this.#numbers = numbers;
+    this.#comparison = new Comparison(options.datapath.services, held, {
+      isSet: (number) => this.#retiring.has(`retire set ${number}`),
+      isBackend: (number) => this.#retiring.has(`retire backend ${number}`),
+    });
+  }
+
+  get held(): Held {
+    return this.#held;
+  }
+
+  /** What is amiss, a sentence each. */
+  get problems(): readonly string[] {
+    return [...this.#unfit.values(), ...[...this.#owners.values()].flatMap(({ faults }) => faults)];
+  }
+
+  /** The owner of a place: `10.96.0.20 tcp 80`. */
+  ownerOf(place: string): string | undefined {
+    return this.#claims.get(place);
+  }
+
+  /** Of a group's number: `shop/web tcp/80 ipv4`. */
+  groupName(number: number): string | undefined {
+    return this.#groupNames.get(number);
+  }
+
+  /** The number of an owner's group. */
+  groupNumber(owner: string, group: string): number | undefined {
+    return this.#owners.get(owner)?.groups.get(group);
+  }
+
+  /** Brings what these owners have to what they want; returns others who want other things now. Those that do not fit stay as they are. */
+  update(owners: readonly string[]): readonly string[] {
+    const touched = new Set<string>();
+    for (let start = 0; start < owners.length; start += maxTogether) {
+      for (const other of this.#updateTogether(owners.slice(start, start + maxTogether))) touched.add(other);
+    }
+    for (const owner of owners) touched.delete(owner);
+    return [...touched];
+  }
+
+  /** Removes what no owner has: once, when all owners have been updated. */
+  removeLeftovers(): void {
+    const groups = new Set([...this.#owners.values()].flatMap(({ groups: own }) => [...own.values()]));
+    const frontends = new Set([...this.#owners.values()].flatMap(({ frontends: own }) => own));
+    for (const [key] of this.#refusals.entries()) frontends.add(key);
+    const operations = planLeftovers(
+      this.#held,
+      (group) => groups.has(group),
+      (key) => frontends.has(key),
+    );
+    this.#apply(operations, new Map());
+  }
+
+  /** Takes away what was retired long enough ago; call it now and then. @throws KernelError */
+  removeRetired(): void {
+    const now = this.#options.nowMs();
+    const due = this.#retired.filter(({ dueMs }) => dueMs <= now);
+    if (due.length === 0) return;
+    this.#retired = this.#retired.filter(({ dueMs }) => dueMs > now);
+    const operations = due.flatMap((each) => each.operations);
+    removeRetired(this.#options.datapath.services, operations);
+    for (const operation of operations) this.#retiring.delete(retiredKey(operation));
+  }
+
+  /** Owners that did not fit, to be tried again. */
+  get waiting(): readonly string[] {
+    return [...this.#unfit.keys()];
+  }
+
+  /** Compares and mends a batch at a time, through all maps once. @throws KernelError */
+  *compare(): Generator<void> {
+    const { log } = this.#options;
+    for (const damage of this.#comparison.round()) {
+      for (const { text } of damage.slice(0, maxShown)) log(`services: ${text}, mended`);
+      if (damage.length > maxShown) log(`services: ${damage.length - maxShown} more mended`);
+      for (const each of damage as readonly Damage[]) each.mend();
+      yield;
+    }
+  }
+
+  #updateTogether(owners: readonly string[]): readonly string[] {
+    const touched: string[] = [];
+    const after = new Map<string, Owner>();
+    const operations: ServiceOperation[] = [];
+    for (const owner of owners) {
+      const plan = this.#plan(owner, touched);
+      after.set(owner, plan.after);
+      operations.push(...plan.operations);
+    }
+    try {
+      this.#apply(operations, after);
+    } catch {
+      // One of them does not fit: each for itself.
+      for (const [owner, planned] of after) this.#forget(owner, planned);
+      for (const [owner] of after) this.#updateAlone(owner, touched);
+    }
+    return touched;
+  }
+
+  /** Numbers of a plan that came to nothing. */
+  #forget(owner: string, planned: Owned): void {
+    const before = new Set(this.#owners.get(owner)?.groups.values());
+    for (const number of planned.groups.values()) if (!before.has(number)) this.#groupNames.delete(number);
+  }
+
+  #updateAlone(owner: string, touched: string[]): void {
+    const plan = this.#plan(owner, touched);
+    try {
+      this.#apply(plan.operations, new Map([[owner, plan.after]]));
+    } catch (error) {
+      this.#forget(owner, plan.after);
+      const problem = error instanceof Error ? error.message : String(error);
+      const sentence = `${capitalize(owner)} stays as it was, a map of the packet path does not take more: ${problem}`;
+      if (this.#unfit.get(owner) !== sentence) this.#options.log(`services: ${sentence}`);
+      this.#unfit.set(owner, sentence);
+    }
+  }
+
+  #plan(owner: string, touched: string[]): { readonly operations: readonly ServiceOperation[]; readonly after: Owner } {
+    const { rank, ...want } = this.#options.wantOf(owner);
+    const places = new Map(want.frontends.map((frontend) => [placeKey(frontend), owner]));
+    for (const { before, after } of this.#claims.replace(owner, places, rank)) {
+      for (const other of [before, after]) if (other !== undefined && other !== owner) touched.push(other);
+    }
+    const refused = new Map(want.refusals.map((address) => [frontendKey(refusal(address)), true as const]));
+    const refusals = this.#refusals.replace(owner, refused);
+    const [wanted, lost] = partition(want.frontends, (frontend) => this.#claims.get(placeKey(frontend)) === owner);
+    const before = this.#owners.get(owner) ?? ownsNothing;
+    const own = new Set(before.groups.values());
+    const plan = planOwner({
+      ...{ held: this.#held, numbers: this.#numbers, before, wanted },
+      isFree: (group) => !this.#groupNames.has(group) || own.has(group),
+    });
+    for (const [name, number] of plan.after.groups) this.#groupNames.set(number, name);
+    const faults = lost.map((frontend) => {
+      const winner = this.#claims.get(placeKey(frontend));
+      return `${capitalize(owner)} is not served at ${frontend.address} ${frontend.protocol} ${frontend.port}: ${winner} has it, and is older`;
+    });
+    return {
+      operations: [...plan.operations, ...this.#planRefusals(refusals.map(({ key, after }) => [key, after === true]))],
+      after: { ...plan.after, faults: [...want.faults, ...faults] },
+    };
+  }
+
+  #planRefusals(changes: readonly (readonly [key: string, wanted: boolean])[]): readonly ServiceOperation[] {
+    return changes.flatMap(([key, wanted]): readonly ServiceOperation[] => {
+      const frontend = refusal(key.split(" ")[0] as Ip);
+      const before = this.#held.frontends.get(key);
+      if (!wanted)
+        return before === undefined ? [] : [{ do: "remove frontend", frontend: before, why: "nobody wants it" }];
+      return before === undefined ? [{ do: "set frontend", frontend, why: "missing" }] : [];
+    });
+  }
+
+  #apply(operations: readonly ServiceOperation[], owners: ReadonlyMap<string, Owner>): void {
+    const { datapath, log, nowMs, gone } = this.#options;
+    if (operations.length > 0) {
+      applyOperations(datapath.services, this.#held, operations);
+      if (operations.length > maxShown) log(`services: ${operations.length} changes`);
+      else for (const operation of operations) log(`services: ${formatServiceOperation(operation)}`);
+    }
+    const retired = operations.filter(({ do: word }) => word === "retire set" || word === "retire backend");
+    for (const operation of retired) this.#retiring.add(retiredKey(operation));
+    if (retired.length > 0) this.#retired = [...this.#retired, { operations: retired, dueMs: nowMs() + graceMs }];
+    const lost = retired.flatMap((operation) => {
+      if (operation.do !== "retire backend") return [];
+      const { group, address, port } = operation.backend;
+      return [{ group: this.#groupNames.get(group) ?? "", number: group, address, port }];
+    });
+    for (const [owner, after] of owners) this.#own(owner, after);
+    if (lost.length > 0) gone(lost);
+  }
+
+  #own(owner: string, after: Owner): void {
+    const before = this.#owners.get(owner);
+    const kept = new Set(after.groups.values());
+    for (const number of before?.groups.values() ?? []) if (!kept.has(number)) this.#groupNames.delete(number);
+    this.#unfit.delete(owner);
+    for (const fault of after.faults)
+      if (before?.faults.includes(fault) !== true) this.#options.log(`services: ${fault}`);
+    if (after.groups.size + after.frontends.length + after.faults.length === 0) this.#owners.delete(owner);
+    else this.#owners.set(owner, after);
+  }
+}
+
+function retiredKey(operation: ServiceOperation): string {
+  if (operation.do === "retire set") return `retire set ${operation.set.number}`;
+  return operation.do === "retire backend" ? `retire backend ${operation.backend.number}` : "";
+}
+
+function placeKey({ address, protocol, port }: Frontend): string {
+  return frontendKey({ address, protocol: protocolNumbers[protocol], port });
+}
+
+function partition<T>(list: readonly T[], goes: (value: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [list.filter(goes), list.filter((value) => !goes(value))];
+}
+
+/** `Service shop/web`, `Pod shop/web-1` */
+function capitalize(owner: string): string {
+  return owner.startsWith("pod ") ? `P${owner.slice(1)}` : `Service ${owner}`;
+}

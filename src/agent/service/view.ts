@@ -1,0 +1,84 @@
+// The cluster's services and their endpoints, followed at the API server: of each as little as is needed of it.
+
+import type { KubeClient } from "#kube/client.ts";
+import type { EndpointSlice, Service } from "#kube/kinds.ts";
+import { type Difference, Mirror } from "#kube/mirror.ts";
+import { objectName } from "#kube/object.ts";
+import type { Pace } from "#kube/reflect.ts";
+import { endpointSlices, services } from "#kube/resource.ts";
+import { type ServiceModel, toServiceModel } from "#model/service/service.ts";
+import { type SliceModel, toSliceModel } from "#model/service/slice.ts";
+
+export type ServiceViewOptions = {
+  readonly client: KubeClient;
+  readonly pace: Pace;
+  /** Told the name of every service that changes, or whose endpoints do. */
+  readonly changed: (service: string) => void;
+  /** Told of every round that failed; it is tried again anyhow. */
+  readonly failed: (error: unknown) => void;
+};
+
+/** A mirror tells what is gone from what was never there: the model itself may be undefined. */
+type ServiceRow = { readonly name: string; readonly model: ServiceModel | undefined };
+type SliceRow = { readonly model: SliceModel | undefined };
+
+export class ServiceView implements Disposable {
+  readonly #services: Mirror<Service, ServiceRow>;
+  readonly #slices: Mirror<EndpointSlice, SliceRow>;
+  /** By service. */
+  readonly #slicesOf = new Map<string, readonly SliceModel[]>();
+  readonly #changed: (service: string) => void;
+  /** Resolves when all has been seen once. */
+  readonly synced: Promise<void>;
+
+  constructor({ client, pace, changed, failed }: ServiceViewOptions) {
+    this.#changed = changed;
+    const shared = { client, pace, failed };
+    this.#services = new Mirror<Service, ServiceRow>({
+      ...shared,
+      resource: services,
+      transform: (service) => ({ name: objectName(service), model: toServiceModel(service) }),
+      changed: ({ before, after }) => changed((after ?? before)?.name ?? ""),
+    });
+    this.#slices = new Mirror<EndpointSlice, SliceRow>({
+      ...shared,
+      resource: endpointSlices,
+      transform: (slice) => ({ model: toSliceModel(slice) }),
+      changed: (difference) => this.#sliceChanged(difference),
+    });
+    this.synced = Promise.all([this.#services.synced, this.#slices.synced]).then(() => undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.#services[Symbol.dispose]();
+    this.#slices[Symbol.dispose]();
+  }
+
+  /** Names of all services, also of those that have no address: `shop/web`. */
+  get names(): Iterable<string> {
+    return this.#services.objects.keys();
+  }
+
+  /** Undefined for one that is not there, or that nobody reaches by an address of its own. */
+  service(name: string): ServiceModel | undefined {
+    return this.#services.objects.get(name)?.model;
+  }
+
+  /** Of a service that may be gone already. */
+  slicesOf(name: string): readonly SliceModel[] {
+    return this.#slicesOf.get(name) ?? [];
+  }
+
+  #sliceChanged({ before, after }: Difference<SliceRow>): void {
+    const [old, fresh] = [before?.model, after?.model];
+    if (old !== undefined) this.#replace(old.service, (slices) => slices.filter((slice) => slice !== old));
+    if (fresh !== undefined) this.#replace(fresh.service, (slices) => [...slices, fresh]);
+    for (const name of new Set([old?.service, fresh?.service])) if (name !== undefined) this.#changed(name);
+  }
+
+  #replace(service: string, change: (slices: readonly SliceModel[]) => readonly SliceModel[]): void {
+    const after = change(this.slicesOf(service));
+    if (after.length === 0) this.#slicesOf.delete(service);
+    else this.#slicesOf.set(service, after);
+  }
+}

@@ -1,0 +1,64 @@
+// What a service, or a pod with ports of the host, should have on this node, and what of it cannot be.
+
+import { type Frontend, frontendsOf, type NodeSide } from "#model/service/frontend.ts";
+import { type HostPort, hostPortFrontends } from "#model/service/host-port.ts";
+import type { ServiceModel } from "#model/service/service.ts";
+import type { SliceModel } from "#model/service/slice.ts";
+import type { Ip } from "#net/ip.ts";
+import type { AddressBook } from "./address-book.ts";
+
+export type ServiceSide = NodeSide & {
+  /** Whether an endpoint's node can answer clients by itself. */
+  readonly directReturn: boolean;
+};
+
+export type Want = {
+  readonly frontends: readonly Frontend[];
+  /** Addresses of which all else is refused. */
+  readonly refusals: readonly Ip[];
+  /** A sentence each. */
+  readonly faults: readonly string[];
+};
+
+export const wantNothing: Want = { frontends: [], refusals: [], faults: [] };
+
+/** Endpoints may be anywhere; addresses that clients ask must not be those of nodes and pods. */
+export function wantService(
+  service: ServiceModel,
+  slices: readonly SliceModel[],
+  side: ServiceSide,
+  book: AddressBook,
+): Want {
+  const faults = [...service.faults];
+  const refused = new Set<Ip>();
+  const own = [service.addresses, service.externalAddresses, service.balancerAddresses];
+  for (const address of own.flat()) {
+    const owner = book.ownerOf(address);
+    // A node's address may serve as an outer one: only the port is the service's then.
+    if (owner === undefined || (owner.kind === "node" && !service.addresses.includes(address))) continue;
+    refused.add(address);
+    faults.push(`Service ${service.name} is not served at ${address}: that is ${owner.text}`);
+  }
+  if (service.directReturn && !side.directReturn) {
+    faults.push(`Service ${service.name} asks to be answered directly, which needs fabric.mode direct: it is not`);
+  }
+  const model = { ...service, directReturn: service.directReturn && side.directReturn };
+  const frontends = frontendsOf(model, slices, side).filter(({ address }) => !refused.has(address));
+  const whole = frontends.filter(
+    ({ kind, address }) => kind === "cluster" || (kind === "balancer" && book.ownerOf(address) === undefined),
+  );
+  return { frontends, refusals: [...new Set(whole.map(({ address }) => address))], faults };
+}
+
+/** A pod's ports of the host. */
+export type HostPorts = {
+  /** `pod shop/web-1` */
+  readonly owner: string;
+  readonly createdAt: string;
+  readonly ports: readonly HostPort[];
+  readonly addresses: readonly Ip[];
+};
+
+export function wantHostPorts({ owner, ports, addresses }: HostPorts, side: ServiceSide): Want {
+  return { frontends: hostPortFrontends(owner, ports, addresses, side), refusals: [], faults: [] };
+}
