@@ -77,23 +77,21 @@ static __always_inline struct address client_of(struct bpf_sock_addr *ctx)
 	return client;
 }
 
-/* Slots go soon after their frontend names others: whoever was interrupted between the two looks at the frontend again. */
-static __always_inline const struct backend *choose_for_socket(struct bpf_sock_addr *ctx, const struct address *asked,
-						    const struct frontend *frontend, __u32 *number)
+static __always_inline const struct backend *choose_for_socket(struct bpf_sock_addr *ctx, const struct frontend *frontend, __u32 *number)
 {
-	/* Consecutive numbers; the upper half of the product differs in all its bits (Knuth's multiplicative hash). */
-	__u32 hash = (bpf_get_socket_cookie(ctx) * 0x9e3779b97f4a7c15ULL) >> 32;
-	struct address client = client_of(ctx);
-	const struct backend *backend;
+	struct address client = {};
+	__u32 hash = 0, now = 0;
 
-	for (int attempt = 0; frontend && attempt < 2; attempt++) {
-		*number = choose_backend(frontend, &frontend->inside, &client, hash, seconds());
-		backend = *number ? bpf_map_lookup_elem(&backends, number) : 0;
-		if (backend)
-			return backend;
-		frontend = find_exact_frontend(asked, ctx->user_port, ctx->protocol);
+	/* Only what this service needs: each costs more than the choice itself. */
+	if (frontend->affinity_seconds) {
+		client = client_of(ctx);
+		now = seconds();
 	}
-	return 0;
+	/* Cookies are consecutive; the upper half of the product differs in all its bits (Knuth's multiplicative hash). */
+	if (frontend->inside.flags & CHOICE_MAGLEV)
+		hash = (bpf_get_socket_cookie(ctx) * 0x9e3779b97f4a7c15ULL) >> 32;
+	*number = choose_backend(frontend, &frontend->inside, &client, hash, now);
+	return *number ? bpf_map_lookup_elem(&backends, number) : 0;
 }
 
 /*
@@ -154,7 +152,7 @@ static __always_inline int connect_socket(struct bpf_sock_addr *ctx, const struc
 	connected_to_nobody(ctx);
 	if (!frontend || !is_translated(ctx, asked))
 		return PASS;
-	*to = choose_for_socket(ctx, asked, frontend, &number);
+	*to = choose_for_socket(ctx, frontend, &number);
 	if (!*to)
 		return refuse_socket(frontend);
 	connected_to(ctx, asked, port, *to);
@@ -233,7 +231,7 @@ static __always_inline int send_datagram(struct bpf_sock_addr *ctx, const struct
 	key.socket = bpf_get_socket_cookie(ctx);
 	*to = backend_of(bpf_map_lookup_elem(&flows, &key), frontend, flow.seen);
 	if (!*to) {
-		*to = choose_for_socket(ctx, asked, frontend, &flow.backend);
+		*to = choose_for_socket(ctx, frontend, &flow.backend);
 		if (!*to)
 			return refuse_socket(frontend);
 		flow.address = (*to)->address;
