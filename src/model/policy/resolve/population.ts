@@ -1,5 +1,6 @@
-// Pods in groups: those of one namespace and with the same labels are the same to every selector.
+// Pods in groups: those of one namespace whose labels are the same, as far as selectors mention them, are the same to every policy.
 
+import type { LabelSelector } from "#kube/selector.ts";
 import type { DeclaredPort, Labels } from "#model/policy/party.ts";
 import type { PodChoice, Policy } from "#model/policy/rule.ts";
 import type { Ip } from "#net/ip.ts";
@@ -32,6 +33,7 @@ export type Pod = {
 export type Group = {
   readonly namespace: Namespace;
   readonly text: string;
+  /** Those that selectors mention. */
   readonly labels: Labels;
   readonly pods: Set<Pod>;
   /** How many of the pods are local. */
@@ -53,6 +55,7 @@ const nameLabel = "kubernetes.io/metadata.name";
 
 export class Population {
   readonly #namespaces = new Map<string, Namespace>();
+  readonly #mentioned = new Set<string>();
   /** Groups by value, of labels that some choice has asked for. */
   readonly #byLabel = new Map<string, Map<string, Set<Group>>>();
 
@@ -73,12 +76,31 @@ export class Population {
     return namespace;
   }
 
+  /** Tells of selectors; returns the labels that none has mentioned before: pods that have them need other groups. */
+  mention(selectors: Iterable<LabelSelector>): ReadonlySet<string> {
+    const fresh = new Set<string>();
+    for (const selector of selectors) {
+      for (const { key } of selector) {
+        if (this.#mentioned.has(key)) continue;
+        this.#mentioned.add(key);
+        fresh.add(key);
+      }
+    }
+    return fresh;
+  }
+
   /** The group of a pod, made when there is none; true when it is new. */
-  group({ namespace: name, labels }: PodEntry): readonly [group: Group, isNew: boolean] {
+  group({ namespace: name, labels: all }: PodEntry): readonly [group: Group, isNew: boolean] {
     const namespace = this.namespace(name);
-    const text = textOf(labels);
+    const keys = Object.keys(all).filter((key) => this.#mentioned.has(key));
+    // Labels in any order are the same.
+    const text = keys
+      .sort()
+      .map((key) => `${key}=${all[key]}`)
+      .join();
     const known = namespace.groups.get(text);
     if (known !== undefined) return [known, false];
+    const labels = Object.fromEntries(keys.map((key) => [key, all[key] ?? ""]));
     const group: Group = { namespace, text, labels, pods: new Set(), locals: 0, items: [], policies: [] };
     namespace.groups.set(text, group);
     for (const [key, byValue] of this.#byLabel) fileGroup(byValue, labels[key], group);
@@ -131,10 +153,4 @@ export class Population {
 
 function fileGroup(byValue: Map<string, Set<Group>>, value: string | undefined, group: Group): void {
   if (value !== undefined) byValue.getOrInsertComputed(value, () => new Set()).add(group);
-}
-
-/** Labels in any order are the same. */
-function textOf(labels: Labels): string {
-  const keys = Object.keys(labels).sort();
-  return keys.map((key) => `${key}=${labels[key]}`).join();
 }

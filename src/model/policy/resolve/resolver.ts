@@ -4,6 +4,7 @@
 //
 // Only questions of sets in force are asked: what no pod of this node needs to know tells no addresses apart.
 
+import type { LabelSelector } from "#kube/selector.ts";
 import type { Labels } from "#model/policy/party.ts";
 import { byPrecedence, type Direction, type Policy } from "#model/policy/rule.ts";
 import type { Cidr } from "#net/cidr.ts";
@@ -60,6 +61,7 @@ export class Resolver {
   /** `id` names an object that policies come from; none: it is gone. */
   setPolicies(id: string, policies: readonly Policy[]): void {
     const before = this.#policies.get(id) ?? [];
+    this.#mention(policies);
     for (const policy of before) this.#subjects.remove(policy);
     if (policies.length === 0) this.#policies.delete(id);
     else this.#policies.set(id, policies);
@@ -195,6 +197,14 @@ export class Resolver {
     const owner = address === undefined ? undefined : ownerOf(address);
     if (owner === undefined) return undefined;
     return "node" in owner ? `node ${owner.node}` : owner.key;
+  }
+
+  #mention(policies: readonly Policy[]): void {
+    const fresh = this.#population.mention(policies.flatMap(podSelectorsOf));
+    if (fresh.size === 0) return;
+    for (const { key, entry } of [...this.#pods.values()]) {
+      if (Object.keys(entry.labels).some((label) => fresh.has(label))) this.setPod(key, entry);
+    }
   }
 
   #removePod(pod: Pod): void {
@@ -361,4 +371,9 @@ export class Resolver {
     }
     this.#unused.clear();
   }
+}
+
+function podSelectorsOf({ subject, rules }: Policy): readonly LabelSelector[] {
+  const peers = rules.flatMap(({ peers = [] }) => peers.flatMap((peer) => (peer.peer === "pods" ? [peer.pods] : [])));
+  return [subject.pods, ...peers];
 }

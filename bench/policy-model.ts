@@ -1,0 +1,164 @@
+// Policies resolved, without a kernel: how long all of it takes, how much memory, and what a change costs. `bun bench/policy-model.ts`
+//
+// Each measurement runs in a process of its own, so that none inherits another's memory.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { fromNetworkPolicy } from "#model/policy/network-policy.ts";
+import type { PodEntry } from "#model/policy/resolve/population.ts";
+import { Resolver } from "#model/policy/resolve/resolver.ts";
+import { ipFromBytes } from "#net/ip.ts";
+
+const podsPerNamespace = 100;
+const podsPerApp = 10;
+const podsPerNode = 110;
+const changes = 1_000;
+const changedNamespaces = 10;
+const megabyte = 1e6;
+
+type World = { readonly pods: number; readonly policies: number; readonly everywhere: boolean };
+
+/** `labelMs`, of each change: processor time. */
+type Figures = {
+  readonly fullSeconds: number;
+  readonly megabytes: number;
+  readonly labelMs: number;
+  readonly classes: number;
+};
+
+function namespaceOf(index: number): string {
+  return `ns-${Math.floor(index / podsPerNamespace)}`;
+}
+
+// Rows of pods share what is the same.
+const portsOf = [8080, 8081].map((port) => [{ name: "http", protocol: "tcp", port }] as const);
+
+function podAt(
+  index: number,
+  { everywhere }: Pick<World, "everywhere">,
+  extra: Readonly<Record<string, string>> = {},
+): PodEntry {
+  const app = Math.floor((index % podsPerNamespace) / podsPerApp);
+  const name = `app-${app}-${index}`;
+  const labels = {
+    app: `app-${app}`,
+    tier: app % 2 === 0 ? "front" : "back",
+    "pod-template-hash": `h${app}`,
+    "pod-name": name,
+    ...extra,
+  };
+  const address = ipFromBytes(Uint8Array.of(10, (index >> 16) & 0xff, (index >> 8) & 0xff, index & 0xff));
+  const ports = portsOf[app % 2] ?? [];
+  // Pods of a namespace are spread over the nodes; each app has pods on this one.
+  const isLocal = everywhere || index % 911 < 1 || index < podsPerNode / 2;
+  return { namespace: namespaceOf(index), name, labels, addresses: [address], ports, createdMs: 0, isLocal };
+}
+
+/** What people write: nothing unless allowed, neighbours by label, other teams, names of ports, blocks with holes, DNS. */
+function policyAt(index: number, namespaces: number) {
+  const namespace = `ns-${index % namespaces}`;
+  const kind = Math.floor(index / namespaces) % podsPerApp;
+  const app = { matchLabels: { app: `app-${kind}` } };
+  const specs = [
+    { podSelector: {}, policyTypes: ["Ingress"] },
+    {
+      podSelector: app,
+      ingress: [{ from: [{ podSelector: { matchLabels: { tier: "front" } } }], ports: [{ port: "http" }] }],
+    },
+    { podSelector: app, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: `team-${index % 50}` } } }] }] },
+    {
+      podSelector: app,
+      policyTypes: ["Egress"],
+      egress: [{ to: [{ ipBlock: { cidr: `10.${index % 250}.0.0/16`, except: [`10.${index % 250}.7.0/24`] } }] }],
+    },
+    {
+      podSelector: app,
+      policyTypes: ["Egress"],
+      egress: [
+        {
+          to: [
+            {
+              namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "ns-0" } },
+              podSelector: { matchLabels: { app: "app-0" } },
+            },
+          ],
+          ports: [{ protocol: "UDP", port: 53 }],
+        },
+      ],
+    },
+    { podSelector: app, ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 8000, endPort: 9000 }] }] },
+  ];
+  const spec = specs[kind % specs.length] ?? {};
+  const metadata = { namespace, name: `policy-${index}` };
+  return fromNetworkPolicy({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata, spec } as never);
+}
+
+function fill(resolver: Resolver, world: World): void {
+  const namespaces = Math.ceil(world.pods / podsPerNamespace);
+  for (let index = 0; index < namespaces; index++) resolver.setNamespace(`ns-${index}`, { team: `team-${index % 50}` });
+  for (let index = 0; index < world.pods; index++) resolver.setPod(`pod-${index}`, podAt(index, world));
+  // A few have theirs in the namespaces whose pods change, whatever the cluster's size.
+  const governed = world.policies > namespaces ? namespaces : changedNamespaces;
+  for (let index = 0; index < world.policies; index++) {
+    resolver.setPolicies(`policy-${index}`, [policyAt(index, governed)]);
+  }
+  resolver.resolve();
+  // Whoever numbers classes and sets asks for their keys once.
+  for (const { class: of } of resolver.takeChanges().choices) of.key.at(0);
+}
+
+function measure(world: World): Figures {
+  Bun.gc(true);
+  const before = process.memoryUsage.rss();
+  const startedAt = performance.now();
+  const resolver = new Resolver();
+  fill(resolver, world);
+  const fullSeconds = (performance.now() - startedAt) / 1000;
+  const megabytes = (process.memoryUsage.rss() - before) / megabyte;
+  const change = (round: number) => {
+    for (let step = 0; step < changes; step++) {
+      const index = (step * 997) % (changedNamespaces * podsPerNamespace);
+      const tier = (step + round) % 2 === 0 ? "front" : "back";
+      resolver.setPod(`pod-${index}`, podAt(index, world, { tier }));
+      resolver.resolve();
+      resolver.retire();
+      resolver.takeChanges();
+    }
+  };
+  change(0);
+  Bun.gc(true);
+  const used = process.cpuUsage();
+  change(1);
+  const { user, system } = process.cpuUsage(used);
+  return { fullSeconds, megabytes, labelMs: (user + system) / 1000 / changes, classes: resolver.classCount };
+}
+
+const rows: readonly (readonly [what: string, world: World])[] = [
+  ["1,000 pods, 500 policies", { pods: 1_000, policies: 500, everywhere: false }],
+  ["10,000 pods, 500 policies", { pods: 10_000, policies: 500, everywhere: false }],
+  ["100,000 pods, 500 policies", { pods: 100_000, policies: 500, everywhere: false }],
+  ["100,000 pods, 10,000 policies", { pods: 100_000, policies: 10_000, everywhere: false }],
+  ["the same, all pods on this node", { pods: 100_000, policies: 10_000, everywhere: true }],
+];
+
+function runAll(): void {
+  const results = rows.map(([what], index) => {
+    const { stdout } = Bun.spawnSync([process.execPath, import.meta.path, String(index)], { stderr: "inherit" });
+    const figures = JSON.parse(stdout.toString()) as Figures;
+    const { fullSeconds, megabytes, labelMs, classes } = figures;
+    console.log(
+      `${what.padEnd(34)} ${fullSeconds.toFixed(2)} s ${megabytes.toFixed(0).padStart(4)} MB ${labelMs.toFixed(3).padStart(7)} ms a label change ${classes} classes`,
+    );
+    return { what, ...figures };
+  });
+  const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release() };
+  mkdirSync("bench/results", { recursive: true });
+  writeFileSync("bench/results/policy-model.json", `${JSON.stringify({ machine, rows: results }, undefined, 2)}\n`);
+}
+
+const [, , which] = process.argv;
+if (which === undefined) runAll();
+else {
+  const world = rows[Number(which)]?.[1];
+  if (world !== undefined) console.log(JSON.stringify(measure(world)));
+}
