@@ -22,7 +22,7 @@ static __always_inline int deliver_local(struct __sk_buff *skb, const struct pac
 		skb->mark |= MARK_TRACKED;
 		return to_kernel(skb);
 	}
-	if (decrement_ttl(skb, packet) || set_macs(skb, endpoint->mac, endpoint->host_mac))
+	if (route_headers(skb, packet, endpoint->mac, endpoint->host_mac))
 		return drop(skb, DROP_MALFORMED);
 	count(skb, FORWARD_LOCAL);
 	return bpf_redirect_peer(endpoint->ifindex, 0);
@@ -45,7 +45,7 @@ static __always_inline int deliver_tunnel(struct __sk_buff *skb, const struct pa
 		__builtin_memcpy(key.remote_ipv6, peer->node.word, sizeof(key.remote_ipv6));
 		flags = BPF_F_TUNINFO_IPV6;
 	}
-	if (decrement_ttl(skb, packet) || set_macs(skb, peer->mac, node->tunnel_mac))
+	if (route_headers(skb, packet, peer->mac, node->tunnel_mac))
 		return drop(skb, DROP_MALFORMED);
 	if (bpf_skb_set_tunnel_key(skb, &key, sizeof(key), flags))
 		return drop(skb, DROP_TUNNEL_KEY);
@@ -74,14 +74,12 @@ static __always_inline int deliver_out(struct __sk_buff *skb, const struct packe
 	found = bpf_fib_lookup(skb, &way, sizeof(way), 0);
 	if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return drop(skb, DROP_ROUTE);
-	if (decrement_ttl(skb, packet))
+	/* Without a neighbour the kernel sets them. */
+	if (route_headers(skb, packet, way.dmac, way.smac))
 		return drop(skb, DROP_MALFORMED);
 	count(skb, FORWARD_NET);
-	if (found == BPF_FIB_LKUP_RET_SUCCESS) {
-		if (set_macs(skb, way.dmac, way.smac))
-			return TC_ACT_SHOT;
+	if (found == BPF_FIB_LKUP_RET_SUCCESS)
 		return bpf_redirect(way.ifindex, 0);
-	}
 	/* The look-up left the next hop in the destination. */
 	next.nh_family = way.family;
 	if (way.family == AF_INET6)
