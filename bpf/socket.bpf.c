@@ -198,21 +198,19 @@ static __always_inline const struct backend *backend_of(struct flow *flow, const
 	return backend;
 }
 
-/* Who answers is known for certain, also when the element was pushed out meanwhile. One backend under two names answers by the last. */
+/* Looked at with each datagram: elements may have been pushed out meanwhile. One backend under two names answers by the last. */
 static __always_inline void expect_answers(struct bpf_sock_addr *ctx, const struct flow_key *asked, const struct backend *backend)
 {
 	struct flow_key key = { asked->socket, backend->address, backend->port, FLOW_REACHED, {} };
 	struct flow *known = bpf_map_lookup_elem(&flows, &key);
 	struct flow flow = { asked->address, asked->port, 0, 0, 0 };
 	struct bpf_sock *sk = ctx->sk;
-	struct socket *socket;
+	struct socket *socket = sk ? bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE) : 0;
 
-	if (known && known->port == asked->port && address_equal(&known->address, &asked->address))
-		return;
-	bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
-	socket = sk ? bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE) : 0;
 	if (socket)
 		socket->has_flows = 1;
+	if (!known || known->port != asked->port || !address_equal(&known->address, &asked->address))
+		bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
 }
 
 /* As connect(), for one datagram. */

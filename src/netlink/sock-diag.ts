@@ -99,7 +99,8 @@ export function destroySocket({ protocol, peer, key }: ConnectedSocket): Request
 
 /**
  * Closes all sockets of a namespace that are connected to one of these ends, which are of one protocol; returns how many. For UDP, whose
- * sockets would go on sending to a backend that is gone; TCP's notice it by themselves.
+ * sockets would go on sending to a backend that is gone; TCP's notice it by themselves. A socket that is being connected is not seen yet:
+ * call it a moment after nobody is led there any more.
  *
  *     using connection = new Connection("sockDiag", podNetns);
  *     closeSocketsTo(connection, "udp", [{ address: ip("10.244.1.7"), port: 53 }]);
