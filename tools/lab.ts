@@ -9,8 +9,8 @@ const paint = paintFor(process.stdout, process.env);
 
 try {
   requirePrograms();
-  const { kubeconfig } = await showShop(new Transcript(paint, new AbortController().signal), name);
-  console.log(`${paint.bold("The lab stays. What to try")}\n\n  export KUBECONFIG=${kubeconfig}\n\n${whatToTry()}`);
+  const { env } = await showShop(new Transcript(paint, new AbortController().signal), name);
+  console.log(`${paint.bold("The lab stays. What to try")}\n\n  export KUBECONFIG=${env.KUBECONFIG}\n\n${whatToTry()}`);
 } catch (error) {
   console.error(`Cannot start the lab: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
@@ -23,9 +23,14 @@ function whatToTry(): string {
     [lab("load", "FILE").join(" "), "your own manifests, whatever their images"],
     [lab("shell", "shop/database-0").join(" "), "in a pod; or node1, switch, client, internet"],
     [lab("probe").join(" "), "who reaches whom"],
+    [lab("measure", "-n", "shop").join(" "), "how fast"],
+    ["kubectl apply -f examples/policies/three-tier.yaml", "network policies; then lab probe again"],
+    ["dist/twill explain -n shop frontend database:5432", "which rule says what, without a packet"],
     [lab("wire", "cut", "node1", "node2").join(" "), "a cable is pulled; wire heal mends it"],
     [lab("wire", "delay", "node1", "node3", "40ms").join(" "), "a node that is far away"],
     [lab("node", "crash", "node3").join(" "), "a machine dies; node start brings it back"],
+    [lab("agent", "kill", "node1").join(" "), "pods keep their network; agent restart brings it back"],
+    [lab("shell", "node1", "--", "twill", "status").join(" "), "blocks, peers, endpoints, problems of a node"],
     [lab("status").join(" "), "processes, memory, addresses"],
     [lab("down").join(" "), "all of it is gone"],
   ];

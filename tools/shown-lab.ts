@@ -2,13 +2,19 @@
 
 import { existsSync } from "node:fs";
 import { type DrawnNode, drawLab } from "./lab-picture.ts";
-import { narrowTable, type Transcript } from "./transcript.ts";
+import { maxWidth, narrowTable, type ShownCommand, type Transcript, wrapLines } from "./transcript.ts";
 
 /** Relative to the project, so that what is shown can be typed. */
 const twill = "dist/twill";
 
-/** What kubectl needs to find the lab. */
-export type ShownLab = { readonly name: string; readonly kubeconfig: string };
+/** A lab with the shop in it. */
+export type ShownLab = {
+  readonly name: string;
+  /** For kubectl and all that asks the API server. */
+  readonly env: { readonly KUBECONFIG: string };
+  /** One of the frontend's pods. */
+  readonly frontend: string;
+};
 
 /** @throws Error that names what is missing */
 export function requirePrograms(): void {
@@ -30,15 +36,39 @@ export async function labNames(show: Transcript): Promise<readonly string[]> {
 
 /** Brings the lab up with the shop in it, and draws it. */
 export async function showShop(show: Transcript, name: string): Promise<ShownLab> {
-  await show.run("three nodes are Ready", lab("up", name));
+  await show.run({ what: "three nodes are Ready", command: lab("up", name) });
   const { kubeconfig }: { readonly kubeconfig: string } = JSON.parse(await show.ask(lab("status", name, "-o", "json")));
-  await show.run("the shop's five pods are Ready", lab("load", "--lab", name, "--wait", "examples/shop"));
-  const nodes = await drawnNodes(show, { KUBECONFIG: kubeconfig });
-  console.log(`${drawLab(nodes)}\n`);
-  await show.tell("kubectl lists the pods", ["kubectl", "get", "pods", "-n", "shop", "-o", "wide"], narrowTable, {
-    KUBECONFIG: kubeconfig,
-  });
-  return { name, kubeconfig };
+  const env = { KUBECONFIG: kubeconfig };
+  const load = lab("load", "--lab", name, "--wait", "examples/shop");
+  await show.run({ what: "the shop's five pods are Ready", command: load });
+  console.log(`${drawLab(await drawnNodes(show, env))}\n`);
+  const pods = ["kubectl", "get", "pods", "-n", "shop"];
+  await show.run({ what: "kubectl lists the pods", command: [...pods, "-o", "wide"], told: narrowTable, env });
+  const first = [...pods, "-l", "app.kubernetes.io/name=frontend", "-o", "jsonpath={.items[0].metadata.name}"];
+  return { name, env, frontend: await show.ask(first, env) };
+}
+
+/** What is seen of networks in such a lab: who reaches whom how fast, and what network policies make of that. */
+export function networkSteps({ name, env, frontend }: ShownLab): readonly ShownCommand[] {
+  const probe = lab("probe", "--lab", name, "-n", "shop");
+  const exec = ["kubectl", "exec", "-n", "shop", "deploy/frontend", "--", "curl", "-s"];
+  const told = (text: string) => wrapLines(text, maxWidth);
+  const outside = lab("shell", "--lab", name, "client", "--", "curl", "-s", "http://172.30.0.11:30080/");
+  const policies = "examples/policies/three-tier.yaml";
+  return [
+    { what: "everybody calls everybody", command: probe },
+    { what: "on one node and between two: how fast", command: lab("measure", "--lab", name, "-n", "shop") },
+    { what: "a pod calls a service", command: [...exec, "http://backend/prices"], told, env },
+    { what: "somebody outside calls the shop", command: outside, told },
+    { what: "a pod calls the internet", command: [...exec, "http://www.example.com/"], env },
+    { what: "policies close the shop, tier by tier", command: ["kubectl", "apply", "-f", policies], env },
+    { what: "who still reaches whom", command: [...probe, "--timeout", "300ms"] },
+    {
+      what: "why the database is closed to the frontend",
+      command: [twill, "explain", "-n", "shop", frontend, "database-0:5432"],
+      ...{ told, env, exits: 1 },
+    },
+  ];
 }
 
 type NodeList = {

@@ -1,6 +1,6 @@
 // What is shown of commands fits the terminal and leaves nothing out that says something.
 import { describe, expect, test } from "bun:test";
-import { narrowTable, paintFor, Transcript, wrapAtCommas } from "./transcript.ts";
+import { narrowTable, paintFor, Transcript, wrapLines } from "./transcript.ts";
 
 describe("narrowTable()", () => {
   const rows: readonly (readonly [what: string, table: readonly string[], narrow: readonly string[]])[] = [
@@ -24,17 +24,18 @@ describe("narrowTable()", () => {
   }
 });
 
-describe("wrapAtCommas()", () => {
+describe("wrapLines()", () => {
   const rows: readonly (readonly [text: string, width: number, lines: readonly string[]])[] = [
     ["a,b", 10, ["a,b"]],
     ["aaa,bbb,ccc", 8, ["aaa,bbb,", "ccc"]],
     ["aaa, bbb", 5, ["aaa,", "bbb"]],
     ["aaaaaa", 4, ["aaaa", "aa"]],
     ["a\n", 4, ["a"]],
+    ["a b\n\n  cc dd ee", 8, ["a b", "", "  cc dd", "  ee"]],
   ];
   for (const [text, width, lines] of rows) {
     test(`${JSON.stringify(text)} in ${width} columns`, () => {
-      expect(wrapAtCommas(text, width).split("\n")).toEqual([...lines]);
+      expect(wrapLines(text, width).split("\n")).toEqual([...lines]);
     });
   }
 });

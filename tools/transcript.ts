@@ -5,6 +5,18 @@ const project = new URL("../", import.meta.url).pathname;
 /** Terminals that are narrower than this wrap lines; what is shown stays within. */
 export const maxWidth = 98;
 
+/** A command to be shown. */
+export type ShownCommand = {
+  /** What it does, for the list of steps. */
+  readonly what: string;
+  readonly command: readonly string[];
+  readonly env?: Env;
+  /** What is shown of its output; all of it as it comes, unless given. */
+  readonly told?: (stdout: string) => string;
+  /** Its exit code when it does what it shall; 0 unless given. */
+  readonly exits?: number;
+};
+
 export type Step = { readonly what: string; readonly tookMs: number };
 
 export type Paint = { readonly bold: (text: string) => string };
@@ -22,34 +34,22 @@ export class Transcript {
     this.#signal = signal;
   }
 
-  /** Shows a command, and what it prints while it runs. @throws Error when it fails */
-  async run(what: string, command: readonly string[], env: Env = {}): Promise<void> {
-    this.#show(command);
-    const { tookMs } = await this.#ended(command, env, "inherit");
+  /** Shows a command with what it prints. @throws Error when it fails */
+  async run(shown: ShownCommand): Promise<void> {
+    const { what, command, told } = shown;
+    console.log(this.#paint.bold(`$ ${command.map(quoted).join(" ")}`));
+    const { stdout, tookMs } = await this.#ended(shown, told === undefined ? "inherit" : "pipe");
     this.steps.push({ what, tookMs });
-    console.log();
-  }
-
-  /** Shows a command, and what `told` makes of its output. @throws Error when it fails */
-  async tell(what: string, command: readonly string[], told: (stdout: string) => string, env: Env = {}): Promise<void> {
-    this.#show(command);
-    const { stdout, tookMs } = await this.#ended(command, env, "pipe");
-    this.steps.push({ what, tookMs });
-    console.log(`${told(stdout).trimEnd()}\n`);
+    console.log(told === undefined ? "" : `${told(stdout).trimEnd()}\n`);
   }
 
   /** The output of a command that is not shown. @throws Error when it fails */
   async ask(command: readonly string[], env: Env = {}): Promise<string> {
-    return (await this.#ended(command, env, "pipe")).stdout;
-  }
-
-  #show(command: readonly string[]): void {
-    console.log(this.#paint.bold(`$ ${command.map(quoted).join(" ")}`));
+    return (await this.#ended({ command, env }, "pipe")).stdout;
   }
 
   async #ended(
-    command: readonly string[],
-    env: Env,
+    { command, env = {}, exits = 0 }: Omit<ShownCommand, "what">,
     stdout: "inherit" | "pipe",
   ): Promise<{ readonly stdout: string; readonly tookMs: number }> {
     this.#signal.throwIfAborted();
@@ -60,7 +60,7 @@ export class Transcript {
     const text = child.stdout === undefined ? "" : await child.stdout.text();
     const exitCode = await child.exited;
     this.#signal.throwIfAborted();
-    if (exitCode !== 0) throw new Error(`${command.map(quoted).join(" ")} failed with exit code ${exitCode}`);
+    if (exitCode !== exits) throw new Error(`${command.map(quoted).join(" ")} failed with exit code ${exitCode}`);
     return { stdout: text, tookMs: performance.now() - startedAt };
   }
 }
@@ -92,13 +92,23 @@ export function narrowTable(text: string): string {
   return lines.map((line) => line.slice(0, starts[end]).trimEnd()).join("\n");
 }
 
-/** Lines of at most `width`, broken behind a comma where there is one. */
-export function wrapAtCommas(text: string, width: number): string {
+/** Lines of at most `width`, broken behind a comma or a space where there is one; what goes on is indented as the line is. */
+export function wrapLines(text: string, width: number): string {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => wrapLine(line, width))
+    .join("\n");
+}
+
+function wrapLine(line: string, width: number): string {
+  const indent = /^ */.exec(line)?.[0] ?? "";
   const lines: string[] = [];
-  for (let rest = text.trimEnd(); rest !== ""; ) {
-    const comma = rest.lastIndexOf(",", width - 1);
-    const end = rest.length <= width ? rest.length : comma < 0 ? width : comma + 1;
-    lines.push(rest.slice(0, end));
+  for (let rest = line.trim(); rest !== "" || lines.length === 0; ) {
+    const room = width - indent.length;
+    const gap = Math.max(rest.lastIndexOf(",", room - 1), rest.lastIndexOf(" ", room - 1));
+    const end = rest.length <= room ? rest.length : gap < 0 ? room : gap + 1;
+    lines.push(indent + rest.slice(0, end).trimEnd());
     rest = rest.slice(end).trimStart();
   }
   return lines.join("\n");

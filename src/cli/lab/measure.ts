@@ -74,7 +74,7 @@ async function usualPairs(places: Places, namespace: string): Promise<readonly P
   const { items } = await adminClient(places).listAll(pods, { namespace });
   const ends = items
     .filter(({ status, spec }) => status?.phase === "Running" && spec?.hostNetwork !== true)
-    .map((pod) => podEnd(places, pod));
+    .map((pod) => podEnd(places, pod, namespace));
   const pairWhere = (isMeant: (from: End, to: End) => boolean): readonly Pair[] => {
     for (const from of ends) {
       const to = ends.find((each) => each !== from && isMeant(from, each));
@@ -101,14 +101,17 @@ async function findEnd(places: Places, spec: LabSpec, name: string, namespace: s
   const pod = await findPod(places, parsePodName(name, namespace));
   if (pod === undefined)
     throw new LabError(`Cannot find "${name}": it is no node, and no pod of namespace ${namespace}`);
-  return podEnd(places, pod);
+  return podEnd(places, pod, namespace);
 }
 
-/** @throws LabError when it does not run */
-function podEnd(places: Places, pod: Pod): End {
+/** Without the namespace in its name where that was asked for. @throws LabError when it does not run */
+function podEnd(places: Places, pod: Pod, namespace: string): End {
   const { pid } = containerTarget(places, pod);
   const { nodeName: node = "" } = pod.spec ?? {};
-  return { name: podSource(pod).short, node, pid, address: ip(pod.status?.podIP ?? "") };
+  const { short } = podSource(pod);
+  const prefix = `${namespace}/`;
+  const name = short.startsWith(prefix) ? short.slice(prefix.length) : short;
+  return { name, node, pid, address: ip(pod.status?.podIP ?? "") };
 }
 
 /** What is between both ends, in words. */
