@@ -13,6 +13,7 @@ import { cidr } from "#net/cidr.ts";
 
 export class BareServer implements Disposable {
   readonly client: KubeClient;
+  readonly server: ApiServer;
   readonly faults: unknown[] = [];
   readonly #store = new Store({ path: ":memory:" });
 
@@ -20,14 +21,14 @@ export class BareServer implements Disposable {
     const pick = (count: number) => Math.floor(Math.random() * count);
     const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
     const nodePorts = new NumberPool(30_000, 32_767, pick);
-    const server = new ApiServer({
+    this.server = new ApiServer({
       store: this.#store,
       registry: new Registry(withRules(builtinResources, { ranges, nodePorts })),
       now: Date.now,
       random: (bytes) => crypto.getRandomValues(bytes),
       report: (error) => this.faults.push(error),
     });
-    this.client = new KubeClient(localTransport(server, controllerUser), "test");
+    this.client = new KubeClient(localTransport(this.server, controllerUser), "test");
   }
 
   async addNamespace(name: string): Promise<void> {

@@ -57,7 +57,9 @@ export async function runInGuest(options: GuestOptions): Promise<GuestRun> {
   writeFileSync(join(share, "run.sh"), script(options.command, modules, options.env ?? {}));
   const startedAt = performance.now();
   const memMb = options.memMb ?? defaultMemMb;
-  const qemu = box.start(box.netns("guest"), qemuCommand(kernel, initrd, share, memMb));
+  // A card without a wire, for tests that want a real device.
+  const card = ["-netdev", "hubport,id=card,hubid=0"];
+  const qemu = box.start(box.netns("guest"), qemuCommand({ kernel, initrd, share, memMb, more: card }));
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const ended = await endsWithin(qemu, timeoutMs);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -80,7 +82,18 @@ export function prefixLines(prefix: string, text: string): string {
     .join("");
 }
 
-function qemuCommand(kernel: Kernel, initrd: string, share: string, memMb: number): string[] {
+type Hardware = {
+  readonly kernel: Kernel;
+  readonly initrd: string;
+  /** A folder of the host that the guest writes to. */
+  readonly share: string;
+  readonly memMb: number;
+  /** Further arguments; among them the other end of network device `card`. */
+  readonly more: readonly string[];
+};
+
+/** What starts a guest; its console is the process's output. */
+export function qemuCommand({ kernel, initrd, share, memMb, more }: Hardware): string[] {
   const kernelArguments = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on";
   return [
     // A killed test run takes its guest with it at once, not only when the next run sweeps.
@@ -89,16 +102,20 @@ function qemuCommand(kernel: Kernel, initrd: string, share: string, memMb: numbe
     // The lesser processor models lack instructions that Bun uses, and a second processor slows the emulation down.
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", String(memMb)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
-    ...["-device", "virtio-rng-pci"],
-    // A card without a wire, for tests that want a real device.
-    ...["-netdev", "hubport,id=card,hubid=0", "-device", "virtio-net-pci,netdev=card,romfile="],
+    ...["-device", "virtio-rng-pci", "-device", "virtio-net-pci,id=card0,netdev=card,romfile="],
     ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"],
     ...["-virtfs", `local,path=${share},mount_tag=share,security_model=none`],
     ...["-kernel", kernel.image, "-initrd", initrd, "-append", kernelArguments],
+    ...more,
   ];
 }
 
-function script(command: readonly string[], modules: readonly string[], env: Readonly<Record<string, string>>): string {
+/** What the guest runs once it sees the host's files. */
+export function script(
+  command: readonly string[],
+  modules: readonly string[],
+  env: Readonly<Record<string, string>>,
+): string {
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const variables = Object.entries({ PATH: path, HOME: "/root", LC_ALL: "C.UTF-8", ...env });
   return [

@@ -145,6 +145,18 @@ describe("the fabric", () => {
     });
   }
 
+  test("goes from direct routes to the overlay and back when it is told to", async () => {
+    await using pair = new Pair(false);
+    for (const mode of ["direct", "vxlan", "direct"] as const) {
+      const fabrics = await pair.start(mode);
+      const reached = [await pair.reaches("ipv4", 3000), await pair.reaches("ipv6", 3000)];
+      expect([mode, ...reached, ...pair.log.filter((line) => line.includes("Cannot"))]).toEqual([mode, true, true]);
+      const way = mode === "vxlan" ? "encap ip6 id 1|encap ip id 1" : "via fd00:30::12 dev eth0";
+      expect(pair.sh("ip -6 route show fd00:10:244:2::/64")).toMatch(new RegExp(way));
+      for (const fabric of fabrics) fabric[Symbol.dispose]();
+    }
+  });
+
   const damages: readonly (readonly [what: string, command: string])[] = [
     ["the device", "ip link del twill-vxlan"],
     ["the device's state", "ip link set twill-vxlan down"],

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { cidr } from "#net/cidr.ts";
 import { type Ip, ip } from "#net/ip.ts";
+import { linkLocalOf } from "#net/link-local.ts";
 import type { FabricHave } from "./have.ts";
 import { podMtu, tunnelMtu } from "./mtu.ts";
 import { formatFabricOperation, planFabric } from "./plan.ts";
@@ -48,7 +49,7 @@ describe("planFabric()", () => {
       "add address 172.30.0.11 to twill-vxlan (missing)",
       "add address fd00:30::11 to twill-vxlan (missing)",
       `set neighbour 10.244.2.0 at ${overlayMac("node3")} (missing)`,
-      `set neighbour fd00:10:244:2:: at ${overlayMac("node3")} (missing)`,
+      `set neighbour ${linkLocalOf(overlayMac("node3"))} at ${overlayMac("node3")} (missing)`,
       "set route 10.244.2.0/24 through the overlay to 172.31.0.13 (missing)",
       "set route fd00:10:244:2::/64 through the overlay to 172.31.0.13 (missing)",
       "set peer 10.244.2.0/24 at 172.31.0.13 by tunnel (missing)",

@@ -28,17 +28,22 @@ export function planFabric(
 ): readonly FabricOperation[] {
   return [
     ...planOverlay(want, have),
-    ...planNeighbours(want, have),
+    ...(want.overlay === undefined ? [] : planNeighbours(want, have)),
     ...planRoutes(want, have),
     ...planPeers(want, peers),
+    ...planOverlayEnd(want, have),
   ];
+}
+
+/** Last of all: routes and the packet path use it until they were changed, and its neighbours go with it. */
+function planOverlayEnd({ overlay }: FabricWant, { overlay: link }: FabricHave): readonly FabricOperation[] {
+  if (overlay !== undefined || link === undefined) return [];
+  return [{ do: "remove overlay", ifindex: link.ifindex, why: "no node needs it" }];
 }
 
 function planOverlay({ overlay }: FabricWant, have: FabricHave): readonly FabricOperation[] {
   const link = have.overlay;
-  if (overlay === undefined) {
-    return link === undefined ? [] : [{ do: "remove overlay", ifindex: link.ifindex, why: "no node needs it" }];
-  }
+  if (overlay === undefined) return [];
   if (link === undefined) return [{ do: "add overlay", overlay, why: "missing" }, ...planAddresses(overlay, [])];
   // Its kind cannot be changed in place.
   if (link.kind !== "vxlan") {

@@ -3,6 +3,7 @@
 import type { PeerEntry } from "#datapath/datapath.ts";
 import { addressOf, type Cidr, hostCidr } from "#net/cidr.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { linkLocalOf } from "#net/link-local.ts";
 import { type Mac, macFromBytes } from "#net/mac.ts";
 import { minimumMtu, tunnelMtu } from "./mtu.ts";
 
@@ -85,8 +86,7 @@ export function wantFabric({ self, others, mode, wayTo }: FabricInput): FabricWa
     for (const block of other.blocks) {
       const direct = tunnel ? undefined : directGateway(other, familyOf(addressOf(block)), address);
       if (direct !== undefined) routes.push({ dst: block, ifindex: way.ifindex, gateway: direct });
-      // The block's first address is nobody's: it stands for the node inside of the overlay.
-      else routes.push({ dst: block, overlay: address, gateway: addressOf(block), mac });
+      else routes.push({ dst: block, overlay: address, gateway: overlayGateway(block, mac), mac });
       peers.push({ block, node: address, mac, tunnel: direct === undefined });
       if (!tunnel && direct === undefined) mtus.push(tunnelMtu(way.mtu, familyOf(address)));
     }
@@ -111,6 +111,13 @@ function reachableAddress(self: FabricNode, other: FabricNode): Ip | undefined {
 /** The next hop of a block's own family; without one only the overlay can carry it. */
 function directGateway(other: FabricNode, family: Family, address: Ip): Ip | undefined {
   return familyOf(address) === family ? address : other.addresses.find((own) => familyOf(own) === family);
+}
+
+/** What stands for a node inside of the overlay. */
+function overlayGateway(block: Cidr, mac: Mac): Ip {
+  // The block's first address is nobody's. In IPv6 it would not do: the kernel refuses it as long as another route leads to the block,
+  // so that none could be replaced.
+  return familyOf(addressOf(block)) === "ipv4" ? addressOf(block) : linkLocalOf(mac);
 }
 
 /** Every node computes the same address for a node: nobody has to tell it. Locally administered, unicast. */
