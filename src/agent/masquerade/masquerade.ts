@@ -1,5 +1,6 @@
 // Pods that speak to the world outside of the cluster do so as their node.
 
+import { OwnTable, tableText } from "#agent/own-table.ts";
 import type { Nftables } from "#kernel/nftables.ts";
 import type { Cidr } from "#net/cidr.ts";
 import { familyOfCidr } from "#net/cidr.ts";
@@ -33,49 +34,30 @@ export function masqueradeText({ pods, except, ownDevices }: MasqueradeWant): st
     ];
   });
   const devices = ownDevices.map((name) => `    oifname "${name}" return`);
-  return [
-    `table inet ${masqueradeTable}`,
-    `delete table inet ${masqueradeTable}`,
-    `table inet ${masqueradeTable} {`,
+  return tableText(masqueradeTable, [
     "  chain postrouting {",
     `    type nat hook postrouting priority ${priority}; policy accept;`,
     ...devices,
     ...rules,
     "  }",
-    "}",
-    "",
-  ].join("\n");
+  ]);
 }
 
 /** Keeps the table as it should be. */
 export class Masquerade {
-  readonly #nft: Nftables;
-  #applied = "";
-  #rules = 0;
+  readonly #table: OwnTable;
 
   constructor(nft: Nftables) {
-    this.#nft = nft;
+    this.#table = new OwnTable(nft, masqueradeTable);
   }
 
   /** Writes the table when it should be another, or when somebody took it away or changed it; whether it did. @throws NftError */
   ensure(want: MasqueradeWant): boolean {
-    const text = masqueradeText(want);
-    if (text === this.#applied && this.#countRules() === this.#rules) return false;
-    this.#nft.runText(text);
-    this.#applied = text;
-    this.#rules = this.#countRules();
-    return true;
+    return this.#table.ensure(masqueradeText(want));
   }
 
   /** @throws NftError */
   remove(): void {
-    this.#nft.runText(`table inet ${masqueradeTable}\ndelete table inet ${masqueradeTable}\n`);
-    this.#applied = "";
-  }
-
-  #countRules(): number {
-    const objects = this.#nft.list({ ruleset: null });
-    return objects.filter(({ rule }) => (rule as { readonly table?: string } | undefined)?.table === masqueradeTable)
-      .length;
+    this.#table.remove();
   }
 }

@@ -1,0 +1,105 @@
+// Keeps the packet path's program on what the node's devices receive, as devices, addresses and routes come and go.
+
+import { ifindexOf } from "#agent/endpoint/watch.ts";
+import { endpointIdOf } from "#agent/state/endpoint.ts";
+import type { Datapath } from "#datapath/datapath.ts";
+import type { Netns } from "#kernel/netns.ts";
+import type { Ip } from "#net/ip.ts";
+import { removeProgram } from "#netlink/bpf-filter.ts";
+import type { Connection } from "#netlink/connection.ts";
+import { Monitor } from "#netlink/monitor.ts";
+import { readDevices } from "./have.ts";
+import { type Device, selectDevices } from "./want.ts";
+
+export type DevicesOptions = {
+  readonly connection: Connection;
+  readonly netns: Netns | undefined;
+  readonly datapath: Pick<Datapath, "attachDevice">;
+  /** The node's own addresses, as the cluster knows them. */
+  readonly nodeAddresses: () => readonly Ip[];
+  /** Names of devices; none: they are found. */
+  readonly named: readonly string[];
+  /** Told when devices or their addresses are others. */
+  readonly changed: () => void;
+  readonly log: (line: string) => void;
+};
+
+/** What a burst of events says is looked at once. */
+const settleMs = 50;
+/** A filter that somebody takes away tells nobody who listens for links: programs are set again so often. */
+const periodMs = 10_000;
+
+/**
+ * Devices with their program from `start` until it is disposed; the programs stay.
+ *
+ *     using devices = await Devices.start({ … });
+ */
+export class Devices implements Disposable {
+  readonly #options: DevicesOptions;
+  readonly #stack = new DisposableStack();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #known: readonly Device[] = [];
+
+  /** Resolves after the first look. @throws KernelError when the kernel gives no events */
+  static async start(options: DevicesOptions): Promise<Devices> {
+    const devices = new Devices(options);
+    const { netns } = options;
+    const monitor = await Monitor.open({
+      topics: ["link", "route", "address"],
+      netns,
+      onEvent: (event) => {
+        if (endpointIdOf(ifindexOf(event) ?? 0) === undefined) devices.wake();
+      },
+    });
+    devices.#stack.use(monitor);
+    devices.#round(true);
+    return devices;
+  }
+
+  private constructor(options: DevicesOptions) {
+    this.#options = options;
+    const period = setInterval(() => this.#round(true), periodMs);
+    this.#stack.defer(() => clearInterval(period));
+    this.#stack.defer(() => clearTimeout(this.#timer));
+  }
+
+  /** Those with a program. */
+  get list(): readonly Device[] {
+    return this.#known;
+  }
+
+  /** Something may have changed. */
+  wake(): void {
+    this.#timer ??= setTimeout(() => this.#round(false), settleMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  #round(all: boolean): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { connection, datapath, nodeAddresses, named, changed, log } = this.#options;
+    try {
+      const wanted = selectDevices(readDevices(connection), nodeAddresses(), named);
+      const known = new Set(this.#known.map(({ ifindex }) => ifindex));
+      for (const device of wanted) {
+        if (!known.has(device.ifindex)) log(`devices: watch what ${device.name} receives`);
+        if (all || !known.has(device.ifindex)) datapath.attachDevice(connection, device.ifindex, "from_net");
+      }
+      const left = new Set(wanted.map(({ ifindex }) => ifindex));
+      for (const { ifindex, name } of this.#known) {
+        if (left.has(ifindex)) continue;
+        log(`devices: leave ${name} alone`);
+        connection.apply([removeProgram({ ifindex, direction: "ingress" })]);
+      }
+      const differs = JSON.stringify(wanted) !== JSON.stringify(this.#known);
+      this.#known = wanted;
+      if (differs) changed();
+    } catch (error) {
+      // The next round looks again.
+      log(`devices: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}

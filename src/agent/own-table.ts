@@ -1,0 +1,40 @@
+// A table of nftables that the agent keeps as it should be: written as a whole, and again when somebody takes it away or changes it.
+
+import type { Nftables } from "#kernel/nftables.ts";
+
+/** The text that puts a table of family inet in the place of whatever has its name. */
+export function tableText(name: string, lines: readonly string[]): string {
+  return [`table inet ${name}`, `delete table inet ${name}`, `table inet ${name} {`, ...lines, "}", ""].join("\n");
+}
+
+export class OwnTable {
+  readonly #nft: Nftables;
+  readonly #name: string;
+  #applied = "";
+  #rules = 0;
+
+  constructor(nft: Nftables, name: string) {
+    this.#nft = nft;
+    this.#name = name;
+  }
+
+  /** `text` is `tableText`'s; whether it had to be written. @throws NftError */
+  ensure(text: string): boolean {
+    if (text === this.#applied && this.#countRules() === this.#rules) return false;
+    this.#nft.runText(text);
+    this.#applied = text;
+    this.#rules = this.#countRules();
+    return true;
+  }
+
+  /** @throws NftError */
+  remove(): void {
+    this.#nft.runText(`table inet ${this.#name}\ndelete table inet ${this.#name}\n`);
+    this.#applied = "";
+  }
+
+  #countRules(): number {
+    const objects = this.#nft.list({ ruleset: null });
+    return objects.filter(({ rule }) => (rule as { readonly table?: string } | undefined)?.table === this.#name).length;
+  }
+}
