@@ -98,6 +98,13 @@ export class PathNode implements Disposable {
     return `172.30.0.${this.number}`;
   }
 
+  /** The programs of a device of the node. */
+  receive(device: string): void {
+    const ifindex = findLink(this.#connection, device)?.index ?? 0;
+    this.path.attachDevice(this.#connection, ifindex, "from_net");
+    this.path.attachDevice(this.#connection, ifindex, "to_net");
+  }
+
   /** The kernel's route to the other's pods, and the program that receives theirs. */
   routeTo(other: PathNode): void {
     this.ip(`route add 10.244.${other.number}.0/24 via ${other.address}`);

@@ -58,7 +58,7 @@ export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
 
 const noSettings: Settings = {
   ...{ tunnelIfindex: 0, tunnelId: 0, tunnelMac: mac("00:00:00:00:00:00"), tunnelPort: 0, generation: 0 },
-  ...{ node: { ipv4: undefined, ipv6: undefined }, firstPort: 0, lastPort: 0 },
+  ...{ node: { ipv4: undefined, ipv6: undefined }, firstPort: 0, lastPort: 0, hasHostBackends: false },
 };
 
 /** A link that is always there: a block goes when its last link goes, and the programs with it. */
@@ -96,6 +96,8 @@ export type Settings = {
   readonly node: { readonly ipv4: Ip | undefined; readonly ipv6: Ip | undefined };
   readonly firstPort: number;
   readonly lastPort: number;
+  /** Whether a service has a backend in the node's own network: what the node says is then looked at. */
+  readonly hasHostBackends: boolean;
 };
 
 /** Another node's block of pods; without `tunnel` the kernel's routes lead there. */
@@ -230,12 +232,14 @@ export class Datapath implements Disposable {
 
   /** The node's settings as they are. */
   get settings(): Settings {
-    return this.#settings.get(0) ?? noSettings;
+    const { flags, ...settings } = this.#settings.get(0) ?? { ...noSettings, flags: 0 };
+    return { ...settings, hasHostBackends: (flags & settingFlags.hostBackends) !== 0 };
   }
 
   /** Changes what is given of the node's settings, in one step. */
   set(change: Partial<Settings>): void {
-    this.#settings.set(0, { ...this.settings, ...change, flags: this.#flags });
+    const { hasHostBackends, ...settings } = { ...this.settings, ...change };
+    this.#settings.set(0, { ...settings, flags: this.#flags | (hasHostBackends ? settingFlags.hostBackends : 0) });
   }
 
   removeEndpoint({ ifindex, ipv4, ipv6 }: Pick<EndpointEntry, "ifindex" | "ipv4" | "ipv6">): void {

@@ -5,7 +5,7 @@ import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
-import { emptyMaps, smallMaps } from "#test/packet-path.ts";
+import { emptyMaps, serve as serveWith, smallMaps } from "#test/packet-path.ts";
 import { type SegmentOptions, segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { choiceFlags } from "./service-format.ts";
@@ -16,7 +16,6 @@ const verdicts = new Map([
   [2, "drop"],
   [7, "redirect"],
 ]);
-const protocols = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 let path: Datapath;
 beforeAll(() => {
@@ -36,31 +35,8 @@ beforeEach(() => {
   }
 });
 
-let numbers = 100;
-/** One frontend with its backends: `10.244.0.2:8080`, or `fd00::1 8080` for IPv6. */
-function serve(
-  frontend: string,
-  protocol: keyof typeof protocols,
-  backends: readonly string[],
-  flags = 0,
-  affinitySeconds = 0,
-): number {
-  const service = numbers++;
-  const set = numbers++;
-  const place = (text: string) => {
-    const [address = "", port] = text.includes(" ") ? text.split(" ") : text.split(":");
-    return { address: ip(address), port: Number(port) };
-  };
-  backends.forEach((backend, slot) => {
-    const number = numbers++;
-    path.services.backends.set(number, { ...place(backend), flags: 0, service });
-    path.services.slots.set({ set, slot }, number);
-  });
-  const choice = { set, count: backends.length, flags };
-  const key = { ...place(frontend), protocol: protocols[protocol] };
-  path.services.frontends.set(key, { service, affinitySeconds, inside: choice, outside: choice });
-  return service;
-}
+const serve = (...rest: Parameters<typeof serveWith> extends [Datapath, ...infer R] ? R : never) =>
+  serveWith(path, ...rest);
 
 function send(program: Parameters<Datapath["programFd"]>[0], text: string, options?: SegmentOptions): string {
   const before = path.counts();

@@ -1,0 +1,168 @@
+// Clients outside the cluster and services of two nodes, with real packets: by node port to pods here and there, translated or straight back.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { cidr } from "#net/cidr.ts";
+import { ip } from "#net/ip.ts";
+import { mac } from "#net/mac.ts";
+import { serve } from "#test/packet-path.ts";
+import { PathNode, type PathPod } from "#test/path-node.ts";
+import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { ask, forward, join, startEcho } from "#test/traffic.ts";
+import { choiceFlags } from "./service-format.ts";
+
+const stack = new DisposableStack();
+const patienceMs = 30_000;
+let box: Sandbox;
+let nodes: readonly PathNode[];
+let client: Netns;
+let near: PathPod;
+let far: PathPod;
+const [clientAddress, clientAddress6] = ["198.51.100.10", "2001:db8:100::10"];
+
+/** client ─ router ─┬─ node 1 with `near`, node port for all
+ *                   └─ node 2 with `far` */
+beforeAll(async () => {
+  box = stack.use(new Sandbox());
+  const router = box.netns("router");
+  client = box.netns("client");
+  forward(box, router);
+  withoutDuplicates(router);
+  box.sh(router, [
+    "sh",
+    "-c",
+    "echo 0 > /proc/sys/net/ipv4/conf/all/send_redirects; echo 0 > /proc/sys/net/ipv4/conf/default/send_redirects",
+  ]);
+  box.sh(router, ["ip", "link", "add", "br0", "type", "bridge"]);
+  for (const address of ["172.30.0.254/24", "fd00:30::fe/64"])
+    box.sh(router, ["ip", "addr", "add", address, "dev", "br0", ...(address.includes(":") ? ["nodad"] : [])]);
+  box.sh(router, ["ip", "link", "set", "br0", "up"]);
+  join(
+    box,
+    [router, "out", "198.51.100.1/24", "2001:db8:100::1/64"],
+    [client, "eth0", `${clientAddress}/24`, `${clientAddress6}/64`],
+  );
+  box.sh(client, ["ip", "route", "add", "default", "via", "198.51.100.1"]);
+  box.sh(client, ["ip", "-6", "route", "add", "default", "via", "2001:db8:100::1"]);
+  nodes = [1, 2].map((number) => {
+    const node = stack.use(new PathNode(box, number));
+    withoutDuplicates(node.netns);
+    join(box, [router, `to${number}`], [node.netns, "eth0", `${node.address}/24`, `fd00:30::${number}/64`]);
+    box.sh(router, ["ip", "link", "set", `to${number}`, "master", "br0"]);
+    node.ip("route add default via 172.30.0.254");
+    node.ip("-6 route add default via fd00:30::fe");
+    node.path.set({
+      node: { ipv4: ip(node.address), ipv6: ip(`fd00:30::${number}`) },
+      firstPort: 61_000,
+      lastPort: 65_535,
+    });
+    for (const own of [node.address, `fd00:30::${number}`]) node.path.policy.identities.set(ip(own), 1);
+    node.receive("eth0");
+    return node;
+  });
+  const [first, second] = nodes as [PathNode, PathNode];
+  for (const [node, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    node.ip(`route add 10.244.${other.number}.0/24 via ${other.address}`);
+    node.ip(`-6 route add fd00:10:244:${other.number}::/64 via fd00:30::${other.number}`);
+    for (const [block, address] of [
+      [`10.244.${other.number}.0/24`, other.address],
+      [`fd00:10:244:${other.number}::/64`, `fd00:30::${other.number}`],
+    ] as const) {
+      node.path.setPeer({ block: cidr(block), node: ip(address), mac: mac("02:00:00:00:99:99"), tunnel: false });
+    }
+  }
+  near = first.addPod();
+  far = second.addPod();
+  for (const [pod, name] of [
+    [near, "near"],
+    [far, "far"],
+  ] as const) {
+    for (const protocol of ["tcp", "udp"] as const) await startEcho(box, pod.netns, { port: 8080, name, protocol });
+  }
+  await startEcho(box, first.netns, { port: 8080, name: "node" });
+}, patienceMs);
+afterAll(() => stack.dispose());
+
+/** Nobody is asked for a neighbour while the asker's own address is watched for duplicates. */
+function withoutDuplicates(netns: Netns): void {
+  box.sh(netns, ["sh", "-c", "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done"]);
+}
+
+const first = () => nodes[0] as PathNode;
+
+describe("a node port", () => {
+  const rows: readonly (readonly [
+    what: string,
+    family: 4 | 6,
+    protocol: "tcp" | "udp",
+    backend: () => string,
+    heard: string,
+  ])[] = [
+    ["of a pod here keeps the client's address", 4, "tcp", () => near.address, `near ${clientAddress}`],
+    ["of a pod here keeps the client's address, for datagrams", 4, "udp", () => near.address, `near ${clientAddress}`],
+    ["of a pod here keeps the client's IPv6 address", 6, "tcp", () => near.address6, `near ${clientAddress6}`],
+    ["of a pod there hides the client behind the node", 4, "tcp", () => far.address, "far 172.30.0.1"],
+    ["of a pod there hides the client behind the node, for datagrams", 4, "udp", () => far.address, "far 172.30.0.1"],
+    ["of a pod there hides the client behind the node's IPv6 address", 6, "tcp", () => far.address6, "far fd00:30::1"],
+  ];
+  for (const [index, [what, family, protocol, backend, heard]] of rows.entries()) {
+    test(what, () => {
+      const port = 30_000 + index;
+      const node = family === 4 ? "172.30.0.1" : "fd00:30::1";
+      const [separator, own] = family === 4 ? [":", backend()] : [" ", backend()];
+      serve(first().path, `${node}${separator}${port}`, protocol, [`${own}${separator}8080`]);
+      for (let i = 0; i < 3; i++) expect(ask(box, client, node, port, protocol)).toBe(heard);
+    });
+  }
+
+  test("of a program in the node's own network keeps the client's address", () => {
+    serve(first().path, "172.30.0.1:30100", "tcp", ["172.30.0.1:8080"]);
+    first().path.set({ hasHostBackends: true });
+    expect(ask(box, client, "172.30.0.1", 30_100)).toBe(`node ${clientAddress}`);
+  });
+
+  test("of a pod there that answers straight away keeps the client's address", () => {
+    for (const node of nodes) {
+      serve(
+        node.path,
+        "172.30.0.1:30200",
+        "tcp",
+        [`${far.address}:8080`],
+        choiceFlags.maglev | choiceFlags.directReturn,
+      );
+    }
+    const hidden = first().path.counts()["forward-net"].packets;
+    expect(ask(box, client, "172.30.0.1", 30_200)).toBe(`far ${clientAddress}`);
+    expect(first().path.counts()["forward-net"].packets).toBeGreaterThan(hidden);
+    expect(
+      [...first().path.connections.translations.entries()].filter(
+        ([{ destinationPort }]) => destinationPort === 30_200,
+      ),
+    ).toEqual([]);
+  });
+
+  test("leaves what is for the node itself to it", () => {
+    expect(ask(box, client, "172.30.0.1", 8080)).toBe(`node ${clientAddress}`);
+  });
+});
+
+describe("a pod", () => {
+  test("reaches a service of its own, as the node", () => {
+    serve(first().path, "10.96.0.9:80", "tcp", [`${near.address}:8080`]);
+    expect(ask(box, near.netns, "10.96.0.9", 80)).toBe("near 172.30.0.1");
+  });
+
+  test("reaches a service of another node's pod by its own address, and of its node's own programs", () => {
+    serve(first().path, "10.96.0.10:80", "tcp", [`${far.address}:8080`]);
+    serve(first().path, "10.96.0.11:80", "tcp", ["172.30.0.1:8080"]);
+    expect(ask(box, near.netns, "10.96.0.10", 80)).toBe(`far ${near.address}`);
+    expect(ask(box, near.netns, "10.96.0.11", 80)).toBe(`node ${near.address}`);
+  });
+
+  test("reaches the node port of a pod that shares its node", () => {
+    serve(first().path, "172.30.0.1:30300", "tcp", [`${near.address}:8080`, `${near.address}:8080`]);
+    expect(ask(box, near.netns, "172.30.0.1", 30_300)).toBe("near 172.30.0.1");
+  });
+});
