@@ -133,6 +133,16 @@ describe("attachSockets()", () => {
   });
 });
 
+describe("attachSockets() to what is no control group", () => {
+  test("names it, and what to do", () => {
+    using path = new Datapath({ pins: undefined });
+    for (const cgroup of ["/nowhere", "/", join(cgroupMount(), "cgroup.procs")]) {
+      const attached = () => attachSockets({ datapath: path, cgroup, pins: undefined });
+      expect(attached).toThrow(`Cannot translate services for the sockets of ${cgroup}: it is no control group`);
+    }
+  });
+});
+
 describe("detachSockets()", () => {
   test("leaves answers to those who have asked, when told to", async () => {
     using box = new Sandbox();

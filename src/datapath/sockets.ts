@@ -1,8 +1,8 @@
 // The programs that translate services at sockets (bpf/socket.bpf.c) in their places: links to a control group that outlive the agent.
 
-import { constants, fstatSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { constants, fstatSync, mkdirSync, openSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type CgroupHook, cgroupLinkInfo, linkToCgroup, replaceProgram } from "#kernel/bpf-link.ts";
+import { type CgroupHook, cgroupLinkInfo, linkToCgroup, type OpenCgroup, replaceProgram } from "#kernel/bpf-link.ts";
 import { openPinned, pin } from "#kernel/bpf-map.ts";
 import { cgroupMount, ensureCgroupMount } from "#kernel/cgroup-mount.ts";
 import { isErrno } from "#kernel/errno.ts";
@@ -24,32 +24,46 @@ export type SocketOptions = {
 /**
  * Attaches the programs, beside those that others have attached there; where an earlier agent has, each is replaced in one step.
  * Connections that are open stay as they are.
- * @throws KernelError EPERM when somebody holds the group's hook for himself alone; what node:fs throws when there is no such group
+ * @throws CgroupError when `cgroup` is none; KernelError EPERM when a program is there that suffers no other
  */
 export function attachSockets({ datapath, cgroup, pins }: SocketOptions): Disposable {
-  using group = new Fd(openSync(cgroup, constants.O_RDONLY | constants.O_DIRECTORY));
+  using folder = openCgroup(cgroup);
   using links = new DisposableStack();
   if (pins !== undefined) mkdirSync(linkFolder(pins), { recursive: true });
   for (const hook of [...answering, ...asking]) {
-    const path = pins === undefined ? undefined : linkPath(pins, hook);
-    links.use(attach(datapath.socketProgramFd(hook), group, hook, path));
+    const pinned = pins === undefined ? undefined : linkPath(pins, hook);
+    links.use(attach(datapath.socketProgramFd(hook), hook, { path: cgroup, folder }, pinned));
   }
   return links.move();
 }
 
-function attach(program: number, group: Fd, hook: CgroupHook, path: string | undefined): Fd {
-  const before = path === undefined ? undefined : findPinned(path);
+function openCgroup(path: string): Fd {
+  // linux/magic.h
+  const cgroup2Magic = 0x63677270;
+  try {
+    if (statfsSync(path).type === cgroup2Magic) {
+      return new Fd(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY));
+    }
+  } catch (cause) {
+    if (!isErrno(cause, "ENOENT", "ENOTDIR")) throw cause;
+  }
+  const advice = `give services.cgroup the folder of a control group (cgroup v2) that is there, or leave it out`;
+  throw new CgroupError(`Cannot translate services for the sockets of ${path}: it is no control group; ${advice}`);
+}
+
+function attach(program: number, hook: CgroupHook, cgroup: OpenCgroup, pinned: string | undefined): Fd {
+  if (pinned === undefined) return linkToCgroup(program, hook, cgroup);
+  const before = findPinned(pinned);
+  const { ino } = fstatSync(cgroup.folder.number, { bigint: true });
   // A group that is gone took its programs along.
-  if (before !== undefined && cgroupLinkInfo(before.number).cgroup === fstatSync(group.number, { bigint: true }).ino) {
+  if (before !== undefined && cgroupLinkInfo(before.number).cgroup === ino) {
     replaceProgram(before.number, program);
     return before;
   }
   before?.[Symbol.dispose]();
-  const link = linkToCgroup(program, group.number, hook);
-  if (path !== undefined) {
-    rmSync(path, { force: true });
-    pin(link.number, path);
-  }
+  const link = linkToCgroup(program, hook, cgroup);
+  rmSync(pinned, { force: true });
+  pin(link.number, pinned);
   return link;
 }
 
@@ -82,7 +96,7 @@ function linkPath(pins: string, hook: CgroupHook): string {
 /** The inode of the hierarchy's root, always. */
 const rootInode = 1n;
 
-/** A mount of control groups that does not show all of them. */
+/** A folder that is no control group, or a mount that does not show all of them. */
 export class CgroupError extends Error {
   readonly code = "CGROUP";
 }

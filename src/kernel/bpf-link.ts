@@ -1,7 +1,9 @@
 // Links of eBPF: programs at control groups, held by descriptors and pins, whose program can be replaced in one step.
 
+import { KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { checkedBpf, libbpf } from "./libbpf.ts";
+import { checkedBpf, failedWith, libbpf } from "./libbpf.ts";
+import { errno } from "./libc.ts";
 
 /** BPF_CGROUP_ of enum bpf_attach_type (linux/bpf.h). */
 export const CgroupHook = {
@@ -16,10 +18,21 @@ export const CgroupHook = {
 } as const;
 export type CgroupHook = keyof typeof CgroupHook;
 
-/** Attaches beside whatever else is attached there; the program is detached with the last descriptor or pin. @throws KernelError */
-export function linkToCgroup(program: number, cgroup: number, hook: CgroupHook): Fd {
-  const result = libbpf().bpf_link_create(program, cgroup, CgroupHook[hook], null);
-  return new Fd(checkedBpf(result, () => `Cannot attach a program to ${hook} of a control group`));
+/** A control group whose folder is open. */
+export type OpenCgroup = { readonly path: string; readonly folder: Fd };
+
+/**
+ * Attaches beside whatever else is attached there; the program is detached with the last descriptor or pin.
+ * @throws KernelError EPERM when a program was attached there that suffers no other
+ */
+export function linkToCgroup(program: number, hook: CgroupHook, { path, folder }: OpenCgroup): Fd {
+  const result = libbpf().bpf_link_create(program, folder.number, CgroupHook[hook], null);
+  const action = `Cannot attach a program to ${hook} of ${path}`;
+  if (failedWith(result, "EPERM")) {
+    const advice = `besides rights, a program there that suffers no other may be the reason: bpftool cgroup tree ${path}`;
+    throw new KernelError(action, errno(), advice);
+  }
+  return new Fd(checkedBpf(result, () => action));
 }
 
 /** Puts another program in the link's place in one step. @throws KernelError ENOLINK when what it was attached to is gone */
