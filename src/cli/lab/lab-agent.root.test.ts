@@ -1,137 +1,15 @@
 // Labs whose nodes run the agent: everybody reaches everybody by their own addresses, whatever is between the nodes, and without agents for a while.
 
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { pods, services } from "#kube/resource.ts";
-import { processesIn } from "#lab/cgroup.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
 import type { OutcomeReport } from "#lab/probe/attempt.ts";
-import { groupOf, TestLabs, twill, within } from "#test/lab.ts";
+import { AgentLab, familyOf } from "#test/agent-lab.ts";
+import { TestLabs, twill, within } from "#test/lab.ts";
 
 const limitMs = 60_000;
-/** A service of three pods that always leads to the same one is broken. */
-const maxTries = 30;
 const isLong = process.env["TWILL_LONG"] === "1";
-
-/** Says every line back; perl is on every Debian. */
-const echoServer = `
-use IO::Socket::INET;
-my $server = IO::Socket::INET->new(Listen => 5, LocalPort => 9000, ReuseAddr => 1);
-while (my $client = $server->accept) { next if fork; $client->autoflush(1); print $client $_ while <$client>; exit }
-`;
-
-/** A pod on each node, whose answers say who asked, and a service of them all. */
-const manifest = JSON.stringify({
-  apiVersion: "v1",
-  kind: "List",
-  items: [
-    {
-      apiVersion: "apps/v1",
-      kind: "DaemonSet",
-      metadata: { name: "who" },
-      spec: {
-        selector: { matchLabels: { app: "who" } },
-        template: {
-          metadata: { labels: { app: "who" } },
-          spec: {
-            containers: [
-              { name: "who", image: "who", ports: [{ containerPort: 8080 }] },
-              { name: "echo", image: "echo", command: ["perl", "-e", echoServer] },
-            ],
-          },
-        },
-      },
-    },
-    {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "who" },
-      spec: {
-        selector: { app: "who" },
-        ipFamilyPolicy: "PreferDualStack",
-        ports: [{ port: 80, targetPort: 8080 }],
-      },
-    },
-  ],
-});
-
-type Member = { readonly name: string; readonly node: string; readonly addresses: readonly string[] };
-
-class AgentLab {
-  readonly labs: TestLabs;
-  readonly name: string;
-
-  constructor(labs: TestLabs, ...flags: readonly string[]) {
-    this.labs = labs;
-    this.name = labs.name();
-    labs.ok("up", this.name, ...flags);
-    const file = join(labs.folder, "who.json");
-    writeFileSync(file, manifest);
-    labs.ok("load", "--lab", this.name, "--wait", file);
-  }
-
-  /** In the order of their nodes. */
-  async members(): Promise<readonly Member[]> {
-    const { items } = await this.labs.client(this.name).listAll(pods, { labelSelector: "app=who" });
-    return items
-      .map(({ metadata, spec, status }) => ({
-        name: metadata.name,
-        node: spec?.nodeName ?? "",
-        addresses: (status?.podIPs ?? []).map(({ ip = "" }) => ip),
-      }))
-      .sort((a, b) => (a.node < b.node ? -1 : 1));
-  }
-
-  async serviceAddresses(): Promise<readonly string[]> {
-    const { spec } = await this.labs.client(this.name).get(services, { namespace: "default", name: "who" });
-    return spec?.clusterIPs ?? [];
-  }
-
-  /** Who answers, and the address that it sees the caller under. */
-  answerTo(from: string, address: string, port: number): { readonly pod: string; readonly client: string } {
-    return JSON.parse(this.labs.fetch(this.name, from, urlOf(address, port)));
-  }
-
-  seenBy(from: string, address: string, port: number): string {
-    return this.answerTo(from, address, port).client;
-  }
-
-  /** The address that a pod which is not the caller sees, asked through the service. */
-  seenThroughService(from: string, address: string): string {
-    for (let tries = 0; tries < maxTries; tries++) {
-      const { pod, client } = this.answerTo(from, address, 80);
-      if (pod !== from) return client;
-    }
-    return `only itself after ${maxTries} tries`;
-  }
-
-  seenByInternet(from: string, address: string): string {
-    return /greets (\S+)/.exec(this.labs.fetch(this.name, from, urlOf(address, 80)))?.[1] ?? "";
-  }
-
-  signalAgent(node: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): number {
-    const pids = this.#agentOf(node);
-    for (const pid of pids) process.kill(pid, signal);
-    return pids.length;
-  }
-
-  agentProgram(node: string): string {
-    return readlinkSync(`/proc/${this.#agentOf(node)[0]}/exe`);
-  }
-
-  #agentOf(node: string): readonly number[] {
-    return processesIn(join(groupOf(this.name), "nodes", node, "agent"));
-  }
-}
-
-function urlOf(address: string, port: number): string {
-  return `http://${address.includes(":") ? `[${address}]` : address}:${port}/`;
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return address.includes(":") ? "ipv6" : "ipv4";
-}
 
 const fabrics = [
   ["auto", "l2"],
