@@ -112,7 +112,8 @@ function files(folder: string): readonly string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
 }
 
-function built(path: string): string {
+/** Something that `make build` has made; throws when it has not. */
+export function built(path: string): string {
   const file = join(dist, path);
   if (!existsSync(file)) throw new Error(`Cannot find ${file}: run make build`);
   return file;
