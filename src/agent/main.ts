@@ -45,6 +45,9 @@ import { Ipam } from "./ipam/ipam.ts";
 import { Masquerade } from "./masquerade/masquerade.ts";
 import { computePodMtu } from "./pod-mtu.ts";
 import { Pods } from "./pods.ts";
+import { NodeServices } from "./service/node-services.ts";
+import { ServicePorts } from "./service/service-ports.ts";
+import { addressesOf } from "./state/endpoint.ts";
 import { StateStore } from "./state/store.ts";
 
 export type AgentOptions = {
@@ -83,6 +86,8 @@ export class Agent implements AsyncDisposable {
   readonly #pods: Pods;
   readonly #masquerade: Masquerade;
   #fabric: Fabric | undefined;
+  /** Undefined: they are left to others. */
+  services: NodeServices | undefined;
   #isServing = false;
 
   /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
@@ -115,7 +120,9 @@ export class Agent implements AsyncDisposable {
     this.endpoints = new Endpoints({ host, store, ipam, datapath, nodeAddresses, log, released });
     this.#forgetOtherPlace(store);
     this.#masquerade = new Masquerade(host.nft());
-    this.#pods = stack.use(new Pods(client, nodeName, pace));
+    this.#pods = stack.use(
+      new Pods(client, nodeName, pace, ({ namespace = "", name }) => this.services?.podChanged({ namespace, name })),
+    );
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
   }
 
@@ -182,6 +189,7 @@ export class Agent implements AsyncDisposable {
       }),
     );
     this.datapath?.finishMigration();
+    this.services = await this.#startServices(stack);
     stack.use(await EndpointWatch.start({ endpoints: this.endpoints, netns: host.netns, log }));
     this.#isServing = true;
     this.#nodesChanged();
@@ -196,11 +204,31 @@ export class Agent implements AsyncDisposable {
     await replay();
   }
 
+  async #startServices(stack: AsyncDisposableStack): Promise<NodeServices | undefined> {
+    const { config, host, client, pace, nodeName, log } = this.#options;
+    const { datapath, endpoints, cluster } = this;
+    if (!config.services.enabled || datapath === undefined) return undefined;
+    const services = await NodeServices.start({
+      ...{ config, host, client, pace, nodeName, datapath, log, pins: pinsOf(config, nodeName) },
+      self: () => cluster.self,
+      nodes: () => [...(cluster.self === undefined ? [] : [cluster.self]), ...cluster.others],
+      localPods: () =>
+        endpoints
+          .list()
+          .flatMap(({ pod, mapsPorts, ...endpoint }) =>
+            pod !== undefined && mapsPorts ? [{ pod, addresses: addressesOf(endpoint) }] : [],
+          ),
+      hostPortsOf: (pod) => this.#pods.modelOf(pod),
+      podNamespaces: () => endpoints.list().map(({ netns }) => netns),
+    });
+    return stack.use(services);
+  }
+
   #twillHost(): TwillHost {
     const { host } = this.#options;
     return {
       endpoints: this.endpoints,
-      ports: new Ports(host),
+      ports: new ServicePorts(new Ports(host), () => this.services),
       mtu: () => this.podMtu(),
       sleep: host.sleep,
       unready: () => this.unready(),
@@ -214,6 +242,7 @@ export class Agent implements AsyncDisposable {
     if (self === undefined || !this.#isServing) return;
     this.ipam.setBlocks(self.blocks);
     this.#fabric?.wake();
+    this.services?.nodesChanged();
     try {
       if (this.endpoints.renewSources()) this.endpoints.restoreAll();
       // Before all nodes are known, their pods would be strangers.
@@ -259,15 +288,21 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-function openDatapath({ programs }: AgentConfig, nodeName: string, log: AgentOptions["log"]): Datapath {
-  const { folder, kernelTranslates, ingressBlock, egressBlock } = programs;
+/** Where the node's maps are pinned. @throws KernelError */
+function pinsOf({ programs }: AgentConfig, nodeName: string): string {
+  return preparePins(programs.folder, `twill-${nodeName}`);
+}
+
+function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["log"]): Datapath {
+  const { ingressBlock, egressBlock } = config.programs;
+  const kernelTranslates = config.programs.kernelTranslates && !config.services.enabled;
   try {
-    const pins = preparePins(folder, `twill-${nodeName}`);
+    const pins = pinsOf(config, nodeName);
     return new Datapath({ pins, kernelTranslates, blocks: { ingress: ingressBlock, egress: egressBlock }, log });
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     const advice =
-      "they need Linux 5.10, a bpf file system and root; to do without them, set programs.enabled to false";
+      "they need Linux 6.1, a bpf file system and root; to do without them, set programs.enabled to false";
     throw new Error(`Cannot use the packet path's programs on Linux ${release()}: ${problem}; ${advice}`, { cause });
   }
 }
