@@ -1,18 +1,27 @@
 // A lab with agents whose pods answer who they are and who asked, for one test.
 
 import { readlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
-import { groupOf, type TestLabs } from "./lab.ts";
+import { placesOf } from "#lab/world/places.ts";
+import { containerTarget } from "#lab/world/pod-target.ts";
+import type { LoadReport } from "./connection-load.ts";
+import { groupOf, type TestLabs, twill } from "./lab.ts";
+
+const loadScript = new URL("connection-load.ts", import.meta.url).pathname;
+const podTool = join(dirname(twill), "twill-pod");
 
 /** A service of three pods that always leads to the same one is broken. */
 const maxTries = 30;
 
-/** Says every line back; perl is on every Debian. */
+/** Where pods of the set `who` say every line back. */
+export const echoPort = 9000;
+
+/** Perl is on every Debian. */
 const echoServer = `
 use IO::Socket::INET;
-my $server = IO::Socket::INET->new(Listen => 5, LocalPort => 9000, ReuseAddr => 1);
+my $server = IO::Socket::INET->new(Listen => 5, LocalPort => ${echoPort}, ReuseAddr => 1);
 while (my $client = $server->accept) { next if fork; $client->autoflush(1); print $client $_ while <$client>; exit }
 `;
 
@@ -52,7 +61,10 @@ const manifest = JSON.stringify({
       spec: {
         selector: { app: "who" },
         ipFamilyPolicy: "PreferDualStack",
-        ports: [{ port: 80, targetPort: 8080 }],
+        ports: [
+          { name: "who", port: 80, targetPort: answerPorts.who },
+          { name: "echo", port: echoPort, targetPort: echoPort },
+        ],
       },
     },
   ],
@@ -111,6 +123,25 @@ export class AgentLab {
 
   seenByInternet(from: string, address: string): string {
     return /greets (\S+)/.exec(this.labs.fetch(this.name, from, urlOf(address, 80)))?.[1] ?? "";
+  }
+
+  /**
+   * Connects from inside of a pod to places that say lines back, until `end` is called (test/connection-load.ts).   */
+  async startLoad(pod: string, places: readonly string[]): Promise<{ readonly end: () => Promise<LoadReport> }> {
+    const { folder } = this.labs;
+    const found = await this.labs.client(this.name).get(pods, { namespace: "default", name: pod });
+    const { pid, cgroup } = containerTarget(placesOf(this.name, folder), found);
+    const words = ["--pid", String(pid), "--cgroup", cgroup, "--", process.execPath, loadScript, ...places];
+    const child = Bun.spawn([podTool, "exec", ...words], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+    const output = new Response(child.stdout).text();
+    return {
+      end: async () => {
+        child.stdin.end();
+        const text = await output;
+        await child.exited;
+        return JSON.parse(text) as LoadReport;
+      },
+    };
   }
 
   signalAgent(node: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): number {

@@ -10,9 +10,7 @@ export const manyPodsLabel = "app=many";
 
 /** Scales the Deployment and waits until as many pods are Ready. @throws Error when they are not in time */
 export async function loadManyPods(labs: TestLabs, lab: string, replicas: number, limitMs: number): Promise<void> {
-  const file = join(labs.folder, "many.json");
-  writeFileSync(file, manyPods(replicas));
-  labs.ok("load", "--lab", lab, file);
+  scaleManyPods(labs, lab, replicas);
   const client = labs.client(lab);
   let ready = 0;
   const isDone = async () => {
@@ -21,6 +19,13 @@ export async function loadManyPods(labs: TestLabs, lab: string, replicas: number
     return ready === replicas && (status?.replicas ?? 0) === replicas;
   };
   if (!(await within(limitMs, isDone))) throw new Error(`Of ${replicas} pods ${ready} were Ready after ${limitMs} ms`);
+}
+
+/** Scales the Deployment and waits for nothing. */
+export function scaleManyPods(labs: TestLabs, lab: string, replicas: number): void {
+  const file = join(labs.folder, "many.json");
+  writeFileSync(file, manyPods(replicas));
+  labs.ok("load", "--lab", lab, file);
 }
 
 /** The manifest, as JSON. Pods are probed unless they are more than the machine keeps neighbours for (docs/lab.md). */
