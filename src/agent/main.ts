@@ -10,7 +10,7 @@
 //   local API, CLI ──► Agent (reads)
 
 import { readFileSync, statSync } from "node:fs";
-import { release } from "node:os";
+import { release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Invocation } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
@@ -42,6 +42,7 @@ import { Fabric } from "./fabric/fabric.ts";
 import { type FabricNode, overlayName } from "./fabric/want.ts";
 import { prepareForwarding } from "./forwarding.ts";
 import { Ipam } from "./ipam/ipam.ts";
+import { mapSizes } from "./map-sizes.ts";
 import { Masquerade } from "./masquerade/masquerade.ts";
 import { computePodMtu } from "./pod-mtu.ts";
 import { Pods } from "./pods.ts";
@@ -121,7 +122,9 @@ export class Agent implements AsyncDisposable {
     this.#forgetOtherPlace(store);
     this.#masquerade = new Masquerade(host.nft());
     this.#pods = stack.use(
-      new Pods(client, nodeName, pace, ({ namespace = "", name }) => this.services?.podChanged({ namespace, name })),
+      new Pods(client, nodeName, pace, ({ namespace = "", name = "" }) =>
+        this.services?.podChanged({ namespace, name }),
+      ),
     );
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
   }
@@ -298,11 +301,11 @@ function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["
   const kernelTranslates = config.programs.kernelTranslates && !config.services.enabled;
   try {
     const pins = pinsOf(config, nodeName);
-    return new Datapath({ pins, kernelTranslates, blocks: { ingress: ingressBlock, egress: egressBlock }, log });
+    const sizes = mapSizes(totalmem(), config.programs.maxConnections);
+    return new Datapath({ pins, kernelTranslates, sizes, blocks: { ingress: ingressBlock, egress: egressBlock }, log });
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    const advice =
-      "they need Linux 6.1, a bpf file system and root; to do without them, set programs.enabled to false";
+    const advice = "they need Linux 6.1, a bpf file system and root; to do without them, set programs.enabled to false";
     throw new Error(`Cannot use the packet path's programs on Linux ${release()}: ${problem}; ${advice}`, { cause });
   }
 }

@@ -4,12 +4,14 @@ import { readFileSync } from "node:fs";
 import {
   blocks,
   ConfigError,
+  deviceNames,
   flag,
   type Infer,
   integer,
   name,
   oneOf,
   optionalInteger,
+  optionalPath,
   path,
   section,
 } from "./field.ts";
@@ -52,12 +54,32 @@ export const agentConfig = section("Configuration of `twill agent`.", {
       "Whether somebody like kube-proxy translates addresses of services in the kernel, or pods have host ports: the kernel then sees all packets.",
       true,
     ),
+    maxConnections: optionalInteger(
+      "How many connections the packet path remembers at most; unless set, a 400th of the node's memory is for them.",
+      { min: 4096, max: 8_388_608 },
+    ),
     ingressBlock: integer("Number of the tc block that what pods send passes.", 31, { min: 1, max: 65_535 }),
     egressBlock: integer("Number of the tc block that what pods receive passes.", 32, { min: 1, max: 65_535 }),
     folder: path(
       "Where a bpf file system is, or gets mounted, that keeps the maps while no agent runs.",
       "/sys/fs/bpf",
     ),
+  }),
+  services: section("Kubernetes services, in the packet path instead of kube-proxy.", {
+    enabled: flag("Whether the agent serves them. Unless it does, somebody like kube-proxy must.", false),
+    cgroup: optionalPath(
+      "The cgroup2 folder of whose processes sockets are led to endpoints; that of all processes unless set.",
+    ),
+    devices: deviceNames(
+      "Devices over which clients outside come; unless set, those with the node's addresses or a default route.",
+    ),
+    nodePortAddresses: blocks(
+      "Where node ports and host ports are open; unless set, on all addresses of those devices and on loopback.",
+    ),
+    healthzPort: integer("Port for /healthz and /livez, as kube-proxy has it; 0 for none.", 10_256, {
+      min: 0,
+      max: 65_535,
+    }),
   }),
   cni: section("What the container runtime finds.", {
     folder: path("Where the runtime looks for network configurations.", "/etc/cni/net.d"),
