@@ -72,5 +72,20 @@ export type DropsMessage = {
   readonly outcomes: { readonly [O in Outcome]: { readonly packets: number; readonly bytes: number } } | null;
 };
 
+/** Connections of this node's pods of which something was seen lately, the newest first; null: no programs. */
+export type ConnectionsMessage = { readonly connections: readonly ConnectionMessage[] | null };
+
+export type ConnectionMessage = {
+  /** A number for a protocol that has no name here. */
+  readonly protocol: "tcp" | "udp" | "sctp" | "icmp" | number;
+  /** Who opened it. */
+  readonly from: { readonly address: Ip; readonly port: number };
+  /** Where it arrives: behind a service the pod. */
+  readonly to: { readonly address: Ip; readonly port: number };
+  readonly answered: boolean;
+  readonly ageSeconds: number;
+  readonly idleSeconds: number;
+};
+
 /** An answer of any path with another status than 200. */
 export type ProblemMessage = { readonly problem: string };

@@ -5,6 +5,7 @@ import type { Agent } from "#agent/main.ts";
 import { parseIp } from "#net/ip.ts";
 import { claimSocketPath } from "#plugins/service/socket-path.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
+import { viewConnections } from "./view-connections.ts";
 import { viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
 
 type Answer = { readonly status: number; readonly body: object };
@@ -54,6 +55,8 @@ function route(agent: Agent, line: string, query: URLSearchParams): Answer {
       return ok({ faults: auditAgent(agent) } satisfies CheckMessage);
     case "POST /v1/ipam/release":
       return release(agent, query);
+    case "GET /v1/connections":
+      return connections(agent, query);
     case "GET /v1/drops":
       return ok(viewDrops(agent));
     default:
@@ -71,6 +74,12 @@ function release(agent: Agent, query: URLSearchParams): Answer {
     if (error instanceof ReleaseError) return refuse(409, error.message);
     throw error;
   }
+}
+
+function connections(agent: Agent, query: URLSearchParams): Answer {
+  const text = query.get("seconds") ?? "300";
+  if (!/^\d+$/.test(text)) return refuse(400, `"${text}" is no number of seconds`);
+  return ok(viewConnections(agent, Number(text)));
 }
 
 function ok(body: object): Answer {

@@ -1,13 +1,13 @@
 // The declarations of `twill policy` and `twill explain`.
 
-import { type Group, type Leaf, leaf, outputFlag } from "./command.ts";
+import { type Group, type Leaf, leaf, outputFlag, UsageError } from "./command.ts";
 import { sourceFlags } from "./policy/source-flags.ts";
 
 const fileFlag = {
   file: { short: "f", value: "FILE", repeated: true, complete: "file", about: "a file or folder; may be given again" },
 } as const;
 
-const end = "a pod or workload as [NAMESPACE/]NAME, node/NAME, or an address";
+const end = "[NAMESPACE/]NAME of a pod or workload, KIND/NAME, an address, a name of the cluster's DNS, or world";
 
 export const explainCommand: Leaf = leaf({
   summary: "says why a connection is allowed or not, without sending a packet",
@@ -15,11 +15,16 @@ export const explainCommand: Leaf = leaf({
     "Says what the network policies at both ends make of a connection: which rule allows it, or which came closest and why they do not. Exits with 1 when it is denied.",
   args: {
     from: { about: end },
-    to: { about: `${end}, or svc/NAME; then :PORT and /tcp, /udp, /sctp or /icmp` },
+    to: { about: "as the source, or svc/NAME; then :PORT and /tcp, /udp, /sctp or /icmp, whose port is its type" },
   },
   flags: {
     ...sourceFlags,
-    namespace: { short: "n", value: "NAMESPACE", default: "default", about: "of what names no namespace itself" },
+    namespace: {
+      short: "n",
+      value: "NAMESPACE",
+      about:
+        "of what names no namespace itself; unless given, default for the source and the source's for the destination",
+    },
     ...outputFlag,
   },
   load: async () => (await import("./policy/explain.ts")).runExplain,
@@ -43,16 +48,46 @@ export const policyCommand: Group = {
       flags: { ...sourceFlags, ...outputFlag },
       load: async () => (await import("./policy/matrix.ts")).runMatrix,
     }),
+    show: leaf({
+      summary: "shows a policy in words: whom it is about, and whom each rule means",
+      args: { name: { about: "[NAMESPACE/]NAME of a policy" } },
+      flags: { ...sourceFlags, ...outputFlag },
+      load: async () => (await import("./policy/show.ts")).runShow,
+    }),
     try: leaf({
       summary: "shows what applying a file would change",
-      flags: { ...fileFlag, ...sourceFlags, ...outputFlag },
-      load: async () => (await import("./policy/matrix.ts")).runTry,
+      about:
+        "Shows who would lose and who would gain what, were the files applied. With the socket of this node's agent it also shows which\n" +
+        "connections of the last minutes would be cut. Exits with 1 when something would change.",
+      flags: {
+        ...fileFlag,
+        ...sourceFlags,
+        "api-socket": {
+          value: "PATH",
+          complete: "file",
+          env: "TWILL_AGENT_SOCKET",
+          about: "where this node's agent answers questions; without it /run/twill/agent.sock where there is one",
+        },
+        last: {
+          value: "SECONDS",
+          default: "300",
+          parse: parseSeconds,
+          about: "how far back connections are asked for",
+        },
+        ...outputFlag,
+      },
+      load: async () => (await import("./policy/try.ts")).runTry,
     }),
     assert: leaf({
       summary: "checks expectations, for pipelines",
       about: "Checks a YAML list of {from, to, allowed} against the policies. Exits with 1 when one does not hold.",
       flags: { ...fileFlag, ...sourceFlags, ...outputFlag },
-      load: async () => (await import("./policy/matrix.ts")).runAssert,
+      load: async () => (await import("./policy/assert.ts")).runAssert,
     }),
   },
 };
+
+function parseSeconds(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new UsageError(`"${text}" is no number of seconds, like 300`);
+}

@@ -1,119 +1,168 @@
-// The ends of a connection as people write them: pods, workloads, services, nodes and addresses.
+// The ends of a connection as people name them: pods, workloads, nodes, addresses, names of the cluster's DNS, and the world.
 
 import { nearest } from "#base/nearest.ts";
 import { UsageError } from "#cli/command.ts";
-import type { Traffic } from "#model/policy/match.ts";
-import type { Party } from "#model/policy/party.ts";
-import type { Protocol } from "#model/policy/rule.ts";
-import { backendsOf, type World } from "#model/policy/world.ts";
-import { ip, parseIp } from "#net/ip.ts";
+import { formatParty, type Party } from "#model/policy/party.ts";
+import type { ServiceEntry } from "#model/policy/service-entry.ts";
+import { stranger } from "#model/policy/stranger.ts";
+import { partyAt, type World, type WorldPod } from "#model/policy/world.ts";
+import { parseIp } from "#net/ip.ts";
 
-/** What `DST[:PORT[/PROTO]]` says: where, and on which port of which protocol. */
-export type Target = { readonly where: string; readonly port: string | undefined; readonly protocol: Protocol };
+/** One of the parties that a name means. */
+export type End = {
+  readonly party: Party;
+  /** What should be said beside it: `shop/ingress-1 shares the network of node1`. */
+  readonly remark: string | undefined;
+};
 
-const protocols: readonly Protocol[] = ["tcp", "udp", "sctp", "icmp"];
+/** What a name means: ends, or a service in front of some. */
+export type Found = { readonly ends: readonly End[] } | { readonly service: ServiceEntry };
 
-/** `shop/db:5432`, `svc/backend:http/udp`, `[fd00::1]:80`, `10.0.0.1`. @throws UsageError */
-export function parseTarget(text: string): Target {
-  const match = /^(\[[^\]]*\]|[^:]*(?:::[^\]]*)?)(?::([\w-]+))?(?:\/(tcp|udp|sctp|icmp))?$/i.exec(bracketed(text));
-  if (match === null)
-    throw new UsageError(`cannot read "${text}": write WHERE[:PORT[/PROTOCOL]], like shop/db-0:5432/tcp`);
-  const [, where = "", port, word] = match;
-  const protocol = protocols.find((each) => each === word?.toLowerCase()) ?? "tcp";
-  return { where: where.replace(/^\[|\]$/g, ""), port, protocol };
-}
+const kindAliases: Readonly<Record<string, readonly string[]>> = {
+  Pod: ["pod", "pods", "po"],
+  Service: ["service", "services", "svc"],
+  Node: ["node", "nodes", "no"],
+  Deployment: ["deployment", "deployments", "deploy"],
+  ReplicaSet: ["replicaset", "replicasets", "rs"],
+  StatefulSet: ["statefulset", "statefulsets", "sts"],
+  DaemonSet: ["daemonset", "daemonsets", "ds"],
+  Job: ["job", "jobs"],
+  CronJob: ["cronjob", "cronjobs", "cj"],
+  ReplicationController: ["replicationcontroller", "replicationcontrollers", "rc"],
+};
 
-/** A bare address of IPv6 has colons of its own. */
-function bracketed(text: string): string {
-  return parseIp(text) !== undefined && text.includes(":") ? `[${text}]` : text;
-}
+/** A name with its parts: `svc/shop/backend`, `shop/svc/backend`, `shop/backend`, `backend`. */
+type Name = { readonly kind: string | undefined; readonly namespace: string; readonly name: string };
 
-/** All parties that a name means: a pod, the pods of a workload, a node, an address. @throws UsageError with the nearest name */
-export function partiesOf(world: World, text: string, namespace: string): readonly Party[] {
+/** All that a text means as one end of a connection. @throws UsageError with the nearest name */
+export function find(world: World, text: string, namespace: string): Found {
+  if (text === "world") return { ends: [endOf(stranger(world.policies))] };
   const address = parseIp(text);
-  if (address !== undefined) {
-    const owner = [...world.pods, ...world.nodes].find(({ addresses }) => addresses.includes(address));
-    return [owner ?? { party: "address", addresses: [ip(text)] }];
+  if (address !== undefined) return { ends: [endOf(partyAt(world, address))] };
+  const name = readName(text, namespace);
+  switch (name.kind) {
+    case "Node":
+      return { ends: nodesOf(world, name.name) };
+    case "Service":
+      return { service: serviceOf(world, name) };
+    case undefined:
+      return findUntyped(world, text, name);
+    default: {
+      const pods = podsOf(world, name);
+      if (pods.length > 0) return { ends: pods.map(podEnd) };
+      throw unknown(name.kind.toLowerCase(), `${name.namespace}/${name.name}`, knownPods(world));
+    }
   }
-  const node = /^nodes?\/(.+)$/.exec(text)?.[1];
-  if (node !== undefined) {
-    const found = world.nodes.filter(({ name }) => name === node);
-    if (found.length > 0) return found;
-    throw unknown(
-      "node",
-      node,
-      world.nodes.map(({ name }) => name),
-    );
+}
+
+/** As `find`, for the end that opens the connection. @throws UsageError */
+export function findSource(world: World, text: string, namespace: string): readonly End[] {
+  const found = find(world, text, namespace);
+  if ("ends" in found) return found.ends;
+  const { service } = found;
+  throw new UsageError(
+    `service ${service.namespace}/${service.name} opens no connections: name the pods that are to open one`,
+  );
+}
+
+function readName(text: string, namespace: string): Name {
+  const parts = text.split("/");
+  const at = parts.length > 1 ? parts.slice(0, -1).findIndex((part) => kindOf(part) !== undefined) : -1;
+  const kind = at < 0 ? undefined : kindOf(parts[at] ?? "");
+  const [name = "", within = namespace, ...more] = parts.filter((_, index) => index !== at).reverse();
+  if (more.length === 0 && name !== "") return { kind, namespace: within, name };
+  throw new UsageError(`cannot read "${text}": write [NAMESPACE/]NAME or KIND/[NAMESPACE/]NAME`);
+}
+
+function kindOf(word: string): string | undefined {
+  return Object.entries(kindAliases).find(([, aliases]) => aliases.includes(word.toLowerCase()))?.[0];
+}
+
+/** A pod before a workload, a workload before a service of its name, and all of them before names of nodes and of DNS. */
+function findUntyped(world: World, text: string, name: Name): Found {
+  const pods = podsOf(world, name);
+  if (pods.length > 0) return { ends: pods.map(podEnd) };
+  const service = world.services.find((each) => each.namespace === name.namespace && each.name === name.name);
+  if (service !== undefined) return { service };
+  if (!text.includes("/")) {
+    const node = world.nodes.filter((each) => each.name === text);
+    if (node.length > 0) return { ends: node.map(endOf) };
+    const named = findByDns(world, text);
+    if (named !== undefined) return named;
+    if (text.includes("."))
+      throw new UsageError(`${text} is no name of this cluster: give an address, or "world" for anybody outside of it`);
   }
-  const [within, name] = splitName(text, namespace);
-  const own = world.pods.filter((pod) => pod.namespace === within);
+  throw unknown("pod or workload", `${name.namespace}/${name.name}`, knownPods(world));
+}
+
+/** `backend.shop`, `backend.shop.svc.cluster.local`, and `database-0.database.shop.svc` for a pod of its own name. */
+function findByDns(world: World, text: string): Found | undefined {
+  const labels = text
+    .replace(/\.$/, "")
+    .replace(/\.svc(\.[\w.-]+)?$/, "")
+    .split(".");
+  const [namespace = "", service = "", pod, ...more] = labels.toReversed();
+  if (more.length > 0) return undefined;
+  const entry = world.services.find((each) => each.namespace === namespace && each.name === service);
+  if (entry === undefined) return undefined;
+  if (pod === undefined) return { service: entry };
+  const pods = world.allPods.filter((each) => each.namespace === namespace && each.name === pod);
+  return pods.length === 0 ? undefined : { ends: pods.map(podEnd) };
+}
+
+/** The pod of that name, or else the pods that the workload of that name made. */
+function podsOf({ allPods }: World, { kind, namespace, name }: Name): readonly WorldPod[] {
+  const own = allPods.filter((pod) => pod.namespace === namespace);
+  if (kind === "Pod") return own.filter((pod) => pod.name === name);
   const exact = own.filter((pod) => pod.name === name);
-  // A workload's pods have its name and something behind it.
-  const made = own.filter((pod) => pod.name.startsWith(`${name}-`));
-  const found = exact.length > 0 ? exact : made;
-  if (found.length > 0) return found;
-  throw unknown(
-    "pod or workload",
-    `${within}/${name}`,
-    world.pods.map((pod) => `${pod.namespace}/${pod.name}`),
-  );
-}
-
-/** Each place that a target means, with the traffic that arrives there: a service is its pods, on their own ports. @throws UsageError */
-export function destinationsOf(
-  world: World,
-  target: Target,
-  namespace: string,
-): readonly { readonly to: Party; readonly traffic: Traffic; readonly through: string | undefined }[] {
-  const { where, port, protocol } = target;
-  const service = /^(?:svc|services?)\/(.+)$/.exec(where)?.[1];
-  if (service !== undefined) return throughService(world, service, target, namespace);
-  return partiesOf(world, where, namespace).flatMap((to) => {
-    const numbers = port === undefined ? defaultPorts(to, protocol) : [portNumber(port, to, protocol)];
-    return numbers.map((number) => ({ to, traffic: { protocol, port: number }, through: undefined }));
+  if (kind === undefined && exact.length > 0) return exact;
+  const made = own.filter(({ workload }) => {
+    if (workload === undefined) return false;
+    // A CronJob's pods are those of Jobs with its name and a number.
+    if (kind === "CronJob" && workload.kind === "Job")
+      return /^-\d+$/.test(workload.name.slice(name.length)) && workload.name.startsWith(name);
+    return workload.name === name && (kind === undefined || workload.kind === kind);
   });
+  if (made.length > 0 || kind !== undefined) return made;
+  return own.filter((pod) => pod.name.startsWith(`${name}-`));
 }
 
-function throughService(world: World, text: string, { port, protocol }: Target, namespace: string) {
-  const [within, name] = splitName(text, namespace);
-  const service = world.services.find((each) => each.namespace === within && each.name === name);
-  if (service === undefined)
-    throw unknown(
-      "service",
-      `${within}/${name}`,
-      world.services.map((each) => `${each.namespace}/${each.name}`),
-    );
-  const wanted = service.ports.filter(
-    (each) => each.protocol === protocol && (port === undefined || each.name === port || String(each.port) === port),
+/** @throws UsageError for a pod that has no network any more */
+function podEnd({ namespace, name, party, remark }: WorldPod): End {
+  if (party === undefined)
+    throw new UsageError(`pod ${namespace}/${name} ${remark ?? "has no network"}: it has no network any more`);
+  return { party, remark: remark === undefined ? undefined : `${namespace}/${name} ${remark}` };
+}
+
+function endOf(party: Party): End {
+  return { party, remark: undefined };
+}
+
+function nodesOf({ nodes }: World, name: string): readonly End[] {
+  const found = nodes.filter((each) => each.name === name);
+  if (found.length > 0) return found.map(endOf);
+  throw unknown(
+    "node",
+    name,
+    nodes.map((each) => each.name),
   );
-  if (wanted.length === 0) throw new UsageError(`service ${within}/${name} has no port ${port ?? ""} of ${protocol}`);
-  return wanted.flatMap((each) =>
-    backendsOf(world, service, each).map(({ party, port: number }) => ({
-      to: party,
-      traffic: { protocol, port: number },
-      through: `service ${within}/${name} port ${each.port}`,
-    })),
+}
+
+function serviceOf({ services }: World, { namespace, name }: Name): ServiceEntry {
+  const found = services.find((each) => each.namespace === namespace && each.name === name);
+  if (found !== undefined) return found;
+  throw unknown(
+    "service",
+    `${namespace}/${name}`,
+    services.map((each) => `${each.namespace}/${each.name}`),
   );
 }
 
-function splitName(text: string, namespace: string): readonly [namespace: string, name: string] {
-  const bare = text.replace(/^(?:pods?|po|deployments?|deploy|statefulsets?|sts|daemonsets?|ds|jobs?)\//, "");
-  const slash = bare.indexOf("/");
-  return slash < 0 ? [namespace, bare] : [bare.slice(0, slash), bare.slice(slash + 1)];
-}
-
-function defaultPorts(to: Party, protocol: Protocol): readonly (number | undefined)[] {
-  if (to.party !== "pod" || protocol === "icmp") return [undefined];
-  const declared = to.ports.filter((each) => each.protocol === protocol).map(({ port }) => port);
-  return declared.length === 0 ? [undefined] : declared;
-}
-
-function portNumber(port: string, to: Party, protocol: Protocol): number {
-  if (/^\d+$/.test(port)) return Number(port);
-  const named =
-    to.party === "pod" ? to.ports.find((each) => each.name === port && each.protocol === protocol) : undefined;
-  if (named !== undefined) return named.port;
-  throw new UsageError(`no port is called ${port} there: give its number`);
+function knownPods({ allPods, pods }: World): readonly string[] {
+  const workloads = allPods.flatMap(({ namespace, workload }) =>
+    workload === undefined ? [] : [`${namespace}/${workload.name}`],
+  );
+  return [...new Set([...workloads, ...pods.map(formatParty)])];
 }
 
 function unknown(what: string, name: string, known: readonly string[]): UsageError {

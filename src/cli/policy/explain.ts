@@ -1,56 +1,149 @@
 // `twill explain`: why a connection is allowed or not, without sending a packet.
 
 import type { CommandIo, OutputFormat } from "#cli/command.ts";
-import { evaluate } from "#model/policy/evaluate.ts";
-import { explain, formatTraffic } from "#model/policy/explain.ts";
+import type { Verdict } from "#model/policy/evaluate.ts";
+import { formatTraffic } from "#model/policy/explain.ts";
+import { decisionOf } from "#model/policy/judge.ts";
 import { formatParty } from "#model/policy/party.ts";
 import { formatOrigin } from "#model/policy/rule.ts";
-import { destinationsOf, parseTarget, partiesOf } from "./ends.ts";
+import { formatDestination, type Route } from "./destinations.ts";
+import { type Answer, askWorld, explainAnswer } from "./question.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
 type ExplainCall = {
   readonly args: { readonly from: string; readonly to: string };
-  readonly flags: SourceGiven & { readonly namespace: string; readonly output: OutputFormat };
+  readonly flags: SourceGiven & { readonly namespace: string | undefined; readonly output: OutputFormat };
 };
 
 /** 0 when everything asked for is allowed, 1 when something is denied. */
 export async function runExplain({ args, flags }: ExplainCall, io: CommandIo): Promise<number> {
   const { world } = await readSource(flags, io);
-  const pairs = partiesOf(world, args.from, flags.namespace).flatMap((from) =>
-    destinationsOf(world, parseTarget(args.to), flags.namespace).map((destination) => ({ from, ...destination })),
-  );
-  const asked = pairs.map((pair) => ({ ...pair, verdict: evaluate(world.policies, pair.from, pair.to, pair.traffic) }));
-  if (flags.output === "json") {
-    const rows = asked.map(({ from, to, traffic, through, verdict }) => ({
-      from: formatParty(from),
-      to: formatParty(to),
-      traffic: formatTraffic(traffic),
-      ...(through === undefined ? {} : { through }),
-      allowed: verdict.allowed,
-      ...(verdict.exempt === undefined ? {} : { exempt: verdict.exempt }),
-      egress: endOf(verdict.egress),
-      ingress: endOf(verdict.ingress),
-    }));
-    io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
-  } else {
-    const texts = asked.map(({ from, to, traffic, through, verdict }) => {
-      const text = explain(from, to, traffic, verdict);
-      return through === undefined ? text : `through ${through}\n${text}`;
-    });
-    io.stdout(texts.join("\n"));
-  }
-  return asked.every(({ verdict }) => verdict.allowed) ? 0 : 1;
+  const answers = askWorld(world, args.from, args.to, flags.namespace);
+  if (flags.output === "json")
+    io.stdout(
+      `${JSON.stringify(
+        answers.flatMap((answer): readonly object[] => toRows(answer)),
+        null,
+        2,
+      )}\n`,
+    );
+  else io.stdout(explainAll(answers));
+  return answers.every(({ allowed }) => allowed) ? 0 : 1;
 }
 
-type End = ReturnType<typeof evaluate>["egress"];
+/** Answers that the same rules decide are explained once. */
+function explainAll(answers: readonly Answer[]): string {
+  const routes = [...Map.groupBy(answers, ({ route }) => routeName(route)).values()];
+  return routes.map((own) => `${headOf(own)}${explainGroups(own)}`).join("\n");
+}
 
-function endOf(end: End) {
+function routeName(route: Route | undefined): string {
+  return route === undefined ? "" : `service ${route.service.namespace}/${route.service.name} port ${route.port.port}`;
+}
+
+function explainGroups(answers: readonly Answer[]): string {
+  const groups = [...Map.groupBy(answers, groupOf).values()];
+  return groups
+    .map((group) => {
+      const [first, ...others] = group;
+      if (first === undefined) return "";
+      const same = others.map((each) => `${formatParty(each.from.party)} → ${nameOf(each)}`);
+      const shown = same.length === 0 ? "" : `\nthe same for ${formatFew(same)}\n`;
+      return `${explainAnswer(first)}${shown}`;
+    })
+    .join("\n");
+}
+
+function groupOf({ destination, judgements, allowed }: Answer): string {
+  const traffic = destination === undefined ? "" : formatTraffic(destination.traffic);
+  return JSON.stringify([allowed, traffic, judgements.map(({ family, verdict }) => [family, decisionOf(verdict)])]);
+}
+
+function nameOf({ destination }: Answer): string {
+  return destination === undefined ? "nobody" : formatParty(destination.party);
+}
+
+/** What a service makes of the connection, before what policies make of that; "" without a service. */
+function headOf(answers: readonly Answer[]): string {
+  const [first] = answers;
+  if (first?.route === undefined) return "";
+  const { service, front, passedOver } = first.route;
+  const backends = [
+    ...new Set(
+      answers.flatMap(({ destination }) => (destination === undefined ? [] : [formatDestination(destination)])),
+    ),
+  ];
+  const allowed = answers.filter((each) => each.allowed).length;
+  const word =
+    allowed === answers.length
+      ? ""
+      : allowed === 0
+        ? ", all denied"
+        : `, ${answers.length - allowed} of ${answers.length} denied`;
+  const lines = [`through ${routeName(first.route)}${word}`];
+  if (backends.length > 0)
+    lines.push(`  ${front ?? "its name"} ${choiceOf(service.headless, service.sticky, backends)}`);
+  for (const { pod, why } of passedOver) lines.push(`  ${pod} ${why}`);
+  return `${lines.join("\n")}\n\n`;
+}
+
+function choiceOf(headless: boolean, sticky: boolean, backends: readonly string[]): string {
+  if (headless) return `means the pods themselves: ${formatFew(backends)}`;
+  if (backends.length === 1) return `becomes ${backends.join()}`;
+  const kept = sticky ? ", which a client then keeps" : "";
+  return `becomes any of ${backends.length}, each as likely${kept}: ${formatFew(backends)}`;
+}
+
+const few = 6;
+
+function formatFew(names: readonly string[]): string {
+  const more = names.length - few;
+  return more <= 0 ? names.join(", ") : `${names.slice(0, few).join(", ")} and ${more} more`;
+}
+
+/** A row for each address family that has a verdict of its own. */
+function toRows(answer: Answer) {
+  const { from, route, destination, judgements, allowed } = answer;
+  const remarks = [from.remark, destination?.remark].filter((remark) => remark !== undefined);
+  const common = {
+    from: formatParty(from.party),
+    ...(destination === undefined
+      ? {}
+      : { to: formatParty(destination.party), traffic: formatTraffic(destination.traffic) }),
+    ...(route === undefined ? {} : { through: routeOf(route) }),
+    ...(remarks.length === 0 ? {} : { remarks }),
+  };
+  if (judgements.length === 0)
+    return [{ ...common, allowed, reason: destination === undefined ? "no backend" : "no common address family" }];
+  return judgements.map(({ family, verdict }) => ({
+    ...common,
+    ...(family === undefined ? {} : { family }),
+    allowed: verdict.allowed,
+    ...(verdict.exempt === undefined ? {} : { exempt: verdict.exempt }),
+    egress: endOf(verdict.egress),
+    ingress: endOf(verdict.ingress),
+  }));
+}
+
+function routeOf({ service, port, front, passedOver }: Route) {
+  const { namespace, name } = service;
+  return { service: `${namespace}/${name}`, port: port.port, ...(front === undefined ? {} : { front }), passedOver };
+}
+
+function endOf(end: Verdict | undefined) {
   if (end === undefined) return undefined;
   const { allowed, decidedBy, isolatedBy, considered } = end;
   return {
     allowed,
-    ...(decidedBy === undefined ? {} : { by: formatOrigin(decidedBy.rule.origin) }),
+    ...(decidedBy === undefined ? {} : { by: formatOrigin(decidedBy.rule.origin), tier: decidedBy.policy.tier.name }),
     isolatedBy: isolatedBy.map(({ origin }) => formatOrigin(origin)),
-    rules: considered.map(({ rule, mismatches }) => ({ rule: formatOrigin(rule.origin), mismatches })),
+    rules: considered.map(({ policy, rule, mismatches }) => ({
+      rule: formatOrigin(rule.origin),
+      ...(rule.title === "" ? {} : { title: rule.title }),
+      tier: policy.tier.name,
+      action: rule.action,
+      matches: mismatches.length === 0,
+      mismatches: mismatches.map((mismatch) => mismatch.replace(/^[.:]\s*/, "")),
+    })),
   };
 }

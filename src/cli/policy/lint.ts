@@ -2,17 +2,18 @@
 
 import type { CommandIo, OutputFormat } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import { formatWarning, lint } from "#model/policy/lint.ts";
+import { lint } from "#model/policy/lint/lint.ts";
+import { formatWarning } from "#model/policy/lint/warning.ts";
 import { choosesPod } from "#model/policy/match.ts";
-import { formatOrigin } from "#model/policy/rule.ts";
+import { byPrecedence, formatOrigin, networkTier } from "#model/policy/rule.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
 type Call = { readonly flags: SourceGiven & { readonly output: OutputFormat } };
 
 /** 0 when there is nothing to say, 1 when there are warnings. */
 export async function runLint({ flags }: Call, io: CommandIo): Promise<number> {
-  const { world, policies } = await readSource(flags, io);
-  const warnings = lint(world, policies);
+  const { world, objects } = await readSource(flags, io);
+  const warnings = lint(world, objects);
   if (flags.output === "json") {
     const rows = warnings.map(({ rule, origin, message }) => ({ rule, place: formatOrigin(origin), message }));
     io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
@@ -27,8 +28,11 @@ export async function runLint({ flags }: Call, io: CommandIo): Promise<number> {
 /** Each policy with whom it is about. */
 export async function runList({ flags }: Call, io: CommandIo): Promise<number> {
   const { world } = await readSource(flags, io);
-  const rows = world.policies.map((policy) => ({
-    policy: `${policy.origin.namespace}/${policy.origin.name}`,
+  const rows = world.policies.toSorted(byPrecedence).map((policy) => ({
+    policy: policy.origin.namespace === "" ? policy.origin.name : `${policy.origin.namespace}/${policy.origin.name}`,
+    kind: policy.origin.kind,
+    tier: policy.tier.name,
+    order: policy.order,
     isolates: policy.isolates,
     rules: policy.rules.length,
     pods: world.pods
@@ -38,9 +42,10 @@ export async function runList({ flags }: Call, io: CommandIo): Promise<number> {
   if (flags.output === "json") io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
   else if (rows.length === 0) io.stdout("no policies\n");
   else {
-    const header = ["POLICY", "ISOLATES", "RULES", "PODS"];
-    const lines = rows.map(({ policy, isolates, rules, pods }) => [
+    const header = ["POLICY", "TIER", "ISOLATES", "RULES", "PODS"];
+    const lines = rows.map(({ policy, tier, order, isolates, rules, pods }) => [
       policy,
+      tier === networkTier.name ? tier : `${tier} ${order}`,
       isolates.join(", "),
       String(rules),
       String(pods.length),

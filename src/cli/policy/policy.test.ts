@@ -49,7 +49,7 @@ describe("twill explain", () => {
   test("goes through services to the pods' own ports", () => {
     const { exitCode, stdout } = twill("explain", ...closed, "shop/frontend", "svc/shop/backend:80");
     expect(stdout).toStartWith(
-      "through service shop/backend port 80\nshop/frontend → shop/backend tcp/8080: allowed\n",
+      "through service shop/backend port 80\n  its name becomes shop/backend\n\nshop/frontend → shop/backend tcp/8080: allowed\n",
     );
     expect(exitCode).toBe(0);
   });
@@ -87,6 +87,7 @@ describe("twill policy", () => {
       "shop/backend:udp/8125",
       "shop/database:tcp/5432",
       "shop/frontend:tcp/8080",
+      "world:tcp/443",
     ]);
     expect(
       rows.map((row) =>
@@ -95,12 +96,12 @@ describe("twill policy", () => {
           .slice(1)
           .join(" "),
       ),
-    ).toEqual([". . yes yes", ". . yes .", "yes . . yes", ". . . yes"]);
+    ).toEqual([". . yes yes yes", ". . yes . .", "yes . . yes yes", ". . . yes -"]);
   });
 
   test("shows what a policy would change", () => {
     const { exitCode, stdout } = twill("policy", "try", ...shop, "-f", "examples/policies/three-tier.yaml");
-    expect(stdout).toContain("loses  outside        →  shop/database:tcp/5432\n");
+    expect(stdout).toContain("loses  world          →  shop/database:tcp/5432\n");
     expect(exitCode).toBe(1);
     expect(twill("policy", "try", ...closed, "-f", "examples/policies/three-tier.yaml").stdout).toBe(
       "nothing would change\n",
@@ -112,7 +113,7 @@ describe("twill policy", () => {
       "names cannot be looked up (dns-forgotten)\n4 policies, 1 warning\n",
     );
     expect(twill("policy", "list", ...closed).stdout).toContain(
-      "shop/database-allow-backend  ingress, egress  1      1\n",
+      "shop/database-allow-backend  network  ingress, egress  1      1\n",
     );
   });
 });

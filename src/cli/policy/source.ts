@@ -1,35 +1,48 @@
 // What the policy commands look at: a folder of manifests, or a cluster.
 
-import { type CommandIo, UsageError } from "#cli/command.ts";
+import { type CommandIo, type OutputFormat, UsageError } from "#cli/command.ts";
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
-import type { NetworkPolicy } from "#kube/kinds.ts";
+import { hasReason } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
-import { namespaces, networkPolicies, nodes, pods, type Resource, services } from "#kube/resource.ts";
+import {
+  clusterNetworkPolicies,
+  endpointSlices,
+  namespaces,
+  networkPolicies,
+  nodes,
+  pods,
+  type Resource,
+  services,
+} from "#kube/resource.ts";
 import { readManifests } from "#lab/manifests/read.ts";
 import { type World, worldOf } from "#model/policy/world.ts";
 
 export type SourceGiven = { readonly manifests: readonly string[]; readonly kubeconfig: string | undefined };
 
-export type Source = {
-  readonly objects: readonly KubeObject[];
-  readonly world: World;
-  readonly policies: readonly NetworkPolicy[];
+/** A call of a command that is given files to judge beside what it looks at. */
+export type FileCall = {
+  readonly flags: SourceGiven & { readonly file: readonly string[]; readonly output: OutputFormat };
 };
+
+/** Objects as they were written, and what they are together. */
+export type Source = { readonly objects: readonly KubeObject[]; readonly world: World };
+
+/** Kinds that not every cluster has. Old ones are read to say that they are not in force. */
+const optional: readonly Resource[] = [
+  clusterNetworkPolicies,
+  ...["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"].map((kind) => ({
+    ...{ group: "policy.networking.k8s.io", version: "v1alpha1", namespaced: false },
+    ...{ kind, plural: `${kind.toLowerCase().slice(0, -1)}ies` },
+  })),
+];
 
 /** Reads everything that policies are about. Throws an Error that names the file, or the cluster. */
 export async function readSource({ manifests, kubeconfig }: SourceGiven, io: CommandIo): Promise<Source> {
   const objects =
     manifests.length > 0 ? readManifests(manifests).map(({ object }) => object) : await readCluster(kubeconfig, io);
-  return sourceOf(objects);
-}
-
-export function sourceOf(objects: readonly KubeObject[]): Source {
-  const policies = objects.filter(
-    ({ apiVersion, kind }) => kind === "NetworkPolicy" && apiVersion.startsWith("networking.k8s.io/"),
-  );
-  return { objects, world: worldOf(objects), policies: policies as readonly NetworkPolicy[] };
+  return { objects, world: worldOf(objects) };
 }
 
 async function readCluster(kubeconfig: string | undefined, io: CommandIo): Promise<readonly KubeObject[]> {
@@ -37,7 +50,20 @@ async function readCluster(kubeconfig: string | undefined, io: CommandIo): Promi
     throw new UsageError("neither --manifests nor --kubeconfig says what to look at");
   }
   const client = new KubeClient(httpTransport(findCluster(kubeconfig, io.env)), "twill");
-  const all = [namespaces, nodes, pods, services, networkPolicies] as readonly Resource[];
-  const lists = await Promise.all(all.map((resource) => client.listAll(resource)));
-  return lists.flatMap(({ items }) => items);
+  const all = [namespaces, nodes, pods, services, endpointSlices, networkPolicies] as readonly Resource[];
+  const lists = await Promise.all([
+    ...all.map((resource) => client.listAll(resource).then(({ items }) => items)),
+    ...optional.map((resource) => listIfThere(client, resource)),
+  ]);
+  return lists.flat();
+}
+
+/** Nothing for a kind that the cluster does not have. */
+async function listIfThere(client: KubeClient, resource: Resource): Promise<readonly KubeObject[]> {
+  try {
+    return (await client.listAll(resource)).items;
+  } catch (error) {
+    if (hasReason(error, "NotFound")) return [];
+    throw error;
+  }
 }

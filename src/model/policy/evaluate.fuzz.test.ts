@@ -77,10 +77,12 @@ describe("backendsOf()", () => {
       for (const [index, service] of cluster.services.entries()) {
         const entry = world.services[index];
         for (const { name } of service.ports) {
-          const expected = oracleBackends(cluster, service, name).map(({ pod, port }) => `${pod.name}:${port}`);
+          const expected = oracleBackends(cluster, service, name).map(
+            ({ pod, port }) => `${pod.namespace}/${pod.name}:${port}`,
+          );
           const port = entry?.ports.find((each) => each.name === name);
           if (entry === undefined || port === undefined) throw new Error(`service ${service.name} is lost`);
-          const actual = backendsOf(world, entry, port).map((backend) => `${backend.pod.name}:${backend.port}`);
+          const actual = backendsOf(world, entry, port).map((backend) => `${backend.name}:${backend.port}`);
           expect(actual).toEqual(expected);
           found += actual.length;
         }

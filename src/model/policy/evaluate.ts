@@ -8,7 +8,7 @@ import { byPrecedence, type Direction, type Policy, type Rule, type Tier } from 
 export type Considered = {
   readonly policy: Policy;
   readonly rule: Rule;
-  /** A sentence for each peer, or for the ports, that did not match; empty for a rule that did. */
+  /** A sentence for each peer, or port, that did not match, with its place in the rule: `.from[0]: …`. Empty for a rule that did. */
   readonly mismatches: readonly string[];
 };
 

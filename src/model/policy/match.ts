@@ -17,7 +17,7 @@ export type Traffic = {
 /** Why a part of a rule does not match, in words; undefined when it does. */
 export type Mismatch = string | undefined;
 
-/** Everything about a rule that does not match, each with its place in the rule: `from[0]: …`; none when the rule matches. */
+/** Everything about a rule that does not match, each with its place in the rule: `.from[0]: …`; none when the rule matches. */
 export function mismatchesOf(
   { peers, ports, origin }: Rule,
   other: Party,
@@ -25,15 +25,22 @@ export function mismatchesOf(
   traffic: Traffic,
 ): readonly string[] {
   const placed = (place: Origin, mismatch: Mismatch): Mismatch =>
-    mismatch === undefined ? undefined : `${place.path.slice(origin.path.length + 1)}: ${mismatch}`;
+    mismatch === undefined ? undefined : `${place.path.slice(origin.path.length)}: ${mismatch}`;
   const ofPeers = (peers ?? []).map((peer) => placed(peer.origin, peerMismatch(peer, other)));
   const ofPorts = (ports ?? []).map((port) => placed(port.origin, portMismatch(port, destination, traffic)));
-  return [...unlessOneMatches(peers, ofPeers), ...unlessOneMatches(ports, ofPorts)];
+  return [
+    ...unlessOneMatches("its list of peers", peers, ofPeers),
+    ...unlessOneMatches("its list of ports", ports, ofPorts),
+  ];
 }
 
-function unlessOneMatches(list: readonly unknown[] | undefined, mismatches: readonly Mismatch[]): readonly string[] {
+function unlessOneMatches(
+  what: string,
+  list: readonly unknown[] | undefined,
+  mismatches: readonly Mismatch[],
+): readonly string[] {
   if (list === undefined || mismatches.some((mismatch) => mismatch === undefined)) return [];
-  return mismatches.length === 0 ? ["it names nothing"] : mismatches.flatMap((mismatch) => mismatch ?? []);
+  return mismatches.length === 0 ? [`: ${what} is empty`] : mismatches.flatMap((mismatch) => mismatch ?? []);
 }
 
 /** Why a peer is not the other end. */

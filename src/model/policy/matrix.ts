@@ -1,48 +1,61 @@
-// Who reaches whom, as the policies say: for tables, expectations, and the difference that a policy makes.
+// Who reaches whom, as the policies say: for tables, and the difference that a policy makes.
 
-import { ip } from "#net/ip.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatTraffic } from "./explain.ts";
+import { groupPods } from "./groups.ts";
 import type { Traffic } from "./match.ts";
-import { formatParty, type Party } from "./party.ts";
+import type { Party, PodParty } from "./party.ts";
 import type { Policy } from "./rule.ts";
+import { stranger } from "./stranger.ts";
 import type { World } from "./world.ts";
 
 /** A connection that could be, and whether it may. */
 export type Cell = { readonly from: string; readonly to: string; readonly traffic: string; readonly allowed: boolean };
 
-/** The name of what stands for everybody outside of the cluster. */
-export const outside = "outside";
-
-/** Every pod, and the outside, towards every declared port of every pod. */
-export function matrixOf(world: World, policies: readonly Policy[] = world.policies): readonly Cell[] {
-  const stranger: Party = { party: "address", addresses: [ip("203.0.113.1"), ip("2001:db8::1")] };
-  const sources: readonly (readonly [name: string, party: Party])[] = [
-    ...world.pods.map((pod) => [formatParty(pod), pod] as const),
-    [outside, stranger],
+/**
+ * Every group of pods, and the world, towards every declared port of every group, and the groups towards the world. Groups
+ * are what `apart` tells apart: to compare two matrices, both must be of the same.
+ */
+export function matrixOf(world: World, apart: readonly Policy[] = world.policies): readonly Cell[] {
+  const { policies } = world;
+  const outside = stranger(apart);
+  const groups: readonly { readonly name: string; readonly party: Party }[] = [
+    ...groupPods(world, apart),
+    { name: "world", party: outside },
   ];
-  return sources.flatMap(([from, party]) =>
-    world.pods.flatMap((to) =>
-      trafficOf(to).map((traffic) => ({
-        from,
-        to: formatParty(to),
-        traffic: formatTraffic(traffic),
-        allowed: evaluate(policies, party, to, traffic).allowed,
-      })),
-    ),
+  return groups.flatMap((from) =>
+    groups
+      .filter((to) => from.party !== outside || to.party !== outside)
+      .flatMap((to) =>
+        trafficOf(to.party).map((traffic) => ({
+          from: from.name,
+          to: to.name,
+          traffic: formatTraffic(traffic),
+          allowed: evaluate(policies, from.party, to.party, traffic).allowed,
+        })),
+      ),
   );
 }
 
+/** Ports that the world stands for, where it is only asked whether anything at all goes out. */
+const usual: readonly Traffic[] = [{ protocol: "tcp", port: 443 }];
+
 /** Where a pod declares no port, one stands for all. */
 function trafficOf(to: Party): readonly Traffic[] {
-  const declared = to.party === "pod" ? to.ports.map(({ protocol, port }) => ({ protocol, port })) : [];
+  if (to.party !== "pod") return usual;
+  const declared = declaredTraffic(to);
   return declared.length === 0 ? [{ protocol: "tcp", port: 80 }] : declared;
 }
 
-/** The cells that two sets of policies see differently, as the second sees them. */
+function declaredTraffic({ ports }: PodParty): readonly Traffic[] {
+  const all = ports.map(({ protocol, port }) => ({ protocol, port }));
+  return [...new Map(all.map((traffic) => [formatTraffic(traffic), traffic])).values()];
+}
+
+/** The cells that two matrices see differently, as the second sees them; what the first does not have was not allowed. */
 export function changedCells(before: readonly Cell[], after: readonly Cell[]): readonly Cell[] {
   const known = new Map(before.map((cell) => [keyOf(cell), cell.allowed]));
-  return after.filter((cell) => known.get(keyOf(cell)) !== cell.allowed);
+  return after.filter((cell) => (known.get(keyOf(cell)) ?? false) !== cell.allowed);
 }
 
 function keyOf({ from, to, traffic }: Cell): string {

@@ -1,7 +1,7 @@
 // The two ends of a connection, as policies see them.
 
 import type { Pod } from "#kube/kinds.ts";
-import { familyOf, type Ip, parseIp } from "#net/ip.ts";
+import { type Ip, parseIp } from "#net/ip.ts";
 import type { Protocol } from "./rule.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -32,7 +32,12 @@ export type NodeParty = {
 };
 
 /** Anything else. */
-export type AddressParty = { readonly party: "address"; readonly addresses: readonly Ip[] };
+export type AddressParty = {
+  readonly party: "address";
+  readonly addresses: readonly Ip[];
+  /** What it is called; without it its addresses are its name. */
+  readonly name?: string;
+};
 
 export type Party = PodParty | NodeParty | AddressParty;
 
@@ -68,12 +73,6 @@ export function declaredPorts({ spec }: Pod): readonly DeclaredPort[] {
 /** `shop/frontend-1`, `node node1`, `203.0.113.10` */
 export function formatParty(party: Party): string {
   if (party.party === "pod") return `${party.namespace}/${party.name}`;
-  return party.party === "node" ? `node ${party.name}` : party.addresses.join(", ");
-}
-
-/** The addresses over which two parties can speak: of families that both have; all of them when one has none yet. */
-export function addressesToward(party: Party, other: Party): readonly Ip[] {
-  const families = new Set(other.addresses.map(familyOf));
-  const common = party.addresses.filter((address) => families.has(familyOf(address)));
-  return common.length === 0 ? party.addresses : common;
+  if (party.party === "node") return `node ${party.name}`;
+  return party.name ?? party.addresses.join(", ");
 }

@@ -1,7 +1,7 @@
 // A service as explanations need it: where it is asked, and what it asks for in turn.
 
 import type { ServicePort } from "kubernetes-types/core/v1";
-import type { Service } from "#kube/kinds.ts";
+import type { EndpointSlice, Service } from "#kube/kinds.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Labels } from "./party.ts";
 import type { Protocol } from "./rule.ts";
@@ -11,10 +11,18 @@ export type ServiceEntry = {
   readonly name: string;
   /** Empty for one whose endpoints somebody else writes. */
   readonly selector: Labels;
+  /** Of a service without a selector. */
+  readonly endpoints: readonly EndpointEntry[];
   /** Of the cluster, external, and of load balancers; none for a headless one. */
   readonly addresses: readonly Ip[];
+  /** Its name leads to the pods themselves, and no port is translated. */
+  readonly headless: boolean;
   /** The name that it stands for, of type ExternalName. */
   readonly externalName: string | undefined;
+  /** Pods are sent to backends of their own node only. */
+  readonly localOnly: boolean;
+  /** A client keeps its backend. */
+  readonly sticky: boolean;
   readonly ports: readonly {
     readonly name: string;
     readonly protocol: Protocol;
@@ -26,14 +34,30 @@ export type ServiceEntry = {
   }[];
 };
 
-export function serviceEntry({ metadata, spec, status }: Service): ServiceEntry {
+export type EndpointEntry = {
+  readonly address: Ip;
+  /** Of the service's port; "" for one without a name. */
+  readonly portName: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly ready: boolean;
+};
+
+const serviceNameLabel = "kubernetes.io/service-name";
+
+export function serviceEntry(service: Service, slices: readonly EndpointSlice[]): ServiceEntry {
+  const { metadata, spec, status } = service;
   const balancers = (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
   const texts = [...(spec?.clusterIPs ?? [spec?.clusterIP]), ...(spec?.externalIPs ?? []), ...balancers];
   return {
     namespace: metadata.namespace ?? "default",
     name: metadata.name,
     selector: spec?.selector ?? {},
+    endpoints: Object.keys(spec?.selector ?? {}).length > 0 ? [] : endpointsOf(service, slices),
     addresses: texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
+    headless: spec?.clusterIP === "None",
+    localOnly: spec?.internalTrafficPolicy === "Local",
+    sticky: spec?.sessionAffinity === "ClientIP",
     externalName: spec?.type === "ExternalName" ? spec.externalName : undefined,
     ports: (spec?.ports ?? []).map(
       ({ name = "", port, protocol = "TCP", targetPort = port, nodePort }: ServicePort) => ({
@@ -45,4 +69,25 @@ export function serviceEntry({ metadata, spec, status }: Service): ServiceEntry 
       }),
     ),
   };
+}
+
+function endpointsOf({ metadata }: Service, slices: readonly EndpointSlice[]): readonly EndpointEntry[] {
+  const own = slices.filter(
+    (slice) =>
+      (slice.metadata.namespace ?? "default") === (metadata.namespace ?? "default") &&
+      slice.metadata.labels?.[serviceNameLabel] === metadata.name,
+  );
+  return own.flatMap(({ endpoints = [], ports = [] }) =>
+    endpoints.flatMap(({ addresses, conditions }) =>
+      addresses.flatMap((text) => {
+        const address = parseIp(text);
+        return address === undefined
+          ? []
+          : ports.map(({ name = "", port = 0, protocol = "TCP" }) => ({
+              ...{ address, portName: name, port, ready: conditions?.ready !== false },
+              protocol: protocol.toLowerCase() as Protocol,
+            }));
+      }),
+    ),
+  );
 }

@@ -1,9 +1,9 @@
 // All that policies are about, from Kubernetes objects: of a cluster, or of a folder of manifests.
 
 import type { PodTemplateSpec } from "kubernetes-types/core/v1";
-import type { ClusterNetworkPolicy, NetworkPolicy, Node, Pod, Service } from "#kube/kinds.ts";
+import type { ClusterNetworkPolicy, EndpointSlice, NetworkPolicy, Node, Pod, Service } from "#kube/kinds.ts";
 import type { KubeObject, Metadata } from "#kube/object.ts";
-import { parseIp } from "#net/ip.ts";
+import { type Ip, parseIp } from "#net/ip.ts";
 import { fromClusterNetworkPolicy } from "./cluster-network-policy.ts";
 import { fromNetworkPolicy } from "./network-policy.ts";
 import { declaredPorts, type Labels, type NodeParty, type Party, type PodParty, podParty } from "./party.ts";
@@ -62,9 +62,14 @@ export function worldOf(objects: readonly KubeObject[]): World {
     pods: allPods.flatMap(({ party }) => (party?.party === "pod" ? [party] : [])),
     allPods,
     nodes,
-    services: objects.flatMap((object) => (object.kind === "Service" ? [serviceEntry(object as Service)] : [])),
+    services: servicesOf(objects),
     namespaces,
   };
+}
+
+function servicesOf(objects: readonly KubeObject[]): readonly ServiceEntry[] {
+  const slices = objects.flatMap((object) => (object.kind === "EndpointSlice" ? [object as EndpointSlice] : []));
+  return objects.flatMap((object) => (object.kind === "Service" ? [serviceEntry(object as Service, slices)] : []));
 }
 
 function namespacesOf(objects: readonly KubeObject[]): ReadonlyMap<string, Labels> {
@@ -156,23 +161,37 @@ function nodeOf({ metadata, status }: Node): NodeParty {
   return { party: "node", name: metadata.name, labels: metadata.labels ?? {}, addresses };
 }
 
-/** A place to which a service sends. */
-export type Backend = { readonly pod: WorldPod; readonly party: Party; readonly port: number };
+/** The pod or node that has an address, with that address alone, or somebody else. */
+export function partyAt({ pods, nodes }: World, address: Ip): Party {
+  const owner = [...pods, ...nodes].find(({ addresses }) => addresses.includes(address));
+  return owner === undefined ? { party: "address", addresses: [address] } : { ...owner, addresses: [address] };
+}
 
-/** The pods behind a service, and the port that one of its ports means on each. */
+/** A place to which a service sends. */
+export type Backend = {
+  readonly name: string;
+  readonly party: Party;
+  readonly port: number;
+  readonly ready: boolean;
+};
+
+/** The pods behind a service, and the port that one of its ports means on each; without a selector what its slices say. */
 export function backendsOf(
-  { allPods }: World,
-  { namespace, selector }: ServiceEntry,
-  { target, protocol }: ServiceEntry["ports"][number],
+  world: World,
+  { namespace, selector, endpoints }: ServiceEntry,
+  { name, target, protocol }: ServiceEntry["ports"][number],
 ): readonly Backend[] {
   const wanted = Object.entries(selector);
-  if (wanted.length === 0) return [];
-  return allPods.flatMap((pod) => {
-    const { party, labels, ports } = pod;
+  if (wanted.length === 0) {
+    return endpoints
+      .filter((each) => each.protocol === protocol && each.portName === name)
+      .map(({ address, port, ready }) => ({ name: address, party: partyAt(world, address), port, ready }));
+  }
+  return world.allPods.flatMap(({ party, labels, ports, ready, ...pod }) => {
     if (party === undefined || pod.namespace !== namespace) return [];
     if (!wanted.every(([key, value]) => labels[key] === value)) return [];
     const named = ports.find((declared) => declared.name === target && declared.protocol === protocol);
     const port = typeof target === "number" ? target : named?.port;
-    return port === undefined ? [] : [{ pod, party, port }];
+    return port === undefined ? [] : [{ name: `${namespace}/${pod.name}`, party, port, ready }];
   });
 }

@@ -1,0 +1,52 @@
+// Traps that policies fall into, as warnings with their place.
+
+import type { KubeObject } from "#kube/object.ts";
+import { faultsOf, type Origin } from "#model/policy/rule.ts";
+import type { World } from "#model/policy/world.ts";
+import { lintDns } from "./dns.ts";
+import { lintOrder } from "./order.ts";
+import { lintPeers } from "./peers.ts";
+import { lintPorts } from "./ports.ts";
+import { lintUnread } from "./unread.ts";
+import type { Subject, Warning } from "./warning.ts";
+import { lintTwice, lintWritten } from "./written.ts";
+
+/** All warnings about the policies of a world, in their order. `objects` are those that the world is of, as they were written. */
+export function lint(world: World, objects: readonly KubeObject[]): readonly Warning[] {
+  const written = new Map(objects.map((object) => [keyOf(object.kind, object.metadata), object]));
+  const subjects = world.policies.flatMap((policy): readonly Subject[] => {
+    const object = written.get(keyOf(policy.origin.kind, policy.origin));
+    return object === undefined ? [] : [{ policy, written: object, world }];
+  });
+  const ofOrder = lintOrder(world);
+  return [
+    ...subjects.flatMap((subject) => [
+      ...lintFaults(subject),
+      ...lintWritten(subject),
+      ...lintPeers(subject),
+      ...lintPorts(subject),
+      ...lintDns(subject),
+      ...ofOrder.filter(({ origin }) => isIn(origin, subject.policy.origin)),
+    ]),
+    ...lintTwice(subjects),
+    ...lintUnread(objects),
+  ];
+}
+
+function keyOf(kind: string, { namespace, name }: { readonly namespace?: string; readonly name?: string }): string {
+  const within = namespace === undefined && kind === "NetworkPolicy" ? "default" : (namespace ?? "");
+  return `${kind} ${within}/${name}`;
+}
+
+function isIn(place: Origin, policy: Origin): boolean {
+  return place.kind === policy.kind && place.namespace === policy.namespace && place.name === policy.name;
+}
+
+function lintFaults({ policy }: Subject): readonly Warning[] {
+  const noted = new Set(policy.faults);
+  return faultsOf(policy).map((fault) => ({
+    rule: noted.has(fault) ? "misread" : "matches-nothing",
+    origin: fault.origin,
+    message: noted.has(fault) ? fault.why : `${fault.why}: this part matches nothing`,
+  }));
+}
