@@ -46,7 +46,7 @@ export class TestAgentNode implements AsyncDisposable {
   readonly #stack = new DisposableStack();
   #running: { readonly agent: Agent; readonly stack: DisposableStack } | undefined;
 
-  private constructor(box: Sandbox, server: BareServer, name: string, programs: string) {
+  private constructor(box: Sandbox, server: BareServer, name: string, programs: string, services: string) {
     this.#box = box;
     this.server = server;
     this.name = name;
@@ -56,18 +56,22 @@ export class TestAgentNode implements AsyncDisposable {
     for (const sub of ["net.d", "bpf"]) mkdirSync(join(this.folder, sub));
     this.config = parseConfig(`
 programs: ${programs.replace("BPF", `${this.folder}/bpf`)}
+services: ${services}
 cni: { folder: ${this.folder}/net.d, deletes: ${this.folder}/deletes }
 state: { folder: ${this.folder}/state }`);
   }
 
-  /** Makes the node's object with these blocks, and starts the agent. `programs` is that part of its configuration, BPF a folder for it. */
+  /**
+   * Makes the node's object with these blocks, and starts the agent. `programs` and `services` are those parts of its configuration, BPF
+   * a folder for it.
+   */
   static async start(
     box: Sandbox,
     server: BareServer,
     blocks: readonly string[],
-    { name = "n1", programs = "{ folder: BPF }" } = {},
+    { name = "n1", programs = "{ folder: BPF }", services = "{ enabled: false }" } = {},
   ): Promise<TestAgentNode> {
-    const node = new TestAgentNode(box, server, name, programs);
+    const node = new TestAgentNode(box, server, name, programs, services);
     await server.addNode(name, blocks, ownAddresses);
     await node.startAgent();
     return node;
@@ -193,7 +197,10 @@ export function addressAt({ ips }: PrintedResult, index: number): string {
 }
 
 /** A node with an agent, and everything that it lives on. */
-export async function startNode(blocks: readonly string[], options: { readonly programs?: string } = {}) {
+export async function startNode(
+  blocks: readonly string[],
+  options: { readonly programs?: string; readonly services?: string } = {},
+) {
   await using stack = new AsyncDisposableStack();
   const box = stack.use(new Sandbox());
   const server = stack.use(new BareServer());

@@ -5,6 +5,7 @@ import type { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { Mirror } from "#kube/mirror.ts";
+import type { Metadata } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { pods } from "#kube/resource.ts";
 import { addressesAnnotation, type PodModel, toPodModel } from "#model/pod.ts";
@@ -20,11 +21,24 @@ export class Pods implements Disposable {
   readonly #pace: Pace;
   readonly #mirror: Mirror<Pod>;
 
-  constructor(client: KubeClient, nodeName: string, pace: Pace) {
+  /** `changed` is told of every pod that comes, changes or goes. */
+  constructor(client: KubeClient, nodeName: string, pace: Pace, changed: (pod: Metadata) => void) {
     this.#client = client;
     this.#pace = pace;
     const selection = { fieldSelector: `spec.nodeName=${nodeName}` };
-    this.#mirror = new Mirror<Pod>({ client, resource: pods, selection, pace });
+    this.#mirror = new Mirror<Pod>({
+      ...{ client, resource: pods, selection, pace },
+      changed: ({ before, after }) => {
+        const pod = after ?? before;
+        if (pod !== undefined) changed(pod.metadata);
+      },
+    });
+  }
+
+  /** As far as the API server has told. */
+  modelOf({ namespace, name }: Pick<PodName, "namespace" | "name">): PodModel | undefined {
+    const pod = this.#mirror.objects.get(`${namespace}/${name}`);
+    return pod === undefined ? undefined : toPodModel(pod);
   }
 
   /**

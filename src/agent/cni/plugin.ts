@@ -18,7 +18,7 @@ import type { Ports } from "./ports.ts";
 /** What the plugin acts upon. */
 export type TwillHost = {
   readonly endpoints: Endpoints;
-  readonly ports: Ports;
+  readonly ports: Pick<Ports, "map" | "unmap">;
   /** The largest packet that passes every way of the fabric. */
   readonly mtu: () => number;
   readonly sleep: (ms: number) => Promise<void>;

@@ -114,6 +114,16 @@ export function path(about: string, fallback: string): Field<string> {
   };
 }
 
+/** An absolute path, or none. */
+export function optionalPath(about: string): Field<string | undefined> {
+  const given = path(about, "/");
+  return {
+    about,
+    schema: { type: "string", pattern: "^/" },
+    read: (value, at) => (value === undefined || value === null ? undefined : given.read(value, at)),
+  };
+}
+
 /** A name that is also one of files and networks: letters, digits, dots, hyphens and underscores. */
 export function name(about: string, fallback: string): Field<string> {
   const pattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
@@ -124,6 +134,22 @@ export function name(about: string, fallback: string): Field<string> {
       if (value === undefined || value === null) return fallback;
       if (typeof value === "string" && pattern.test(value)) return value;
       throw wrong(at, "letters, digits, dots, hyphens and underscores, the first a letter or a digit", value);
+    },
+  };
+}
+
+/** Names of the node's devices. */
+export function deviceNames(about: string): Field<readonly string[]> {
+  return {
+    about,
+    schema: { type: "array", items: { type: "string" }, default: [] },
+    read(value, at) {
+      if (value === undefined || value === null) return [];
+      if (!Array.isArray(value)) throw wrong(at, "a list of devices like eth0", value);
+      return value.map((entry: unknown, index) => {
+        if (typeof entry === "string" && /^[^\s/]{1,15}$/.test(entry)) return entry;
+        throw wrong(`${at}[${index}]`, "a device like eth0", entry);
+      });
     },
   };
 }

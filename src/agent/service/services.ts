@@ -6,6 +6,7 @@
 import type { Datapath } from "#datapath/datapath.ts";
 import { Claims } from "#model/service/claims.ts";
 import type { Frontend } from "#model/service/frontend.ts";
+import { isPodOwner } from "#model/service/host-port.ts";
 import type { Ip } from "#net/ip.ts";
 import { applyOperations, removeRetired } from "./apply.ts";
 import type { Damage } from "./compare.ts";
@@ -77,6 +78,11 @@ export class Services {
   /** What is amiss, a sentence each. */
   get problems(): readonly string[] {
     return [...this.#unfit.values(), ...[...this.#owners.values()].flatMap(({ faults }) => faults)];
+  }
+
+  /** Those that have something, or a fault. */
+  get owners(): Iterable<string> {
+    return this.#owners.keys();
   }
 
   /** The owner of a place: `10.96.0.20 tcp 80`. */
@@ -264,5 +270,5 @@ function partition<T>(list: readonly T[], goes: (value: T) => boolean): readonly
 
 /** `Service shop/web`, `Pod shop/web-1` */
 function capitalize(owner: string): string {
-  return owner.startsWith("pod ") ? `P${owner.slice(1)}` : `Service ${owner}`;
+  return isPodOwner(owner) ? `P${owner.slice(1)}` : `Service ${owner}`;
 }

@@ -54,7 +54,6 @@ export function wantService(
 export type HostPorts = {
   /** `pod shop/web-1` */
   readonly owner: string;
-  readonly createdAt: string;
   readonly ports: readonly HostPort[];
   readonly addresses: readonly Ip[];
 };

@@ -38,6 +38,10 @@ export function podOwner(pod: Pick<Pod, "metadata">): string {
   return `pod ${objectName(pod)}`;
 }
 
+export function isPodOwner(owner: string): boolean {
+  return owner.startsWith("pod ");
+}
+
 /** The frontends of a pod of this node with these addresses. */
 export function hostPortFrontends(
   owner: string,

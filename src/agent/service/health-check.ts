@@ -1,0 +1,88 @@
+// What balancers and kubelets ask of a node's service proxy, over HTTP and as kube-proxy answers.
+
+/** A service whose balancer asks nodes whether they have endpoints (`spec.healthCheckNodePort`). */
+export type HealthCheck = { readonly service: string; readonly port: number; readonly localEndpoints: number };
+
+export type HealthState = {
+  /** Whether the maps follow the cluster. */
+  readonly healthy: boolean;
+  /** Whether balancers should send clients here: not to a node that is being removed. */
+  readonly eligible: boolean;
+  readonly updatedMs: number;
+  readonly nowMs: number;
+};
+
+/** 200 with endpoints, 503 without. */
+export function answerHealthCheck({ service, localEndpoints }: HealthCheck, healthy: boolean): Response {
+  const [namespace, name] = service.split("/");
+  const body = { service: { namespace, name }, localEndpoints, serviceProxyHealthy: healthy };
+  return new Response(JSON.stringify(body, undefined, "\t"), {
+    status: localEndpoints > 0 && healthy ? 200 : 503,
+    headers: {
+      "Content-Type": "application/json",
+      "X-Content-Type-Options": "nosniff",
+      "X-Load-Balancing-Endpoint-Weight": String(localEndpoints),
+    },
+  });
+}
+
+/** `/healthz` is for balancers, `/livez` for whoever would restart the proxy: a node that is being removed is alive. */
+export function answerHealthz(path: string, { healthy, eligible, updatedMs, nowMs }: HealthState): Response {
+  if (path !== "/healthz" && path !== "/livez") return new Response("there are /healthz and /livez\n", { status: 404 });
+  const [lastUpdated, currentTime] = [updatedMs, nowMs].map((ms) => new Date(ms).toISOString());
+  const body = JSON.stringify({ lastUpdated, currentTime, nodeEligible: eligible });
+  const isWell = healthy && (eligible || path === "/livez");
+  const headers = { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff" };
+  return new Response(body, { status: isWell ? 200 : 503, headers });
+}
+
+/** Listens on one port for each service that is asked for. */
+export class HealthChecks implements Disposable {
+  readonly #healthy: () => boolean;
+  readonly #log: (line: string) => void;
+  readonly #servers = new Map<string, { check: HealthCheck; readonly stop: () => void }>();
+  /** By service: why nobody listens. */
+  readonly #problems = new Map<string, string>();
+
+  constructor(healthy: () => boolean, log: (line: string) => void) {
+    this.#healthy = healthy;
+    this.#log = log;
+  }
+
+  get problems(): readonly string[] {
+    return [...this.#problems.values()];
+  }
+
+  /** Undefined: nobody asks for it any more. */
+  set(service: string, check: HealthCheck | undefined): void {
+    const known = this.#servers.get(service);
+    if (known !== undefined && known.check.port === check?.port) {
+      known.check = check;
+      return;
+    }
+    known?.stop();
+    this.#servers.delete(service);
+    this.#problems.delete(service);
+    if (check !== undefined) this.#listen(check);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { stop } of this.#servers.values()) stop();
+    this.#servers.clear();
+  }
+
+  #listen(check: HealthCheck): void {
+    const { service, port } = check;
+    try {
+      const server = Bun.serve({
+        port,
+        fetch: () => answerHealthCheck(this.#servers.get(service)?.check ?? check, this.#healthy()),
+      });
+      this.#servers.set(service, { check, stop: () => void server.stop(true) });
+    } catch (error) {
+      const problem = `Service ${service}: nobody answers on its health-check port ${port}: ${error instanceof Error ? error.message : String(error)}`;
+      this.#problems.set(service, problem);
+      this.#log(`services: ${problem}`);
+    }
+  }
+}

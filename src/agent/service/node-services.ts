@@ -1,0 +1,298 @@
+// Services of one node: follows the cluster, keeps maps, devices, sockets and rules, and answers who asks for health.
+//
+//   ServiceView, pods, nodes, devices ──► dirty owners ──► Services ──► maps
+//                                                              └──► gone ──► StaleFlows
+
+import { join } from "node:path";
+import type { AgentConfig } from "#agent/config/config.ts";
+import { Devices } from "#agent/devices/devices.ts";
+import type { OwnTable } from "#agent/own-table.ts";
+import type { PodName } from "#agent/state/endpoint.ts";
+import type { Datapath } from "#datapath/datapath.ts";
+import { attachSockets, rootCgroup } from "#datapath/sockets.ts";
+import type { KubeClient } from "#kube/client.ts";
+import type { Pace } from "#kube/reflect.ts";
+import type { NodeModel } from "#model/node.ts";
+import type { PodModel } from "#model/pod.ts";
+import { isPodOwner, podOwner } from "#model/service/host-port.ts";
+import { contains } from "#net/cidr.ts";
+import { type Ip, ip } from "#net/ip.ts";
+import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
+import type { Host } from "#plugins/host.ts";
+import { AddressBook } from "./address-book.ts";
+import { answerHealthz, HealthChecks } from "./health-check.ts";
+import { reservedPortsPath, reservePorts, translatedPorts } from "./port-range.ts";
+import { openRefusals, refusalText } from "./refusals.ts";
+import { Rounds } from "./rounds.ts";
+import { Services } from "./services.ts";
+import { StaleFlows } from "./stale.ts";
+import { ServiceView } from "./view.ts";
+import { type ServiceSide, type Want, wantHostPorts, wantNothing, wantService } from "./want.ts";
+
+/** An interface of a pod of this node. */
+export type LocalPod = { readonly pod: PodName; readonly addresses: readonly Ip[] };
+
+export type NodeServicesOptions = {
+  readonly config: AgentConfig;
+  readonly host: Host;
+  readonly client: KubeClient;
+  readonly pace: Pace;
+  readonly nodeName: string;
+  readonly datapath: Datapath;
+  /** Where maps are pinned. */
+  readonly pins: string;
+  readonly self: () => NodeModel | undefined;
+  readonly nodes: () => readonly NodeModel[];
+  /** Pods that have asked for ports of the host. */
+  readonly localPods: () => readonly LocalPod[];
+  readonly hostPortsOf: (pod: PodName) => Pick<PodModel, "hostPorts" | "createdMs"> | undefined;
+  readonly podNamespaces: () => readonly string[];
+  readonly log: (line: string) => void;
+};
+
+/** Ports of the node are there for its own processes by these, too: programs at sockets see to it that nobody else has them. */
+const loopback: readonly Ip[] = [ip("127.0.0.1"), ip("::1")];
+const zoneLabel = "topology.kubernetes.io/zone";
+/** Rules and settings that somebody takes away tell nobody; services that did not fit are tried again. */
+const periodMs = 5_000;
+
+export class NodeServices implements AsyncDisposable {
+  readonly #options: NodeServicesOptions;
+  readonly #stack = new AsyncDisposableStack();
+  readonly #services: Services;
+  readonly #view: ServiceView;
+  readonly #rounds: Rounds;
+  readonly #checks: HealthChecks;
+  readonly #refusals: OwnTable;
+  #devices: Devices | undefined;
+  #side: ServiceSide;
+  #book = new AddressBook([]);
+  #bookText = "";
+  #problem: string | undefined;
+
+  /** Resolves when devices and rules are in their places; services follow when the API server has told of all. @throws KernelError */
+  static async start(options: NodeServicesOptions): Promise<NodeServices> {
+    const services = new NodeServices(options);
+    try {
+      await services.#start();
+    } catch (error) {
+      await services[Symbol.asyncDispose]();
+      throw error;
+    }
+    return services;
+  }
+
+  private constructor(options: NodeServicesOptions) {
+    const { host, datapath, client, pace, log, podNamespaces } = options;
+    this.#options = options;
+    this.#side = this.#readSide();
+    this.#refusals = openRefusals(host.nft());
+    const stale = this.#stack.use(
+      new StaleFlows({ maps: datapath.connections, netns: host.netns, podNamespaces, log }),
+    );
+    this.#services = new Services({
+      datapath,
+      log,
+      nowMs: () => performance.now(),
+      wantOf: (owner) => this.#wantOf(owner),
+      gone: (backends) => stale.forget(backends),
+    });
+    this.#rounds = this.#stack.use(new Rounds({ services: this.#services, log }));
+    this.#checks = this.#stack.use(new HealthChecks(() => this.isSynced, log));
+    this.#view = this.#stack.use(
+      new ServiceView({
+        ...{ client, pace },
+        changed: (name) => this.#rounds.touch([name]),
+        failed: (error) => this.#failed(error),
+      }),
+    );
+  }
+
+  /** What keeps the maps. */
+  get services(): Services {
+    return this.#services;
+  }
+
+  get view(): ServiceView {
+    return this.#view;
+  }
+
+  get side(): ServiceSide {
+    return this.#side;
+  }
+
+  /** Whether all services have been seen and written once. */
+  get isSynced(): boolean {
+    return this.#rounds.isSynced;
+  }
+
+  /** What is amiss, a sentence each. */
+  get problems(): readonly string[] {
+    const own = this.#problem === undefined ? [] : [this.#problem];
+    return [...own, ...this.#services.problems, ...this.#checks.problems];
+  }
+
+  /** Nodes, their addresses or their blocks may be others. */
+  nodesChanged(): void {
+    const nodes = this.#options.nodes();
+    const text = JSON.stringify(nodes.map(({ name, addresses, blocks }) => [name, addresses, blocks]));
+    const side = this.#readSide();
+    const isSame = text === this.#bookText && JSON.stringify(side) === JSON.stringify(this.#side);
+    this.#setNode();
+    this.#devices?.wake();
+    if (isSame) return;
+    this.#bookText = text;
+    this.#book = new AddressBook(nodes);
+    this.#side = side;
+    this.#rounds.touch(this.#owners());
+  }
+
+  /** A pod of this node came, changed or went. */
+  podChanged({ namespace, name }: Pick<PodName, "namespace" | "name">): void {
+    this.#rounds.touch([podOwner({ metadata: { namespace, name } })]);
+  }
+
+  /** What an owner wants: for whoever asks what a service is. */
+  wantOf(owner: string): Want {
+    return this.#wantOf(owner);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  async #start(): Promise<void> {
+    const { host, config, datapath, log } = this.#options;
+    this.#ensure();
+    this.#devices = this.#stack.use(
+      await Devices.start({
+        ...{ connection: host.route(), netns: host.netns, datapath, log },
+        nodeAddresses: () => this.#nodeAddresses(),
+        named: config.services.devices,
+        changed: () => this.nodesChanged(),
+      }),
+    );
+    this.nodesChanged();
+    const period = setInterval(() => {
+      this.#ensure();
+      this.#rounds.touch([...this.#services.waiting, ...this.#podOwners()]);
+    }, periodMs);
+    this.#stack.defer(() => clearInterval(period));
+    // Ports of the machine; a node that is a namespace of a test has none of its own.
+    if (host.netns === undefined && config.services.healthzPort !== 0) this.#serveHealthz(config.services.healthzPort);
+    void this.#view.synced.then(async () => {
+      await this.#rounds.load(this.#owners());
+      this.#attachSockets();
+    });
+  }
+
+  #ensure(): void {
+    const { host, log } = this.#options;
+    try {
+      this.#setNode();
+      const reserved = readSysctlIfThere(host.netns, reservedPortsPath) ?? "";
+      if (reservePorts(reserved) !== reserved) writeSysctl(host.netns, reservedPortsPath, reservePorts(reserved));
+      if (this.#refusals.ensure(refusalText)) log("services: wrote the rules that answer what is refused");
+    } catch (error) {
+      log(`services: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** What translated connections come from. */
+  #setNode(): void {
+    const { ipv4, ipv6 } = this.#options.self()?.addresses ?? {};
+    const { datapath } = this.#options;
+    const { node, firstPort, lastPort } = datapath.settings;
+    const { first, last } = translatedPorts;
+    if (node.ipv4 === ipv4 && node.ipv6 === ipv6 && firstPort === first && lastPort === last) return;
+    datapath.set({ node: { ipv4, ipv6 }, firstPort: first, lastPort: last });
+  }
+
+  #attachSockets(): void {
+    const { config, datapath, pins, log } = this.#options;
+    try {
+      const cgroup = config.services.cgroup ?? rootCgroup(join(config.state.folder, "cgroup"));
+      this.#stack.use(attachSockets({ datapath, cgroup, pins }));
+      log(`services: sockets below ${cgroup} are led to endpoints`);
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+      log(`services: ${this.#problem}`);
+    }
+  }
+
+  #serveHealthz(port: number): void {
+    const { host, self } = this.#options;
+    const server = Bun.serve({
+      port,
+      fetch: (request) =>
+        answerHealthz(new URL(request.url).pathname, {
+          healthy: this.isSynced && this.#problem === undefined,
+          eligible: self() !== undefined,
+          updatedMs: host.now(),
+          nowMs: host.now(),
+        }),
+    });
+    this.#stack.defer(() => server.stop(true));
+  }
+
+  #failed(error: unknown): void {
+    const problem = `Cannot follow the services: ${error instanceof Error ? error.message : String(error)}`;
+    if (problem !== this.#problem) this.#options.log(`services: ${problem}`);
+    this.#problem = problem;
+  }
+
+  #owners(): readonly string[] {
+    return [...this.#view.names, ...this.#podOwners()];
+  }
+
+  /** Of pods that have ports of the host, and of those that had. */
+  #podOwners(): readonly string[] {
+    const local = this.#options.localPods().map(({ pod }) => podOwner({ metadata: pod }));
+    return [...local, ...[...this.#services.owners].filter(isPodOwner)];
+  }
+
+  #wantOf(owner: string): Want & { readonly rank: string } {
+    const model = this.#view.service(owner);
+    if (model !== undefined) {
+      this.#setHealthCheck(owner, model.healthCheckNodePort);
+      const want = wantService(model, this.#view.slicesOf(owner), this.#side, this.#book);
+      return { ...want, rank: `${model.createdAt} ${owner}` };
+    }
+    this.#setHealthCheck(owner, 0);
+    const local = this.#options.localPods().find(({ pod }) => podOwner({ metadata: pod }) === owner);
+    const wishes = local === undefined ? undefined : this.#options.hostPortsOf(local.pod);
+    if (local === undefined || wishes === undefined) return { ...wantNothing, rank: owner };
+    const want = wantHostPorts({ owner, ports: wishes.hostPorts, addresses: local.addresses }, this.#side);
+    return { ...want, rank: `${new Date(wishes.createdMs).toISOString()} ${owner}` };
+  }
+
+  #setHealthCheck(service: string, port: number): void {
+    if (this.#options.host.netns !== undefined || port === 0) this.#checks.set(service, undefined);
+    else this.#checks.set(service, { service, port, localEndpoints: this.#countLocal(service) });
+  }
+
+  #countLocal(service: string): number {
+    const local = this.#view
+      .slicesOf(service)
+      .flatMap(({ endpoints }) => endpoints)
+      .filter(({ node, state }) => node === this.#side.node && state === "ready");
+    return new Set(local.map(({ address }) => address)).size;
+  }
+
+  #nodeAddresses(): readonly Ip[] {
+    return Object.values(this.#options.self()?.addresses ?? {});
+  }
+
+  #readSide(): ServiceSide {
+    const { config, nodeName, self } = this.#options;
+    const found = this.#devices?.list.flatMap(({ addresses }) => addresses) ?? [];
+    const chosen = config.services.nodePortAddresses;
+    const all = [...new Set([...this.#nodeAddresses(), ...found, ...loopback])];
+    return {
+      node: nodeName,
+      zone: self()?.labels[zoneLabel],
+      portAddresses: all.filter((each) => chosen.length === 0 || chosen.some((block) => contains(block, each))),
+      directReturn: config.fabric.mode === "direct",
+    };
+  }
+}
