@@ -5,7 +5,7 @@ import { splitLines } from "./lines.ts";
 import type { KubeList, Metadata } from "./object.ts";
 import { apiVersionOf, type Place, type Resource, resourcePath } from "./resource.ts";
 import type { KubeRequest, Transport } from "./transport.ts";
-import { decodeWatchEvent, type WatchEvent } from "./watch-event.ts";
+import { decodeWatchEvent, hasName, type WatchEvent } from "./watch-event.ts";
 
 /** What a list or a watch is limited to; selectors as text. */
 export type Selection = {
@@ -80,7 +80,7 @@ export class KubeClient {
       query: texts(query),
       signal,
     } as const;
-    const list = (await this.#send(request)) as KubeList<T>;
+    const list = readList<T>(await this.#send(request), `${resource.kind}List`, request.path);
     // Items of a list carry neither on the wire.
     const items = list.items.map((item) => ({ ...item, apiVersion: apiVersionOf(resource), kind: resource.kind }));
     return { ...list, items };
@@ -201,6 +201,18 @@ export class KubeClient {
     if (typeof answer === "object" && answer !== null) return answer;
     throw kubeError("InternalError", `${request.method} ${request.path} was answered with no object`);
   }
+}
+
+/** A list of the right kind whose objects have names: a proxy, or a server that lost its way, may answer with anything. */
+function readList<T>(answer: unknown, kind: string, path: string): KubeList<T> {
+  const { kind: found, items } = answer as { readonly kind?: unknown; readonly items?: unknown };
+  if (found !== kind) throw kubeError("InternalError", `GET ${path} was answered with ${String(found)}, not ${kind}`);
+  // A server written in Go says null for none.
+  if (items === null) return { ...(answer as KubeList<T>), items: [] };
+  if (!Array.isArray(items)) throw kubeError("InternalError", `GET ${path} was answered with a ${kind} without items`);
+  const nameless = items.findIndex((item: unknown) => !hasName(item));
+  if (nameless < 0) return answer as KubeList<T>;
+  throw kubeError("InternalError", `GET ${path} was answered with a ${kind} whose item ${nameless} has no name`);
 }
 
 /** The parameters of a query that are there, as text. */

@@ -24,13 +24,25 @@ export function httpTransport(cluster: Cluster): Transport {
       const limit = AbortSignal.timeout(answerLimitMs);
       const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
       const response = await send(cluster, { ...request, signal });
-      return await response.json();
+      return parseAnswer(await response.text(), request);
     },
     async *stream(request) {
       const response = await send(cluster, request);
       if (response.body !== null) yield* response.body;
     },
   };
+}
+
+/** @throws KubeError for what is no JSON: a page of a proxy's, or an answer that was cut off */
+function parseAnswer(text: string, { method, path }: KubeRequest): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const [start, end] = [text.slice(0, 80), text.slice(80).slice(-20)];
+    const shown = end === "" ? start : `${start}…${end}`;
+    const message = `${method} ${path} was answered with no JSON but "${shown}": is this the address of an API server?`;
+    throw new KubeError(kubeError("InternalError", message).status, { cause });
+  }
 }
 
 async function send(cluster: Cluster, request: KubeRequest): Promise<Response> {

@@ -33,9 +33,9 @@ describe("splitLines()", () => {
 
 describe("decodeWatchEvent()", () => {
   test("reads a change", () => {
-    expect(decodeWatchEvent<unknown>('{"type":"ADDED","object":{"kind":"Pod"}}')).toEqual({
+    expect(decodeWatchEvent<unknown>('{"type":"ADDED","object":{"metadata":{"name":"a"}}}')).toEqual({
       type: "ADDED",
-      object: { kind: "Pod" },
+      object: { metadata: { name: "a" } },
     });
   });
 
