@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { KubeClient } from "#kube/client.ts";
+import { EventRecorder } from "#kube/event-recorder.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { type Difference, Mirror } from "#kube/mirror.ts";
@@ -10,7 +11,6 @@ import { pods } from "#kube/resource.ts";
 import { removeGroup } from "#lab/cgroup.ts";
 import type { ClusterView } from "#lab/cluster-view.ts";
 import type { Ip } from "#net/ip.ts";
-import { Events } from "./node/events.ts";
 import { ObjectCache } from "./node/object-cache.ts";
 import { findProgram } from "./node/programs.ts";
 import type { ClusterDns } from "./pod/resolver.ts";
@@ -140,7 +140,7 @@ export class Kubelet implements Disposable {
       containers: this.#containers,
       exec: new ContainerExec(tool, this.#containers),
       objects: new ObjectCache(client, now),
-      events: new Events(client, node, now),
+      events: new EventRecorder({ client, component: "kubelet", node, now }),
       services: () => [...this.#options.view.serviceObjects],
       slots: new Slots(startsAtOnce),
       hasProgram: (program) => findProgram(program) !== undefined,

@@ -1,8 +1,8 @@
 // What the workers of pods share: the node's runtime, its client of the API, its clock.
 
 import type { KubeClient } from "#kube/client.ts";
+import type { EventRecorder } from "#kube/event-recorder.ts";
 import type { Pod, Service } from "#kube/kinds.ts";
-import type { Events } from "#lab/kubelet/node/events.ts";
 import type { ObjectCache } from "#lab/kubelet/node/object-cache.ts";
 import type { ClusterDns } from "#lab/kubelet/pod/resolver.ts";
 import type { Containers } from "#lab/kubelet/runtime/containers.ts";
@@ -20,7 +20,7 @@ export type KubeletHost = {
   readonly exec: ContainerExec;
   readonly sandboxes: SandboxPlace;
   readonly objects: ObjectCache;
-  readonly events: Events;
+  readonly events: EventRecorder;
   readonly services: () => readonly Service[];
   /** Places for pods that are being started: more at once only slow each other down. */
   readonly slots: Slots;

@@ -1,14 +1,14 @@
 // Events of one pod, in the words that kubectl's users know.
 
 import type { Container } from "kubernetes-types/core/v1";
+import type { EventNote, EventRecorder } from "#kube/event-recorder.ts";
 import type { Pod } from "#kube/kinds.ts";
-import type { EventNote, Events } from "#lab/kubelet/node/events.ts";
 
 export class PodNotes {
-  readonly #events: Events;
+  readonly #events: EventRecorder;
   readonly #pod: () => Pod;
 
-  constructor(events: Events, pod: () => Pod) {
+  constructor(events: EventRecorder, pod: () => Pod) {
     this.#events = events;
     this.#pod = pod;
   }
