@@ -185,8 +185,8 @@ state: { folder: ${this.folder}/state }`);
 const patienceMs = 10_000;
 
 /** Waits until something holds. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + patienceMs; !holds(); await Bun.sleep(5)) {
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + patienceMs; !(await holds()); await Bun.sleep(5)) {
     if (Date.now() > end) throw new Error(`${what}: it did not come to that`);
   }
 }

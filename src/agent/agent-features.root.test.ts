@@ -1,7 +1,8 @@
 // What a runtime, a pod's annotations and an administrator may ask of the agent, through the real shim.
 
 import { describe, expect, test } from "bun:test";
-import { pods } from "#kube/resource.ts";
+import type { Event } from "kubernetes-types/core/v1";
+import { events, pods } from "#kube/resource.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
 import { ask, startEcho } from "#test/traffic.ts";
 
@@ -101,6 +102,11 @@ describe("what a pod's annotation asks for", () => {
     for (const [name, code, sentence] of refusals) {
       const ran = await it.node.cni("ADD", name, it.box.netns(name).path, kubernetes(name));
       expect(JSON.parse(ran.stdout)).toMatchObject({ code, msg: sentence });
+      // People look for it at the pod.
+      const told = async () => (await it.server.client.listAll(events)).items.map(eventText);
+      await until(`an event of ${name}`, async () =>
+        (await told()).includes(`${name}: FailedNetworkSetup: ${sentence}`),
+      );
     }
     // Containers that no API server knows: a runtime's own.
     expect((await it.node.addPod("own", kubernetes("own"))).result.ips).toHaveLength(2);
@@ -139,6 +145,10 @@ describe("addresses", () => {
     await until("the connection is forgotten", () => !tracked().includes(`dst=${address}`));
   });
 });
+
+function eventText({ involvedObject, reason, message }: Pick<Event, "involvedObject" | "reason" | "message">): string {
+  return `${involvedObject.name}: ${reason}: ${message}`;
+}
 
 /** Packets that a qdisc has sent, as tc prints it. */
 function sentOf(shown: string): number {

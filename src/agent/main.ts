@@ -18,6 +18,7 @@ import { Datapath } from "#datapath/datapath.ts";
 import { preparePins } from "#datapath/pins.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import type { KubeClient } from "#kube/client.ts";
+import { type EventNote, EventRecorder } from "#kube/event-recorder.ts";
 import type { Pace } from "#kube/reflect.ts";
 import type { NodeModel } from "#model/node.ts";
 import { hostCidr } from "#net/cidr.ts";
@@ -48,6 +49,7 @@ import { computePodMtu } from "./pod-mtu.ts";
 import { Pods } from "./pods.ts";
 import { NodeServices } from "./service/node-services.ts";
 import { ServicePorts } from "./service/service-ports.ts";
+import type { PodName } from "./state/endpoint.ts";
 import { addressesOf } from "./state/endpoint.ts";
 import { StateStore } from "./state/store.ts";
 
@@ -85,6 +87,7 @@ export class Agent implements AsyncDisposable {
   /** Undefined without programs: they are who writes connections down. */
   readonly collector: Collector | undefined;
   readonly #pods: Pods;
+  readonly #events: EventRecorder;
   readonly #masquerade: Masquerade;
   #fabric: Fabric | undefined;
   /** Undefined: they are left to others. */
@@ -120,6 +123,7 @@ export class Agent implements AsyncDisposable {
     const { ipam, datapath } = this;
     this.endpoints = new Endpoints({ host, store, ipam, datapath, nodeAddresses, log, released });
     this.#forgetOtherPlace(store);
+    this.#events = new EventRecorder({ client, component: "twill-agent", node: nodeName, now: () => host.now() });
     this.#masquerade = new Masquerade(host.nft());
     this.#pods = stack.use(
       new Pods(client, nodeName, pace, ({ namespace = "", name = "" }) =>
@@ -236,6 +240,7 @@ export class Agent implements AsyncDisposable {
       sleep: host.sleep,
       unready: () => this.unready(),
       wishOf: (pod) => this.#pods.wishOf(pod),
+      addFailed: (pod, problem) => this.#events.note(failedSetup(pod, problem)),
     };
   }
 
@@ -312,4 +317,10 @@ function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["
 
 function toFabricNode({ name, addresses, blocks }: NodeModel): FabricNode {
   return { name, addresses: Object.values(addresses), blocks };
+}
+
+/** Where people look for the reason: `kubectl describe pod`. */
+function failedSetup({ namespace, name, uid }: PodName, message: string): EventNote {
+  const object = { apiVersion: "v1", kind: "Pod", namespace, name, uid: uid === "" ? undefined : uid };
+  return { object, type: "Warning", reason: "FailedNetworkSetup", message };
 }

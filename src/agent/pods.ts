@@ -47,7 +47,7 @@ export class Pods implements Disposable {
    */
   async wishOf(pod: PodName): Promise<AddressWish | undefined> {
     const model = await this.#find(pod);
-    return model?.addresses === undefined ? undefined : readWish(model, model.addresses);
+    return model?.wish === undefined ? undefined : readWish(model, model.wish);
   }
 
   [Symbol.dispose](): void {

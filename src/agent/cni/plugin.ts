@@ -12,7 +12,7 @@ import { NetnsError } from "#kernel/netns.ts";
 import { defaultCidr, joinIfAddr } from "#net/cidr.ts";
 import { bitsOf, type Family, familyOf } from "#net/ip.ts";
 import { failed } from "#plugins/container.ts";
-import { readConf } from "./conf.ts";
+import { readConf, type TwillConf } from "./conf.ts";
 import type { Ports } from "./ports.ts";
 
 /** What the plugin acts upon. */
@@ -26,6 +26,8 @@ export type TwillHost = {
   readonly unready: () => string | undefined;
   /** Addresses that a pod's annotation asks for. @throws CniError 11 when nobody can say now, 7 when it is malformed */
   readonly wishOf: (pod: PodName) => Promise<AddressWish | undefined>;
+  /** Told why a pod gets no network now, in words. */
+  readonly addFailed: (pod: PodName, problem: string) => void;
 };
 
 /** Links come up in microseconds, or after a long removal of others. */
@@ -43,9 +45,19 @@ export const twill: Plugin<TwillHost> = {
 };
 
 async function add(call: Call, host: TwillHost): Promise<Result> {
-  const { addresses, mtu = host.mtu(), ...conf } = readConf(call);
+  const conf = readConf(call);
+  try {
+    return await wire(call, conf, host);
+  } catch (error) {
+    if (conf.pod !== undefined) host.addFailed(conf.pod, error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+async function wire(call: Call, { addresses, mtu: wantedMtu, ...conf }: TwillConf, host: TwillHost): Promise<Result> {
   requireReady(host, ErrorCode.tryAgainLater);
   const { network, containerId, ifname, netns } = call;
+  const mtu = wantedMtu ?? host.mtu();
   const told: AddressWish | undefined = addresses.length === 0 ? undefined : { addresses, askedBy: "the runtime" };
   const wish = told ?? (conf.pod === undefined ? undefined : await host.wishOf(conf.pod));
   const endpoint = withNetns(() =>
