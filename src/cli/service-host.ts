@@ -6,6 +6,7 @@ import { recordsOfService } from "#plugins/dhcp/plugin.ts";
 import { ownDelegates } from "#plugins/dispatch.ts";
 import { type Host, OpenHost } from "#plugins/host.ts";
 import { SweepingRemover } from "#plugins/link-remover.ts";
+import { steadyNow } from "./steady-clock.ts";
 
 /** A container runtime gives up after a few minutes: a pod without a DHCP server is told well before. */
 const dhcpTiming = { ...defaultTiming, totalMs: 60_000 };
@@ -17,7 +18,7 @@ export class ServiceHost implements Disposable {
   readonly #stack = new DisposableStack();
 
   constructor(runDir: string, log: (line: string) => void) {
-    const clock = { now: () => Date.now(), sleep: (ms: number) => Bun.sleep(ms) };
+    const clock = { now: steadyNow, sleep: (ms: number) => Bun.sleep(ms) };
     const random = (bytes: Uint8Array) => crypto.getRandomValues(bytes);
     const dir = recordsOfService(runDir);
     this.leases = this.#stack.use(new LeaseKeeper({ ...clock, random, dir, log, timing: dhcpTiming }));

@@ -26,7 +26,7 @@ function wayTo(address: Ip) {
 }
 
 function want(mode: FabricMode, ...others: readonly FabricNode[]) {
-  return wantFabric({ self, others, mode, wayTo });
+  return wantFabric({ self, others, mode, wayTo, isOwn: () => true });
 }
 
 function lines(mode: FabricMode, others: readonly FabricNode[], have = nothing): readonly string[] {
@@ -79,6 +79,26 @@ describe("planFabric()", () => {
   for (const [mode, other, fault] of faults) {
     test(`says: ${fault}`, () => expect(want(mode, other)).toMatchObject({ faults: [fault], routes: [], peers: [] }));
   }
+
+  test("says that an address of the node is on none of its links", () => {
+    const isOwn = (address: Ip) => address.includes(":");
+    expect(wantFabric({ self, others: [near], mode: "direct", wayTo, isOwn }).faults).toEqual([
+      "No link of node node1 has its address 172.30.0.11: give it back to one, or correct the InternalIP in the Node's status",
+    ]);
+  });
+
+  test("says that blocks of nodes overlap, and believes the first of them", () => {
+    const [twin, greedy] = [
+      node("node6", "172.30.0.16", "10.244.1.128/25"),
+      node("node7", "172.30.0.17", "10.244.0.0/16"),
+    ];
+    const { faults: said, routes } = want("direct", greedy, twin, near);
+    expect(said).toEqual([
+      "Cannot reach pods of node node6 in 10.244.1.128/25: it overlaps 10.244.1.0/24 of node node2; give one of them another spec.podCIDRs",
+      "Cannot reach pods of node node7 in 10.244.0.0/16: it overlaps 10.244.0.0/24 of node node1; give one of them another spec.podCIDRs",
+    ]);
+    expect(routes.map(({ dst }) => String(dst))).toEqual(["10.244.1.0/24", "fd00:10:244:1::/64"]);
+  });
 
   test("puts back what differs, and takes away what no node has", () => {
     const have: FabricHave = {

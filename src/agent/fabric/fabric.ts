@@ -4,11 +4,12 @@ import { ifindexOf } from "#agent/endpoint/watch.ts";
 import { endpointIdOf } from "#agent/state/endpoint.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
+import type { Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink } from "#netlink/link.ts";
 import { Monitor } from "#netlink/monitor.ts";
 import { adoptOverlay, applyFabricOperation } from "./apply.ts";
-import { readFabric, readWays } from "./have.ts";
+import { readFabric, readOwnAddresses, readWays } from "./have.ts";
 import { formatFabricOperation, planFabric } from "./plan.ts";
 import { type FabricMode, type FabricNode, overlayName, wantFabric } from "./want.ts";
 
@@ -103,7 +104,9 @@ export class Fabric implements Disposable {
     const { connection, datapath, mode, nodes, log } = this.#options;
     const { self, others } = nodes();
     if (self === undefined) return;
-    const want = wantFabric({ self, others, mode, wayTo: readWays(connection) });
+    const own = readOwnAddresses(connection);
+    const isOwn = (address: Ip) => own.has(address);
+    const want = wantFabric({ self, others, mode, wayTo: readWays(connection), isOwn });
     for (const fault of want.faults) if (!this.#faults.includes(fault)) log(`fabric: ${fault}`);
     this.#faults = want.faults;
     const peers = datapath?.peers() ?? want.peers;

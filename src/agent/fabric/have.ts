@@ -68,6 +68,16 @@ function toHave({ dst, oif, gateway, encap, type }: Route): readonly HaveRoute[]
   return [{ dst, ifindex: oif, gateway, overlay: encap === undefined ? undefined : fromEncap(encap)?.dst }];
 }
 
+/** The addresses of all links but the overlay's, which has the node's as well. @throws KernelError */
+export function readOwnAddresses(connection: Connection): ReadonlySet<Ip> {
+  const overlay = findLink(connection, overlayName)?.index;
+  return new Set(
+    listAddresses(connection)
+      .filter(({ index }) => index !== overlay)
+      .map(({ address }) => addressOf(address)),
+  );
+}
+
 /** How the kernel reaches addresses, by the routes of its main table: those that are not ours. @throws KernelError */
 export function readWays(connection: Connection): (address: Ip) => Way | undefined {
   const links = new Map(listLinks(connection).map((link) => [link.index, link]));

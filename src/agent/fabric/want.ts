@@ -1,7 +1,7 @@
 // What should be of a node's ways to the others: its overlay, its routes, its neighbours there, and what the packet path knows.
 
 import type { PeerEntry } from "#datapath/datapath.ts";
-import { addressOf, type Cidr, hostCidr } from "#net/cidr.ts";
+import { addressOf, type Cidr, hostCidr, overlaps } from "#net/cidr.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
 import { linkLocalOf } from "#net/link-local.ts";
 import { type Mac, macFromBytes } from "#net/mac.ts";
@@ -25,6 +25,8 @@ export type FabricInput = {
   readonly mode: FabricMode;
   /** How the kernel reaches an address now; undefined: not at all. */
   readonly wayTo: (address: Ip) => Way | undefined;
+  /** Whether a link of the node's, other than the overlay, has an address. */
+  readonly isOwn: (address: Ip) => boolean;
 };
 
 /** The link that leads to an address, and whether it is on that link itself. */
@@ -58,11 +60,12 @@ export type FabricWant = {
 };
 
 /** The whole of it, from all nodes: nothing here reads or writes anything. */
-export function wantFabric({ self, others, mode, wayTo }: FabricInput): FabricWant {
+export function wantFabric({ self, others, mode, wayTo, isOwn }: FabricInput): FabricWant {
   const routes: FabricRoute[] = [];
   const peers: PeerEntry[] = [];
-  const faults: string[] = [];
+  const faults = self.addresses.filter((address) => !isOwn(address)).map((address) => goneFault(self.name, address));
   const mtus: number[] = [];
+  const owners = self.blocks.map((block) => ({ block, name: self.name }));
   for (const other of [...others].sort(byName)) {
     const address = reachableAddress(self, other);
     if (address === undefined) {
@@ -84,6 +87,12 @@ export function wantFabric({ self, others, mode, wayTo }: FabricInput): FabricWa
     const mac = overlayMac(other.name);
     if (tunnel) mtus.push(tunnelMtu(way.mtu, familyOf(address)));
     for (const block of other.blocks) {
+      const owner = owners.find((each) => overlaps(each.block, block));
+      if (owner !== undefined) {
+        faults.push(overlapFault(other.name, block, owner));
+        continue;
+      }
+      owners.push({ block, name: other.name });
       const direct = tunnel ? undefined : directGateway(other, familyOf(addressOf(block)), address);
       if (direct !== undefined) routes.push({ dst: block, ifindex: way.ifindex, gateway: direct });
       else routes.push({ dst: block, overlay: address, gateway: overlayGateway(block, mac), mac });
@@ -97,6 +106,16 @@ export function wantFabric({ self, others, mode, wayTo }: FabricInput): FabricWa
   const mtu = Math.max(minimumMtu, Math.min(...mtus));
   const overlay = needed ? { mac: overlayMac(self.name), mtu, addresses: self.addresses } : undefined;
   return { overlay, routes, peers, faults };
+}
+
+/** The others send to where nobody is. */
+function goneFault(name: string, address: Ip): string {
+  return `No link of node ${name} has its address ${address}: give it back to one, or correct the InternalIP in the Node's status`;
+}
+
+/** A node keeps its own; of two others the first by name is believed. */
+function overlapFault(name: string, block: Cidr, owner: { readonly block: Cidr; readonly name: string }): string {
+  return `Cannot reach pods of node ${name} in ${block}: it overlaps ${owner.block} of node ${owner.name}; give one of them another spec.podCIDRs`;
 }
 
 /** The first address of the other that is of a family that this node has: both ends choose the same family. */

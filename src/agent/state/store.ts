@@ -87,8 +87,10 @@ export class StateStore implements Disposable {
 
   /** By `endpointKey`. @throws StateError */
   endpoints(): Map<string, Endpoint> {
-    const rows = this.#read(() => this.#database.query<{ record: string }, []>("SELECT record FROM endpoint").all());
-    const endpoints = rows.map(({ record }) => JSON.parse(record) as Endpoint);
+    const endpoints = this.#read(() => {
+      const rows = this.#database.query<{ record: string }, []>("SELECT record FROM endpoint").all();
+      return rows.map(({ record }) => JSON.parse(record) as Endpoint);
+    });
     return new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
   }
 
