@@ -135,5 +135,6 @@ function formatPlace(address: Ip, port: number): string {
 export function formatDestination({ party, traffic }: Destination): string {
   const [address] = party.addresses;
   const place = address === undefined || traffic.port === undefined ? "" : ` ${formatPlace(address, traffic.port)}`;
-  return `${formatParty(party)}${place}`;
+  // Who is nobody in particular is called by the address.
+  return party.party === "address" && place !== "" ? place.trim() : `${formatParty(party)}${place}`;
 }

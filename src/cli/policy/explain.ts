@@ -47,7 +47,7 @@ function explainGroups(answers: readonly Answer[]): string {
     .map((group) => {
       const [first, ...others] = group;
       if (first === undefined) return "";
-      const same = others.map((each) => `${formatParty(each.from.party)} → ${nameOf(each)}`);
+      const same = others.map(formatEnds);
       const shown = same.length === 0 ? "" : `\nthe same for ${formatFew(same)}\n`;
       return `${explainAnswer(first)}${shown}`;
     })
@@ -59,8 +59,9 @@ function groupOf({ destination, judgements, allowed }: Answer): string {
   return JSON.stringify([allowed, traffic, judgements.map(({ family, verdict }) => [family, decisionOf(verdict)])]);
 }
 
-function nameOf({ destination }: Answer): string {
-  return destination === undefined ? "nobody" : formatParty(destination.party);
+function formatEnds({ from, destination }: Answer): string {
+  const source = formatParty(from.party);
+  return destination === undefined ? source : `${source} → ${formatParty(destination.party)}`;
 }
 
 /** What a service makes of the connection, before what policies make of that; "" without a service. */

@@ -14,7 +14,7 @@ const maxIcmpType = 255;
 
 /** `shop/db:5432`, `svc/backend:http/udp`, `[fd00::1]:80`, `10.0.0.1`, `shop/db/icmp`. @throws UsageError */
 export function parseTarget(text: string): Target {
-  const match = /^(\[[^\]]*\]|[^:]*(?:::[^\]]*)?)(?::([\w-]+))?(?:\/(tcp|udp|sctp|icmp))?$/i.exec(bracketed(text));
+  const match = /^(\[[^\]]*\]|[^:]*?(?:::[^\]]*)?)(?::([\w-]+))?(?:\/(tcp|udp|sctp|icmp))?$/i.exec(bracketed(text));
   const [, where = "", port, word] = match ?? [];
   if (match === null || where === "")
     throw new UsageError(`cannot read "${text}": write WHERE[:PORT[/PROTOCOL]], like shop/db-0:5432/tcp`);

@@ -57,7 +57,7 @@ function explainEnd(what: string, verdict: Verdict): readonly string[] {
     return [line, ...passed, ...(allowed ? [] : explainRules(missed.filter(({ rule }) => rule.action !== "deny")))];
   }
   if (isolatedBy.length === 0) {
-    const reason = considered.length === 0 ? "no policy isolates it" : "no rule is about it";
+    const reason = considered.length === 0 ? "no policy isolates it" : "no rule matches";
     return [`${what}: allowed, ${reason}`, ...passed];
   }
   const policies = isolatedBy.map(({ origin }) => formatOrigin(origin)).join(", ");

@@ -49,11 +49,11 @@ export function peerMismatch(peer: Peer, other: Party): Mismatch {
     case "nothing":
       return peer.why;
     case "pods":
-      return other.party === "pod" ? choosesPod(peer, other) : "the other end is no pod";
+      return other.party === "pod" ? choosesPod(peer, other) : `${formatParty(other)} is no pod`;
     case "nodes":
       return other.party === "node"
         ? labelMismatch(peer.labels, other.labels, `node ${other.name}`)
-        : "the other end is no node";
+        : `${formatParty(other)} is no node`;
     case "world":
       return other.party === "address" ? undefined : `${formatParty(other)} is of the cluster`;
     case "block":
