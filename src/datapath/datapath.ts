@@ -82,6 +82,9 @@ export type EndpointEntry = {
   readonly keepsConnections?: boolean;
 };
 
+/** What policies make of a pod of this node. */
+export type EndpointPolicy = { readonly policySet: number; readonly keepsConnections: boolean };
+
 /** What the node has once; each field stays as it was unless given. */
 export type Settings = {
   /** 0: this node has no overlay. */
@@ -228,6 +231,13 @@ export class Datapath implements Disposable {
       if (address === undefined) continue;
       this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac, policySet: set, flags });
     }
+  }
+
+  /** What was last told of the policies of a pod with this address. */
+  policyOf(address: Ip): EndpointPolicy | undefined {
+    const entry = this.#endpoints.get(address);
+    if (entry === undefined) return undefined;
+    return { policySet: entry.policySet, keepsConnections: (entry.flags & endpointFlags.keepsConnections) !== 0 };
   }
 
   /** The node's settings as they are. */

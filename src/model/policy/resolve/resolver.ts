@@ -114,9 +114,9 @@ export class Resolver {
     this.#resolveAnswers();
   }
 
-  /** Forgets the sets that no pod has any more, and what only they asked; the result is in `changes`. */
-  retire(): void {
-    for (const set of this.#sets.retire()) {
+  /** Forgets the sets that no pod has any more but those to keep, and what only they asked; the result is in `changes`. */
+  retire(isKept: (set: PolicySet) => boolean = () => false): void {
+    for (const set of this.#sets.retire(isKept)) {
       this.#changes.sets.add(set);
       for (const direction of directions) {
         for (const of of set[direction].choices.keys()) this.#changes.choices.push({ set, direction, class: of });

@@ -49,11 +49,13 @@ export class SetTable {
     if (--set.pods === 0) this.#idle.add(set);
   }
 
-  /** Forgets the idle ones, and returns them. */
-  retire(): readonly PolicySet[] {
-    const gone = [...this.#idle];
-    for (const { key } of gone) this.#sets.delete(key);
-    this.#idle.clear();
+  /** Forgets the idle ones but those to keep, and returns them. */
+  retire(isKept: (set: PolicySet) => boolean): readonly PolicySet[] {
+    const gone = [...this.#idle].filter((set) => !isKept(set));
+    for (const set of gone) {
+      this.#sets.delete(set.key);
+      this.#idle.delete(set);
+    }
     return gone;
   }
 
