@@ -2,6 +2,7 @@
 
 import { KubeClient } from "#kube/client.ts";
 import { namespaces, nodes } from "#kube/resource.ts";
+import type { Transport } from "#kube/transport.ts";
 import { ApiServer } from "#lab/apiserver/api-server.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
@@ -17,7 +18,8 @@ export class BareServer implements Disposable {
   readonly faults: unknown[] = [];
   readonly #store = new Store({ path: ":memory:" });
 
-  constructor() {
+  /** `through`: what is between the server and its client. */
+  constructor(through: (transport: Transport) => Transport = (transport) => transport) {
     const pick = (count: number) => Math.floor(Math.random() * count);
     const ranges = [new ServiceRange(cidr("10.96.0.0/16"), pick)];
     const nodePorts = new NumberPool(30_000, 32_767, pick);
@@ -28,7 +30,7 @@ export class BareServer implements Disposable {
       random: (bytes) => crypto.getRandomValues(bytes),
       report: (error) => this.faults.push(error),
     });
-    this.client = new KubeClient(localTransport(this.server, controllerUser), "test");
+    this.client = new KubeClient(through(localTransport(this.server, controllerUser)), "test");
   }
 
   async addNamespace(name: string): Promise<void> {

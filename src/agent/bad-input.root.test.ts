@@ -1,0 +1,120 @@
+// What the agent makes of a world that is not as it should be: it goes on, loses nothing, and says in a sentence what to do.
+
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { statfsSync } from "node:fs";
+import { join } from "node:path";
+import type { KubeRequest, Transport } from "#kube/transport.ts";
+import { addressAt, startNode, TestAgentNode, until } from "#test/agent.ts";
+import { BareServer } from "#test/lab/bare-server.ts";
+import { Sandbox } from "#test/sandbox.ts";
+
+const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+const bpfMagic = 0xcafe4a11;
+
+/** What is between the agent and its API server. */
+class Line {
+  #answer: (() => unknown) | undefined;
+  #cut = new AbortController();
+
+  /** From now on requests come to this, and what streams ends; undefined: all is well again. */
+  change(answer: (() => unknown) | undefined): void {
+    this.#answer = answer;
+    this.#cut.abort();
+    this.#cut = new AbortController();
+  }
+
+  through(inner: Transport): Transport {
+    const line = this;
+    return {
+      request: (request) => (line.#answer === undefined ? inner.request(request) : line.#ask()),
+      async *stream(request: KubeRequest) {
+        if (line.#answer !== undefined) await line.#ask();
+        const signals = [line.#cut.signal, request.signal].filter((signal) => signal !== undefined);
+        yield* inner.stream({ ...request, signal: AbortSignal.any(signals) });
+      },
+    };
+  }
+
+  async #ask(): Promise<unknown> {
+    return this.#answer?.();
+  }
+}
+
+function away(): never {
+  throw new Error("Unable to connect");
+}
+
+/** Changes the record of the only endpoint in a state file; returns what it was. */
+function replaceRecord(file: string, change: (text: string) => string): string {
+  using database = new Database(file);
+  const record = database.query<{ record: string }, []>("SELECT record FROM endpoint").get()?.record ?? "";
+  database.run("UPDATE endpoint SET record = ?", [change(record)]);
+  return record;
+}
+
+describe("an API server", () => {
+  test("that is away costs no pod anything, and is followed again when it is back", async () => {
+    await using stack = new AsyncDisposableStack();
+    const box = stack.use(new Sandbox());
+    const line = new Line();
+    const server = stack.use(new BareServer((transport) => line.through(transport)));
+    const node = stack.use(await TestAgentNode.start(box, server, both));
+    const a = await node.addPod("a");
+    line.change(away);
+    await until("it is told", () => node.log.includes("cannot follow the nodes: Unable to connect"));
+    expect(node.agent.unready()).toBeUndefined();
+    const late = await node.addPod("late");
+    const ping = ["ping", "-c", "1", "-W", "2", "-n", addressAt(late.result, 0)];
+    expect(box.run(a.netns, ping).exitCode).toBe(0);
+    line.change(undefined);
+    await server.addNode("n2", ["10.244.2.0/24"], ["172.30.0.12"]);
+    await until("the new node is known", () => node.agent.cluster.others.length === 1);
+    expect(node.agent.cluster.problem).toBeUndefined();
+    expect(await node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe("the node", () => {
+  test("without a bpf file system gets one", async () => {
+    await using it = await startNode(both);
+    expect(statfsSync(it.node.config.programs.folder).type).toBe(bpfMagic);
+  });
+
+  test("that lost its own address says so, until it has it again", async () => {
+    await using it = await startNode(both);
+    const faults = () => it.node.agent.fabricFaults.join();
+    await until("nothing is amiss", () => faults() === "");
+    it.node.sh("ip", "address", "del", "172.30.0.11/32", "dev", "lo");
+    await until("it is told", () => faults().startsWith("No link of node n1 has its address 172.30.0.11"));
+    it.node.sh("ip", "address", "add", "172.30.0.11/32", "dev", "lo");
+    await until("nothing is amiss", () => faults() === "");
+  });
+
+  test("whose block overlaps with another node's says so, and its pods speak with each other", async () => {
+    await using it = await startNode(both);
+    await it.server.addNode("n2", ["10.244.1.128/25"], ["172.30.0.12"]);
+    // The other must be reachable at all.
+    it.node.sh("ip", "route", "add", "172.30.0.12/32", "dev", "lo");
+    const told = () => it.node.agent.fabricFaults.some((fault) => fault.includes("overlaps 10.244.1.0/24 of node n1"));
+    await until("it is told", told);
+    const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
+    const ping = ["ping", "-c", "1", "-W", "2", "-n", addressAt(b.result, 0)];
+    expect(it.box.run(a.netns, ping).exitCode).toBe(0);
+  });
+});
+
+describe("a state file", () => {
+  test("with a record that cannot be read is not taken for an empty one", async () => {
+    await using it = await startNode(both);
+    await it.node.addPod("a");
+    await it.node.stopAgent();
+    const file = join(it.node.config.state.folder, "agent.db");
+    const record = replaceRecord(file, (text) => text.slice(0, 40));
+    const refusal = await it.node.startAgent().catch((error: unknown) => String(error));
+    expect(refusal).toMatch(/Cannot use the state file .*; if it is damaged, move it away and start again/);
+    replaceRecord(file, () => record);
+    await it.node.startAgent();
+    expect(it.node.agent.endpoints.list()).toHaveLength(1);
+  });
+});
