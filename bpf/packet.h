@@ -157,26 +157,27 @@ static __always_inline enum parsed parse_extensions(struct __sk_buff *skb, struc
 	return PARSED_IP;
 }
 
+/* The first bytes behind the link's header; those of a packet in several pieces may not be in the first. 0: there are not as many. */
+static __always_inline void *behind_link(struct __sk_buff *skb, __u32 size)
+{
+	void *start = packet_start(skb);
+
+	if (start + ETH_HLEN + size <= packet_end(skb))
+		return start + ETH_HLEN;
+	if (bpf_skb_pull_data(skb, ETH_HLEN + size))
+		return 0;
+	start = packet_start(skb);
+	return start + ETH_HLEN + size <= packet_end(skb) ? start + ETH_HLEN : 0;
+}
+
 static __always_inline enum parsed parse_packet(struct __sk_buff *skb, struct packet *packet)
 {
-	void *data = packet_start(skb);
-	void *end = packet_end(skb);
-	struct ethhdr *eth = data;
-
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		struct iphdr *ip = (void *)(eth + 1);
+		const struct iphdr *ip = behind_link(skb, sizeof(*ip));
 		__u16 where;
 
-		/* The headers of a packet in several pieces may not be in the first. */
-		if ((void *)(ip + 1) > end) {
-			if (bpf_skb_pull_data(skb, sizeof(*eth) + sizeof(*ip)))
-				return PARSED_NOTHING;
-			data = packet_start(skb);
-			end = packet_end(skb);
-			ip = data + sizeof(*eth);
-			if ((void *)(ip + 1) > end)
-				return PARSED_NOTHING;
-		}
+		if (!ip)
+			return PARSED_NOTHING;
 		packet->tuple.source = address_v4(ip->saddr);
 		packet->tuple.destination = address_v4(ip->daddr);
 		packet->ttl = ip->ttl;
@@ -191,17 +192,10 @@ static __always_inline enum parsed parse_packet(struct __sk_buff *skb, struct pa
 		return parse_transport(skb, packet);
 	}
 	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr *ip = (void *)(eth + 1);
+		const struct ipv6hdr *ip = behind_link(skb, sizeof(*ip));
 
-		if ((void *)(ip + 1) > end) {
-			if (bpf_skb_pull_data(skb, sizeof(*eth) + sizeof(*ip)))
-				return PARSED_NOTHING;
-			data = packet_start(skb);
-			end = packet_end(skb);
-			ip = data + sizeof(*eth);
-			if ((void *)(ip + 1) > end)
-				return PARSED_NOTHING;
-		}
+		if (!ip)
+			return PARSED_NOTHING;
 		packet->tuple.source = address_v6(ip->saddr.in6_u.u6_addr32);
 		packet->tuple.destination = address_v6(ip->daddr.in6_u.u6_addr32);
 		packet->ttl = ip->hop_limit;
@@ -239,18 +233,12 @@ static __always_inline int stays_on_link(const struct packet *packet)
  */
 static __always_inline int route_headers(struct __sk_buff *skb, const struct packet *packet, const __u8 *destination, const __u8 *source)
 {
-	struct ethhdr *eth = packet_start(skb);
-	struct iphdr *ip = (void *)(eth + 1);
+	struct iphdr *ip = behind_link(skb, sizeof(*ip));
+	struct ethhdr *eth = (void *)ip - ETH_HLEN;
 	__u32 check;
 
-	if ((void *)(ip + 1) > packet_end(skb)) {
-		if (bpf_skb_pull_data(skb, sizeof(*eth) + sizeof(*ip)))
-			return -1;
-		eth = packet_start(skb);
-		ip = (void *)(eth + 1);
-		if ((void *)(ip + 1) > packet_end(skb))
-			return -1;
-	}
+	if (!ip)
+		return -1;
 	__builtin_memcpy(eth->h_dest, destination, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, source, ETH_ALEN);
 	if (packet->flags & PACKET_V6) {
