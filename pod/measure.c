@@ -1,14 +1,16 @@
 // How fast two places reach each other: small messages back and forth, then one stream, over TCP.
 //
-//   twill-pod measure --from PID --to PID --host ADDRESS --time MS
+//   twill-pod measure --from PID --cgroup DIR --to PID --host ADDRESS --time MS
 //
-// Connects from PID's network namespace to ADDRESS, which is one of the other's. Each of both takes MS; a line of output:
+// Connects from PID's network namespace, as a process of DIR, to ADDRESS, which is one of the other's. Each of both takes MS; a line of output:
 // "P50 P99 RATE", what half and 99 of 100 round trips took at most in nanoseconds, and bits a second.
 // Both ends of the round trips share a processor: what is measured is the way, not how soon another processor wakes up.
 #define _GNU_SOURCE
+#include "cgroup.h"
 #include "fail.h"
 #include "namespaces.h"
 #include "role.h"
+#include "wait.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -145,17 +147,22 @@ static double measure_stream(const struct place *place, uint64_t time_ns) {
 }
 
 int measure_role(char **args) {
-  const char *from = NULL, *to = NULL, *host = NULL;
+  const char *from = NULL, *cgroup = NULL, *to = NULL, *host = NULL;
   int time_ms = 400;
   for (; args[0]; args += 2) {
     if (!args[1]) fail("Cannot read %s: its value is missing", args[0]);
     if (strcmp(args[0], "--from") == 0) from = args[1];
+    else if (strcmp(args[0], "--cgroup") == 0) cgroup = args[1];
     else if (strcmp(args[0], "--to") == 0) to = args[1];
     else if (strcmp(args[0], "--host") == 0) host = args[1];
     else if (strcmp(args[0], "--time") == 0) time_ms = atoi(args[1]);
-    else fail("Cannot read %s: options of measure are --from PID, --to PID, --host ADDRESS and --time MS", args[0]);
+    else fail("Cannot read %s: options of measure are --from PID, --cgroup DIR, --to PID, --host ADDRESS and --time MS", args[0]);
   }
   if (!from || !to || !host || time_ms < 1) fail("Cannot measure: needs --from PID, --to PID, --host ADDRESS and a --time of 1 or more");
+  if (cgroup) {
+    pid_t child = fork_into(open_cgroup(cgroup), 0);
+    if (child > 0) return wait_as(child);
+  }
   signal(SIGPIPE, SIG_IGN);
   struct place place = parse_place(host);
   pid_t server = start_server(to, &place);

@@ -1,15 +1,18 @@
 // Who can be reached from inside another process's namespaces: many connections at once, each told by how it ended.
 //
-//   twill-pod probe --pid PID --timeout MS   < "tcp 10.244.1.7 8080\nudp backend.shop 8125\n"
+//   twill-pod probe --pid PID --cgroup DIR --timeout MS   < "tcp 10.244.1.7 8080\nudp backend.shop 8125\n"
 //
 // For each line of standard input one line of output, as they end: "NUMBER RESULT MICROSECONDS ADDRESS", NUMBER from 0 in the
 // order of the input. RESULT: open; refused (somebody said that nobody is there); unreachable (a router, or no route); silent
 // (nothing came back in time); unknown (no such name); unresolved (no name server said anything). ADDRESS is "-" without one.
+// In DIR it counts as one of that process's own: programs of control groups see its sockets.
 // A TCP connection is open when it is made, a UDP port when it answers a datagram. Names are resolved as that process would.
 #define _GNU_SOURCE
+#include "cgroup.h"
 #include "fail.h"
 #include "namespaces.h"
 #include "role.h"
+#include "wait.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -208,14 +211,19 @@ static void connect_all(void) {
 }
 
 int probe_role(char **args) {
-  const char *pid = NULL;
+  const char *pid = NULL, *cgroup = NULL;
   for (; args[0]; args += 2) {
     if (!args[1]) fail("Cannot read %s: its value is missing", args[0]);
     if (strcmp(args[0], "--pid") == 0) pid = args[1];
+    else if (strcmp(args[0], "--cgroup") == 0) cgroup = args[1];
     else if (strcmp(args[0], "--timeout") == 0) timeout_ms = atoi(args[1]);
-    else fail("Cannot read %s: options of probe are --pid PID and --timeout MS", args[0]);
+    else fail("Cannot read %s: options of probe are --pid PID, --cgroup DIR and --timeout MS", args[0]);
   }
   if (timeout_ms < 1) fail("Cannot wait for %d ms: --timeout must be 1 or more", timeout_ms);
+  if (cgroup) {
+    pid_t child = fork_into(open_cgroup(cgroup), 0);
+    if (child > 0) return wait_as(child);
+  }
   signal(SIGPIPE, SIG_DFL);
   signal(SIGCHLD, SIG_IGN);
   // The mount namespace has the resolver's configuration.

@@ -9,8 +9,8 @@
 //                                            of handing them over, with --tty those of a new terminal (pod/relay.h)
 //   twill-pod enter PID [ARGV]               the same with a terminal; without ARGV a shell
 //   twill-pod dial --pid PID HOST PORT       standard input and output as a TCP connection made in PID's network namespace
-//   twill-pod probe --pid PID --timeout MS   who can be reached from there: lines of PROTOCOL HOST PORT in, results out (pod/probe.c)
-//   twill-pod measure --from PID --to PID --host ADDRESS --time MS  how fast they reach each other (pod/measure.c)
+//   twill-pod probe --pid PID --cgroup DIR --timeout MS  who can be reached from there: lines of PROTOCOL HOST PORT in, results out (pod/probe.c)
+//   twill-pod measure --from PID --cgroup DIR --to PID --host ADDRESS --time MS  how fast they reach each other (pod/measure.c)
 //   twill-pod attach SOCKET [--tty]          standard streams as those of a container that runs, until it ends (pod/attach.h)
 //   twill-pod standin OPTIONS                answers on ports in place of an image that the lab does not have
 //

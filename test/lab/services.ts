@@ -8,7 +8,6 @@ import { ip } from "#net/ip.ts";
 export const side: NodeSide = {
   node: "node1",
   addresses: [ip("172.30.0.11"), ip("fd00:30::11")],
-  answered: new Set([ip("10.96.0.10")]),
   podBlocks: { ipv4: cidr("10.244.0.0/16"), ipv6: cidr("fd00:10:244::/56") },
   serviceBlocks: { ipv4: cidr("10.96.0.0/16"), ipv6: cidr("fd00:10:96::/112") },
 };

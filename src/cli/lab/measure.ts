@@ -10,9 +10,8 @@ import { podSource } from "#lab/probe/cast.ts";
 import { measureSpeed, type Speed } from "#lab/probe/measure.ts";
 import { LabError, type LabSpec } from "#lab/spec.ts";
 import { askNodeAgent } from "#lab/world/agents.ts";
-import { holderOf } from "#lab/world/holders.ts";
 import type { Places } from "#lab/world/places.ts";
-import { containerTarget, findPod, parsePodName } from "#lab/world/pod-target.ts";
+import { containerTarget, findPod, parsePodName, stationTarget, type Target } from "#lab/world/pod-target.ts";
 import { adminClient } from "#lab/world/ready.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import { openHost } from "./lab-host.ts";
@@ -29,7 +28,7 @@ type MeasureCall = {
 };
 
 /** A place that is measured from or to. */
-type End = { readonly name: string; readonly node: string; readonly pid: number; readonly address: Ip };
+type End = Target & { readonly name: string; readonly node: string; readonly address: Ip };
 type Pair = { readonly from: End; readonly to: End };
 
 export async function labMeasure({ args, flags }: MeasureCall, io: CommandIo): Promise<number> {
@@ -38,7 +37,8 @@ export async function labMeasure({ args, flags }: MeasureCall, io: CommandIo): P
   const pairs = await pairsOf(places, spec, args, flags.namespace);
   const found: (Pair & Speed & { readonly way: string })[] = [];
   for (const pair of pairs) {
-    const ends = { from: pair.from.pid, to: pair.to.pid, host: pair.to.address };
+    const { pid: from, cgroup } = pair.from;
+    const ends = { from, cgroup, to: pair.to.pid, host: pair.to.address };
     const speed = await measureSpeed(ends, { tool: installation.pod, timeMs: flags.time });
     found.push({ ...pair, ...speed, way: await wayOf(places, pair) });
   }
@@ -94,9 +94,9 @@ async function findEnd(places: Places, spec: LabSpec, name: string, namespace: s
   const node = spec.nodes.find((each) => each.name === name);
   const [address] = node === undefined ? [] : nodeAddresses(spec, node);
   if (address !== undefined) {
-    const pid = holderOf(places, nodeStation(name));
-    if (pid === undefined) throw new LabError(`Cannot measure from or to node "${name}": it does not run`);
-    return { name, node: name, pid, address };
+    const target = stationTarget(places, nodeStation(name));
+    if (target === undefined) throw new LabError(`Cannot measure from or to node "${name}": it does not run`);
+    return { ...target, name, node: name, address };
   }
   const pod = await findPod(places, parsePodName(name, namespace));
   if (pod === undefined)
@@ -106,12 +106,12 @@ async function findEnd(places: Places, spec: LabSpec, name: string, namespace: s
 
 /** Without the namespace in its name where that was asked for. @throws LabError when it does not run */
 function podEnd(places: Places, pod: Pod, namespace: string): End {
-  const { pid } = containerTarget(places, pod);
+  const target = containerTarget(places, pod);
   const { nodeName: node = "" } = pod.spec ?? {};
   const { short } = podSource(pod);
   const prefix = `${namespace}/`;
   const name = short.startsWith(prefix) ? short.slice(prefix.length) : short;
-  return { name, node, pid, address: ip(pod.status?.podIP ?? "") };
+  return { ...target, name, node, address: ip(pod.status?.podIP ?? "") };
 }
 
 /** What is between both ends, in words. */

@@ -21,9 +21,8 @@ import { type Round, type RunOptions, runProbe } from "#lab/probe/run.ts";
 import { parseSelection } from "#lab/probe/selection.ts";
 import { formatSummary, formatTables } from "#lab/probe/table.ts";
 import { LabError, type LabSpec } from "#lab/spec.ts";
-import { holderOf } from "#lab/world/holders.ts";
 import type { Places } from "#lab/world/places.ts";
-import { findContainer } from "#lab/world/pod-target.ts";
+import { findContainer, stationTarget, type Target } from "#lab/world/pod-target.ts";
 import { adminClient } from "#lab/world/ready.ts";
 import { formatSeconds, openHost } from "./lab-host.ts";
 import { openLab } from "./open-lab.ts";
@@ -121,19 +120,19 @@ function wantedDestination({ to, tcp, udp }: ProbeCall["flags"]): (destination: 
   return (destination) => asked[destination.protocol] && meant(destination);
 }
 
-type Caller = { readonly source: Source; readonly pid: number; readonly node?: string };
+type Caller = Target & { readonly source: Source; readonly node?: string };
 
 /** Everybody with a process to call from; pods that share the node's network count as the node. */
 function sourcesOf(places: Places, spec: LabSpec, running: readonly Pod[]): readonly Caller[] {
-  const caller = (source: Source, pid: number | undefined, node?: string): readonly Caller[] =>
-    pid === undefined ? [] : [{ source, pid, ...(node === undefined ? {} : { node }) }];
+  const caller = (source: Source, target: Target | undefined, node?: string): readonly Caller[] =>
+    target === undefined ? [] : [{ ...target, source, ...(node === undefined ? {} : { node }) }];
   return [
     ...running.flatMap((pod) => {
       const node = pod.spec?.hostNetwork === true ? undefined : pod.spec?.nodeName;
-      return caller(podSource(pod), findContainer(places, pod)?.pid, node);
+      return caller(podSource(pod), findContainer(places, pod), node);
     }),
-    ...spec.nodes.flatMap(({ name }) => caller(nodeSource(name), holderOf(places, nodeStation(name)))),
-    ...caller(clientSource, holderOf(places, "client")),
+    ...spec.nodes.flatMap(({ name }) => caller(nodeSource(name), stationTarget(places, nodeStation(name)))),
+    ...caller(clientSource, stationTarget(places, "client")),
   ];
 }
 

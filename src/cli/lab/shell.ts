@@ -1,13 +1,12 @@
 // `twill lab shell`: a shell, or one command, inside a node, another station, or a pod.
 
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
 import { LabError, type LabSpec, reservedNames } from "#lab/spec.ts";
 import { enter } from "#lab/world/enter.ts";
-import { holderOf } from "#lab/world/holders.ts";
 import type { Places } from "#lab/world/places.ts";
-import { containerTarget, findPod, parsePodName, type Target } from "#lab/world/pod-target.ts";
+import { containerTarget, findPod, parsePodName, stationTarget, type Target } from "#lab/world/pod-target.ts";
 import { openHost } from "./lab-host.ts";
 import { openLab } from "./open-lab.ts";
 
@@ -26,7 +25,7 @@ export async function labShell(
   const host = openHost(io);
   const { places, spec } = openLab(lab, io);
   const { pod, twill } = host.installation;
-  const station = stationTarget(places, spec, place);
+  const station = placeTarget(places, spec, place);
   // A node's own commands, like twill status, are this executable's.
   const path = `${io.env.get("PATH") ?? usualPath}:${dirname(twill)}`;
   if (station !== undefined) return await enter(pod, station, command, path);
@@ -34,15 +33,15 @@ export async function labShell(
 }
 
 /** Of a node or another station; undefined when there is none of that name. */
-function stationTarget(places: Places, spec: LabSpec, name: string): Target | undefined {
+function placeTarget(places: Places, spec: LabSpec, name: string): Target | undefined {
   const node = spec.nodes.find((each) => each.name === name);
   const station = node === undefined ? name : nodeStation(name);
   if (node === undefined && !reservedNames.includes(name) && !/^router-/.test(name)) return undefined;
-  const pid = holderOf(places, station);
-  if (pid === undefined && node !== undefined) {
+  const target = stationTarget(places, station);
+  if (target === undefined && node !== undefined) {
     throw new LabError(`Cannot enter node "${name}": it does not run, start it with twill lab node start ${name}`);
   }
-  return pid === undefined ? undefined : { pid, cgroup: join(places.cgroup, station, "shell") };
+  return target;
 }
 
 /** Of a pod's first container that runs; the pod is told as `[NAMESPACE/]POD`. */

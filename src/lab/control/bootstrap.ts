@@ -76,7 +76,7 @@ const deployedKinds: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ...["Role", "RoleBinding"].map((kind) => [kind, { ...rbacResource(kind), namespaced: true }] as const),
 ]);
 
-/** It has no endpoints: each node answers there itself. */
+/** Each node answers there itself: whoever serves services leaves it alone, as its label asks. */
 function dnsService({ family }: LabSpec): Draft<Service> {
   const clusterIPs = familiesOf(family).map((each) => dnsAddress[each]);
   const [clusterIP = ""] = clusterIPs;
@@ -84,7 +84,11 @@ function dnsService({ family }: LabSpec): Draft<Service> {
     metadata: {
       namespace: "kube-system",
       name: "kube-dns",
-      labels: { "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS" },
+      labels: {
+        "k8s-app": "kube-dns",
+        "kubernetes.io/name": "CoreDNS",
+        "service.kubernetes.io/service-proxy-name": "node-dns",
+      },
     },
     spec: {
       ...{ type: "ClusterIP", clusterIP, clusterIPs: [...clusterIPs] },

@@ -3,8 +3,8 @@
 import { LabError } from "#lab/spec.ts";
 import type { Ip } from "#net/ip.ts";
 
-/** Processes whose network both ends are in, and an address of the second. */
-export type Ends = { readonly from: number; readonly to: number; readonly host: Ip };
+/** Processes whose network both ends are in, the control group of the first, and an address of the second. */
+export type Ends = { readonly from: number; readonly cgroup: string; readonly to: number; readonly host: Ip };
 
 export type Speed = {
   /** What half of the round trips and 99 of 100 took at most, in microseconds. */
@@ -15,10 +15,21 @@ export type Speed = {
 
 /** Takes twice `timeMs`. @throws LabError with the tool's sentence */
 export async function measureSpeed(
-  { from, to, host }: Ends,
+  { from, cgroup, to, host }: Ends,
   { tool, timeMs }: { readonly tool: string; readonly timeMs: number },
 ): Promise<Speed> {
-  const words = ["--from", String(from), "--to", String(to), "--host", host, "--time", String(timeMs)];
+  const words = [
+    "--from",
+    String(from),
+    "--cgroup",
+    cgroup,
+    "--to",
+    String(to),
+    "--host",
+    host,
+    "--time",
+    String(timeMs),
+  ];
   const child = Bun.spawn([tool, "measure", ...words], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: {} });
   const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   if (exitCode !== 0) {

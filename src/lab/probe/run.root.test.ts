@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { addBridge, addPod, makeWorld, startEcho } from "#test/traffic.ts";
 import { type Destination, nodeSource } from "./cast.ts";
@@ -22,7 +23,7 @@ function round(pid: number, targets: readonly string[]): Round {
     };
     return { from, to, host, port: Number(port) };
   });
-  return { pid, attempts };
+  return { pid, cgroup: cgroupMount(), attempts };
 }
 
 async function results(rounds: readonly Round[]): Promise<Record<string, string>> {

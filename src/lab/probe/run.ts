@@ -4,8 +4,16 @@ import { LabError } from "#lab/spec.ts";
 import { type Attempt, formatAttempt, type Outcome, parseOutcome } from "./attempt.ts";
 import { forgetNeighbours } from "./neighbours.ts";
 
-/** What one source shall try, from beside which process; `node` for pods: those of one node find each other by neighbour entries. */
-export type Round = { readonly pid: number; readonly node?: string; readonly attempts: readonly Attempt[] };
+/**
+ * What one source shall try, from beside which process, as one of its control group; `node` for pods: those of one node find each other
+ * by neighbour entries.
+ */
+export type Round = {
+  readonly pid: number;
+  readonly cgroup: string;
+  readonly node?: string;
+  readonly attempts: readonly Attempt[];
+};
 
 export type RunOptions = {
   /** Path of twill-pod. */
@@ -67,9 +75,13 @@ export function wavesOf(
   ];
 }
 
-async function runRound({ pid, attempts }: Round, { tool, timeoutMs }: RunOptions): Promise<readonly Outcome[]> {
+async function runRound(
+  { pid, cgroup, attempts }: Round,
+  { tool, timeoutMs }: RunOptions,
+): Promise<readonly Outcome[]> {
   if (attempts.length === 0) return [];
-  const child = Bun.spawn([tool, "probe", "--pid", String(pid), "--timeout", String(timeoutMs)], {
+  const words = ["--pid", String(pid), "--cgroup", cgroup, "--timeout", String(timeoutMs)];
+  const child = Bun.spawn([tool, "probe", ...words], {
     stdin: new Blob([attempts.map(formatAttempt).join("")]),
     stdout: "pipe",
     stderr: "pipe",

@@ -145,8 +145,8 @@ describe("wavesOf()", () => {
     ["node2", pids(200, 5)],
   ]);
   const rounds = [
-    ...[...podsOf].flatMap(([node, all]) => all.map((pid) => ({ pid, node, attempts: [] }))),
-    { pid: 1, attempts: [] },
+    ...[...podsOf].flatMap(([node, all]) => all.map((pid) => ({ pid, cgroup: "", node, attempts: [] }))),
+    { pid: 1, cgroup: "", attempts: [] },
   ];
   const show = (maxNeighbours: number) =>
     wavesOf(rounds, { podsOf, maxNeighbours }).map(

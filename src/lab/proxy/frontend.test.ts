@@ -27,7 +27,6 @@ describe("frontendsOf()", () => {
     ["a headless service", { clusterIP: "None", clusterIPs: ["None"] }, both, []],
     ["an address that is not given yet", { clusterIP: "", clusterIPs: [] }, both, []],
     ["another name", { type: "ExternalName", externalName: "www.example.com" }, both, []],
-    ["an address that the node answers itself", { clusterIP: "10.96.0.10", clusterIPs: ["10.96.0.10"] }, both, []],
     [
       "a port of the node",
       { type: "NodePort", ports: [{ port: 80, nodePort: 30080 }] },

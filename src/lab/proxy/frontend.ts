@@ -30,9 +30,9 @@ export type Frontend = {
 /** All places where a service is reached: its own addresses, external ones, and its ports of the node. None for a headless one. */
 export function frontendsOf(service: Service, slices: readonly EndpointSlice[], side: NodeSide): readonly Frontend[] {
   const model = toServiceModel(service);
-  const addresses = model?.addresses.filter((address) => !side.answered.has(address)) ?? [];
+  const addresses = model?.addresses ?? [];
   if (model === undefined || addresses.length === 0) return [];
-  const endpoints = slices.map(toSliceModel).filter((slice) => slice !== undefined);
+  const endpoints = slices.map((slice) => toSliceModel(slice)).filter((slice) => slice !== undefined);
   const view = { node: side.node, zone: undefined, portAddresses: side.addresses };
   return modelFrontends({ ...model, addresses }, endpoints, view).map(toTableFrontend);
 }

@@ -8,8 +8,6 @@ export type NodeSide = {
   readonly node: string;
   /** Where node ports are open. */
   readonly addresses: readonly Ip[];
-  /** Addresses of services that the node answers itself, such as cluster DNS: they are left alone. */
-  readonly answered: ReadonlySet<Ip>;
   /**
    * The node's link to the others, where the answers of pods that share a bridge go around the node: those of its own pods must be
    * called by the node itself then, or their answers would come from an address that nobody called. Undefined where they do not.

@@ -19,7 +19,6 @@ import { startServiceProxy } from "./service-proxy.ts";
 const side: NodeSide = {
   node: "node1",
   addresses: [ip("192.0.2.1"), ip("fd02::1")],
-  answered: new Set([ip("10.96.0.10")]),
   podBlocks: { ipv4: cidr("10.1.0.0/16"), ipv6: cidr("fd01::/64") },
   serviceBlocks: { ipv4: cidr("10.96.0.0/16"), ipv6: cidr("fd00:10:96::/112") },
 };

@@ -9,6 +9,7 @@ import { portOf } from "#lab/fabric/want.ts";
 import { formatNodeConfig, nodeConfigPath } from "#lab/node-config.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { findLink, setLink } from "#netlink/link.ts";
+import { agentConfigText } from "./agent-config.ts";
 import { openStations } from "./holders.ts";
 import { agentGroup, nodePlaces, type Places } from "./places.ts";
 import { writeWhole } from "./state.ts";
@@ -20,9 +21,7 @@ export function prepareNodes(places: Places, spec: LabSpec): void {
   const families = familiesOf(spec.family);
   for (const node of spec.nodes.filter(({ running }) => running)) {
     const { folder, cgroup, kubelet, agent } = nodePlaces(places, node.name);
-    if (spec.agents !== undefined) {
-      writeWhole(join(agent, "config.yaml"), `${JSON.stringify({ fabric: { mode: spec.agents.fabric } })}\n`);
-    }
+    if (spec.agents !== undefined) writeWhole(join(agent, "config.yaml"), agentConfigText(spec, cgroup));
     const config = {
       ...{
         lab: spec.name,

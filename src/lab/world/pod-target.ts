@@ -1,16 +1,24 @@
-// The containers of a lab's pods from the outside: by name, to the process whose namespaces are entered.
+// A lab's stations and the containers of its pods from the outside: by name, to the process whose namespaces are entered.
 
 import { join } from "node:path";
 import type { Pod } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { pods } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
+import type { StationPath } from "#lab/fabric/station.ts";
 import { LabError } from "#lab/spec.ts";
+import { holderOf } from "./holders.ts";
 import { nodePlaces, type Places } from "./places.ts";
 import { adminClient } from "./ready.ts";
 
 /** A process whose namespaces are entered, and the control group for who enters. */
 export type Target = { readonly pid: number; readonly cgroup: string };
+
+/** A node, or another station; undefined when it does not run. */
+export function stationTarget(places: Places, station: StationPath): Target | undefined {
+  const pid = holderOf(places, station);
+  return pid === undefined ? undefined : { pid, cgroup: join(places.cgroup, station, "shell") };
+}
 
 export type PodName = { readonly namespace: string; readonly name: string };
 

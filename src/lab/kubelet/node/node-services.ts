@@ -42,7 +42,7 @@ export function startNodeServices({ view, config, domain, random, log }: NodeSer
   const bridged = enableBridgeFilter() ? {} : { bridgedBehind: uplink };
   const side = {
     ...bridged,
-    ...{ node: config.node, addresses: config.addresses.map(ip), answered: new Set(addresses) },
+    ...{ node: config.node, addresses: config.addresses.map(ip) },
     ...{ podBlocks: podBlock, serviceBlocks: serviceBlock },
   };
   if (config.services === "proxy") stack.use(startServiceProxy({ view, side, log }));
