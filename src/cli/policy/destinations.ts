@@ -6,7 +6,7 @@ import { formatParty, type Party } from "#model/policy/party.ts";
 import type { Protocol } from "#model/policy/rule.ts";
 import type { ServiceEntry } from "#model/policy/service-entry.ts";
 import { type Backend, backendsOf, type World } from "#model/policy/world.ts";
-import { type Ip, parseIp } from "#net/ip.ts";
+import { familyOf, type Ip, parseIp } from "#net/ip.ts";
 import { type End, find } from "./ends.ts";
 import { numberedTraffic, type Target } from "./target.ts";
 
@@ -31,7 +31,8 @@ export function reachesOf(world: World, target: Target, source: Party, namespace
   const { where, port, protocol } = target;
   const address = parseIp(where);
   const behind = address === undefined ? undefined : frontOf(world, address, port, protocol);
-  if (behind !== undefined) return [through(world, behind.service, behind.port, `${where}:${port}`, source)];
+  if (address !== undefined && behind !== undefined)
+    return [through(world, behind.service, behind.port, [address], formatPlace(address, Number(port)), source)];
   const found = find(world, where, namespace);
   if ("service" in found) return throughService(world, found.service, target, source);
   const destinations = found.ends.flatMap((end) =>
@@ -75,7 +76,8 @@ function throughService(
     throw new UsageError(`service ${namespace}/${name} has no port ${port ?? ""} of ${protocol}: ${portsOf(service)}`);
   return wanted.map((each) => {
     const [address] = service.addresses;
-    return through(world, service, each, address === undefined ? undefined : formatPlace(address, each.port), source);
+    const front = address === undefined ? undefined : formatPlace(address, each.port);
+    return through(world, service, each, service.addresses, front, source);
   });
 }
 
@@ -87,9 +89,12 @@ function through(
   world: World,
   service: ServiceEntry,
   port: Route["port"],
+  addresses: readonly Ip[],
   front: string | undefined,
   source: Party,
 ): Reach {
+  // A translation keeps the family.
+  const families = new Set(addresses.map(familyOf));
   const passedOver: { pod: string; why: string }[] = [];
   const destinations = backendsOf(world, service, port).flatMap((backend): readonly Destination[] => {
     const why = reasonAgainst(backend, service, source);
@@ -99,7 +104,9 @@ function through(
     }
     // Names of a headless service lead to the pods, and no port is translated on the way.
     const number = service.headless ? port.port : backend.port;
-    return [{ party: backend.party, remark: undefined, traffic: { protocol: port.protocol, port: number } }];
+    const own = backend.party.addresses.filter((each) => families.size === 0 || families.has(familyOf(each)));
+    const party = { ...backend.party, addresses: own };
+    return [{ party, remark: undefined, traffic: { protocol: port.protocol, port: number } }];
   });
   return { route: { service, port, front, passedOver }, destinations };
 }
