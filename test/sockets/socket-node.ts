@@ -1,12 +1,9 @@
 // A node whose sockets are translated: a control group, namespaces in it that ask, and one whose addresses answer.
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
-import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import { splitLines } from "#kube/lines.ts";
 import { killAndWait } from "../leftovers.ts";
-import { isLeftover, ownPrefix } from "../owner.ts";
 import type { Netns, Sandbox } from "../sandbox.ts";
 import { join as wire } from "../traffic.ts";
+import { ControlGroup } from "./control-group.ts";
 
 const python = "/usr/bin/python3";
 const clientScript = new URL("./client.py", import.meta.url).pathname;
@@ -46,17 +43,19 @@ export class SocketClient implements AsyncDisposable {
 
 /** Groups below it are made by whoever wants them. */
 export class SocketNode implements AsyncDisposable {
-  readonly cgroup: string;
+  readonly #group = new ControlGroup();
   readonly #box: Sandbox;
   readonly #servers: Netns;
   readonly #stack = new AsyncDisposableStack();
   #clients = 0;
 
   constructor(box: Sandbox) {
-    sweepGroups();
     this.#box = box;
-    this.cgroup = makeGroup();
     this.#servers = this.#netns("servers");
+  }
+
+  get cgroup(): string {
+    return this.#group.path;
   }
 
   /** Lets these addresses answer at `port`, each with itself. */
@@ -101,33 +100,6 @@ export class SocketNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
-    removeGroup(this.cgroup);
+    this.#group[Symbol.dispose]();
   }
-}
-
-function makeGroup(): string {
-  for (let number = 0; ; number++) {
-    const path = join(cgroupMount(), `${ownPrefix()}${number}-sockets`);
-    if (existsSync(path)) continue;
-    mkdirSync(path);
-    return path;
-  }
-}
-
-/** What killed runs have left; their processes have ended with their input. */
-function sweepGroups(): void {
-  for (const name of readdirSync(cgroupMount()).filter(isLeftover)) {
-    try {
-      removeGroup(join(cgroupMount(), name));
-    } catch {
-      // Another run's sweep was first, or something of it still ends: the next run finds it.
-    }
-  }
-}
-
-function removeGroup(path: string): void {
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(path, entry.name));
-  }
-  rmdirSync(path);
 }
