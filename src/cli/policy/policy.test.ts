@@ -170,7 +170,7 @@ describe("twill explain", () => {
       ["a/client a/web-2:8080", "tcp/8080 over IPv4: allowed\n", "tcp/8080 over IPv6: denied\n"],
       ["a/client a/web-1:8/icmp", "icmp type 8: denied\n"],
       ["a/client svc/empty:80", "a/client → service a/empty: refused\n  no pod is behind it that could answer\n"],
-      ["a/six a/web-1:8080", "they have no address family in common\n"],
+      ["a/six a/four:8080", "they have no address family in common\n"],
       ["a/client svc/api:443", "10.96.0.1:443 becomes 172.30.0.2:6443\n"],
     ];
     for (const [words, ...parts] of rows) {
