@@ -87,5 +87,44 @@ export type ConnectionMessage = {
   readonly idleSeconds: number;
 };
 
+/** Services as this node serves them; null: it leaves them to others. */
+export type ServicesMessage = { readonly services: readonly ServiceMessage[] | null };
+
+export type ServiceMessage = {
+  /** `shop/web`, or `pod shop/web-1` for ports of the host. */
+  readonly name: string;
+  readonly frontends: readonly ServiceFrontendMessage[];
+  /** Where new connections go, each once. */
+  readonly backends: readonly ServiceBackendMessage[];
+  /** Tracked connections that came through it, unless a socket was led there. */
+  readonly connections: number;
+  /** What is amiss, a sentence each. */
+  readonly problems: readonly string[];
+};
+
+export type ServiceFrontendMessage = {
+  /** What the address is: the service's own, one from outside, the node's. */
+  readonly kind: "cluster" | "external" | "balancer" | "node-port" | "host-port";
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly address: Ip;
+  readonly port: number;
+  /** Backends of pods and the node itself, and of clients outside; none: what becomes of them. */
+  readonly inside: number | "refuse" | "drop";
+  readonly outside: number | "refuse" | "drop";
+  readonly balance: "random" | "maglev";
+  readonly affinitySeconds: number | null;
+  readonly sourceRanges: readonly Cidr[] | null;
+  /** Whether it is in the packet path as it should be; another service may have the place. */
+  readonly served: boolean;
+};
+
+export type ServiceBackendMessage = {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly address: Ip;
+  readonly port: number;
+  readonly local: boolean;
+  readonly connections: number;
+};
+
 /** An answer of any path with another status than 200. */
 export type ProblemMessage = { readonly problem: string };

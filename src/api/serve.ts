@@ -6,6 +6,7 @@ import { parseIp } from "#net/ip.ts";
 import { claimSocketPath } from "#plugins/service/socket-path.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
 import { viewConnections } from "./view-connections.ts";
+import { viewServices } from "./view-services.ts";
 import { viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
 
 type Answer = { readonly status: number; readonly body: object };
@@ -57,6 +58,8 @@ function route(agent: Agent, line: string, query: URLSearchParams): Answer {
       return release(agent, query);
     case "GET /v1/connections":
       return connections(agent, query);
+    case "GET /v1/services":
+      return services(agent, query.get("name") ?? undefined);
     case "GET /v1/drops":
       return ok(viewDrops(agent));
     default:
@@ -80,6 +83,12 @@ function connections(agent: Agent, query: URLSearchParams): Answer {
   const text = query.get("seconds") ?? "300";
   if (!/^\d+$/.test(text)) return refuse(400, `"${text}" is no number of seconds`);
   return ok(viewConnections(agent, Number(text)));
+}
+
+function services(agent: Agent, name: string | undefined): Answer {
+  const message = viewServices(agent, name);
+  if (name === undefined || message.services === null || message.services.length > 0) return ok(message);
+  return refuse(404, `This node serves no "${name}": there is no such service, or it has no address of its own`);
 }
 
 function ok(body: object): Answer {

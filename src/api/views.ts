@@ -20,9 +20,13 @@ export function viewStatus(agent: Agent): StatusMessage {
     endpoints: endpoints.list().length,
     peers: cluster.others.map((node) => viewPeer(agent, node)),
     connections: agent.collector?.pressure ?? null,
-    problems: [unready, cluster.problem, ...agent.fabricFaults, agent.collector?.problem].filter(
-      (problem) => problem !== undefined,
-    ),
+    problems: [
+      unready,
+      cluster.problem,
+      ...agent.fabricFaults,
+      ...(agent.services?.problems ?? []),
+      agent.collector?.problem,
+    ].filter((problem) => problem !== undefined),
   };
 }
 

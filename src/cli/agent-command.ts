@@ -67,6 +67,13 @@ export const endpointsCommand = leaf({
   load: async () => (await import("#cli/agent/endpoints.ts")).agentEndpoints,
 });
 
+export const servicesCommand = leaf({
+  summary: "shows the services that this node serves: where they are reached, and who answers",
+  args: { name: { optional: true, about: "one of them, as NAMESPACE/NAME" } },
+  flags: asking,
+  load: async () => (await import("#cli/agent/services.ts")).agentServices,
+});
+
 export const dropsCommand = leaf({
   summary: "shows what became of packets, and why some were dropped",
   flags: asking,

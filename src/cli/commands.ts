@@ -8,6 +8,7 @@ import {
   dropsCommand,
   endpointsCommand,
   ipamCommand,
+  servicesCommand,
   statusCommand,
 } from "./agent-command.ts";
 import { cniCommand } from "./cni-command.ts";
@@ -26,6 +27,7 @@ export const twill: Group = {
     operator: operatorCommand,
     status: statusCommand,
     endpoints: endpointsCommand,
+    services: servicesCommand,
     drops: dropsCommand,
     ipam: ipamCommand,
     config: configCommand,

@@ -93,11 +93,11 @@ export class NodeServices implements AsyncDisposable {
     this.#services = new Services({
       datapath,
       log,
-      nowMs: () => performance.now(),
+      nowMs: host.now,
       wantOf: (owner) => this.#wantOf(owner),
       gone: (backends) => stale.forget(backends),
     });
-    this.#rounds = this.#stack.use(new Rounds({ services: this.#services, log }));
+    this.#rounds = this.#stack.use(new Rounds({ services: this.#services, nowMs: host.now, log }));
     this.#checks = this.#stack.use(new HealthChecks(() => this.isSynced, log));
     this.#view = this.#stack.use(
       new ServiceView({

@@ -2,7 +2,12 @@
 
 import type { Services } from "./services.ts";
 
-export type RoundsOptions = { readonly services: Services; readonly log: (line: string) => void };
+export type RoundsOptions = {
+  readonly services: Services;
+  /** Milliseconds, with fractions where there are some. */
+  readonly nowMs: () => number;
+  readonly log: (line: string) => void;
+};
 
 /** A rollout changes a slice many times a second: what comes together is done together. */
 const settleMs = 2;
@@ -71,21 +76,21 @@ export class Rounds implements Disposable {
   }
 
   #compare(): void {
-    const began = performance.now();
+    const { services, nowMs } = this.#options;
+    const began = nowMs();
     let worked = 0;
-    const { services } = this.#options;
     const steps = services.compare();
     const go = () => {
-      const start = performance.now();
+      const start = nowMs();
       let isDone = false;
       const isWell = this.#try(() => {
         services.removeRetired();
-        while (!isDone && performance.now() - start < slice.workMs) isDone = steps.next().done === true;
+        while (!isDone && nowMs() - start < slice.workMs) isDone = steps.next().done === true;
       });
       isDone ||= !isWell;
-      worked += performance.now() - start;
+      worked += nowMs() - start;
       if (this.#hasEnded) return;
-      const waitMs = Math.max(compare.periodMs, worked * compare.share) - (performance.now() - began);
+      const waitMs = Math.max(compare.periodMs, worked * compare.share) - (nowMs() - began);
       this.#comparing = isDone
         ? setTimeout(() => this.#compare(), Math.max(waitMs, slice.restMs))
         : setTimeout(go, slice.restMs);

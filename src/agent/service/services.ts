@@ -80,6 +80,12 @@ export class Services {
     return [...this.#unfit.values(), ...[...this.#owners.values()].flatMap(({ faults }) => faults)];
   }
 
+  /** Of one owner. */
+  problemsOf(owner: string): readonly string[] {
+    const unfit = this.#unfit.get(owner);
+    return [...(unfit === undefined ? [] : [unfit]), ...(this.#owners.get(owner)?.faults ?? [])];
+  }
+
   /** Those that have something, or a fault. */
   get owners(): Iterable<string> {
     return this.#owners.keys();

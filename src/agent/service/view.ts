@@ -22,12 +22,16 @@ export type ServiceViewOptions = {
 type ServiceRow = { readonly name: string; readonly model: ServiceModel | undefined };
 type SliceRow = { readonly model: SliceModel | undefined };
 
+/** Names that are remembered, so that each is in memory once. */
+const maxTexts = 65_536;
+
 export class ServiceView implements Disposable {
   readonly #services: Mirror<Service, ServiceRow>;
   readonly #slices: Mirror<EndpointSlice, SliceRow>;
   /** By service. */
   readonly #slicesOf = new Map<string, readonly SliceModel[]>();
   readonly #changed: (service: string) => void;
+  readonly #texts = new Map<string, string>();
   /** Resolves when all has been seen once. */
   readonly synced: Promise<void>;
 
@@ -37,13 +41,13 @@ export class ServiceView implements Disposable {
     this.#services = new Mirror<Service, ServiceRow>({
       ...shared,
       resource: services,
-      transform: (service) => ({ name: objectName(service), model: toServiceModel(service) }),
+      transform: (service) => ({ name: this.#intern(objectName(service)), model: toServiceModel(service) }),
       changed: ({ before, after }) => changed((after ?? before)?.name ?? ""),
     });
     this.#slices = new Mirror<EndpointSlice, SliceRow>({
       ...shared,
       resource: endpointSlices,
-      transform: (slice) => ({ model: toSliceModel(slice) }),
+      transform: (slice) => ({ model: toSliceModel(slice, (text) => this.#intern(text)) }),
       changed: (difference) => this.#sliceChanged(difference),
     });
     this.synced = Promise.all([this.#services.synced, this.#slices.synced]).then(() => undefined);
@@ -67,6 +71,15 @@ export class ServiceView implements Disposable {
   /** Of a service that may be gone already. */
   slicesOf(name: string): readonly SliceModel[] {
     return this.#slicesOf.get(name) ?? [];
+  }
+
+  /** Names of services and nodes: few, and they come again. */
+  #intern(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size >= maxTexts) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
   }
 
   #sliceChanged({ before, after }: Difference<SliceRow>): void {

@@ -31,7 +31,7 @@ function show({ annotations = {}, ...spec }: Spec, slices: readonly EndpointSlic
   const service = webService(spec, { loadBalancer: { ingress: [...ingress] } });
   const model = toServiceModel({ ...service, metadata: { ...service.metadata, annotations } });
   if (model === undefined) return ["nothing"];
-  const endpoints = slices.map(toSliceModel).filter((each) => each !== undefined);
+  const endpoints = slices.map((slice) => toSliceModel(slice)).filter((each) => each !== undefined);
   return [...frontendsOf(model, endpoints, side).map(formatFrontend), ...model.faults];
 }
 

@@ -87,11 +87,11 @@ export function toServiceModel(service: Service): ServiceModel | undefined {
     balance: balance === "maglev" ? "maglev" : "random",
     directReturn: directReturn === "true",
     healthCheckNodePort: isBalanced && spec.externalTrafficPolicy === "Local" ? (spec.healthCheckNodePort ?? 0) : 0,
-    faults: [
+    faults: shared([
       ...faults,
       ...wrongWord(name, balanceAnnotation, balance, ["random", "maglev"]),
       ...wrongWord(name, directReturnAnnotation, directReturn, ["true", "false"]),
-    ],
+    ]),
   };
 }
 
@@ -128,6 +128,13 @@ function wrongWord(service: string, annotation: string, word: string, words: rea
   return [`Service ${service}: annotation ${annotation} must be one of ${words.join(", ")}, found "${word}"`];
 }
 
+/** Most services have none of something. */
+const none: readonly never[] = [];
+
+function shared<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? none : list;
+}
+
 function parseAll(texts: readonly string[]): readonly Ip[] {
-  return [...new Set(texts.map(parseIp).filter((address) => address !== undefined))];
+  return texts.length === 0 ? none : [...new Set(texts.map(parseIp).filter((address) => address !== undefined))];
 }

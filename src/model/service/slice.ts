@@ -36,16 +36,20 @@ const families: Readonly<Record<string, Family>> = { IPv4: "ipv4", IPv6: "ipv6" 
 /** Most endpoints have no hints, and there are many of them. */
 const noHints: readonly string[] = [];
 
+/** One text for all that are equal: there are many endpoints and few nodes. */
+export type Intern = (text: string) => string;
+
 /** Undefined for a slice of names, or of no service. */
-export function toSliceModel({ metadata, addressType, ports, endpoints }: EndpointSlice): SliceModel | undefined {
+export function toSliceModel(slice: EndpointSlice, intern: Intern = (text) => text): SliceModel | undefined {
+  const { metadata, addressType, ports, endpoints } = slice;
   const service = metadata.labels?.[serviceNameLabel];
   const family = families[addressType];
   if (service === undefined || family === undefined) return undefined;
   return {
-    service: `${metadata.namespace ?? ""}/${service}`,
+    service: intern(`${metadata.namespace ?? ""}/${service}`),
     family,
     ports: (ports ?? []).flatMap(toPort),
-    endpoints: (endpoints ?? []).flatMap((endpoint) => toEndpoint(endpoint, family)),
+    endpoints: (endpoints ?? []).flatMap((endpoint) => toEndpoint(endpoint, family, intern)),
   };
 }
 
@@ -60,14 +64,18 @@ function toPort({ name, protocol: word, port }: NonNullable<EndpointSlice["ports
 type Hints = EndpointSlice["endpoints"][number]["hints"] & { readonly forNodes?: readonly { readonly name: string }[] };
 
 /** All addresses of an endpoint lead to the same pod: the first is enough (EndpointSlice, "addresses"). */
-function toEndpoint(endpoint: EndpointSlice["endpoints"][number], family: Family): readonly SliceEndpoint[] {
+function toEndpoint(
+  endpoint: EndpointSlice["endpoints"][number],
+  family: Family,
+  intern: Intern,
+): readonly SliceEndpoint[] {
   const { addresses, conditions = {}, nodeName: node = "", hints } = endpoint;
   const address = parseIp(addresses[0] ?? "");
   const state = stateOf(conditions);
   if (address === undefined || familyOf(address) !== family || state === undefined) return [];
   const { forNodes = [] }: Hints = hints ?? {};
-  const zones = namesOf(hints?.forZones ?? []);
-  return [{ address, state, node, zones, nodes: namesOf(forNodes) }];
+  const zones = namesOf(hints?.forZones ?? [], intern);
+  return [{ address, state, node: intern(node), zones, nodes: namesOf(forNodes, intern) }];
 }
 
 /** What is not said means true of `ready` and `serving`, and false of `terminating`. */
@@ -76,6 +84,6 @@ function stateOf({ ready, serving, terminating }: NonNullable<EndpointSlice["end
   return (serving ?? true) && (terminating ?? false) ? "draining" : undefined;
 }
 
-function namesOf(list: readonly { readonly name: string }[]): readonly string[] {
-  return list.length === 0 ? noHints : list.map(({ name }) => name);
+function namesOf(list: readonly { readonly name: string }[], intern: Intern): readonly string[] {
+  return list.length === 0 ? noHints : list.map(({ name }) => intern(name));
 }

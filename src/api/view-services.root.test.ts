@@ -1,0 +1,41 @@
+// Services of a running agent as its local API tells them.
+
+import { expect, test } from "bun:test";
+import { endpointSlices, services } from "#kube/resource.ts";
+import { startNode, until } from "#test/agent.ts";
+import { slice } from "#test/lab/services.ts";
+import { Sandbox } from "#test/sandbox.ts";
+import { SocketNode } from "#test/sockets/socket-node.ts";
+import { viewServices } from "./view-services.ts";
+
+test("viewServices() tells where services are reached, who answers, and what is amiss", async () => {
+  using groups = new Sandbox();
+  await using sockets = new SocketNode(groups);
+  await using it = await startNode(["10.244.1.0/24"], { services: `{ enabled: true, cgroup: ${sockets.cgroup} }` });
+  const { client } = it.server;
+  const namespace = "shop";
+  await it.server.addNamespace(namespace);
+  const spec = { clusterIP: "10.96.0.20", type: "NodePort" as const, ports: [{ port: 80, nodePort: 30080 }] };
+  const metadata = { namespace, name: "web", annotations: { "twill.dev/balance": "best" } };
+  await client.create(services, { metadata, spec });
+  await client.create(
+    endpointSlices,
+    slice([{ addresses: ["10.244.1.7"], nodeName: "n1" }, { addresses: ["10.9.9.9"] }]),
+  );
+  const view = () => viewServices(it.node.agent, "shop/web").services?.[0];
+  await until(
+    "the service is served",
+    () => view()?.frontends[0]?.inside === 2 && view()?.frontends[0]?.served === true,
+  );
+  expect(view()).toMatchObject({
+    name: "shop/web",
+    frontends: [{ kind: "cluster", served: true }, ...Array(2).fill({ kind: "node-port", port: 30080, served: true })],
+    backends: [
+      { address: "10.244.1.7", port: 8080, local: true, connections: 0 },
+      { address: "10.9.9.9", port: 8080, local: false, connections: 0 },
+    ],
+    problems: ['Service shop/web: annotation twill.dev/balance must be one of random, maglev, found "best"'],
+  });
+  expect(viewServices(it.node.agent).services?.map(({ name }) => name)).toEqual(["shop/web"]);
+  expect(viewServices(it.node.agent, "shop/none").services).toEqual([]);
+});

@@ -1,0 +1,92 @@
+// Services as the packet path has them, for whoever asks the agent.
+
+import type { Agent } from "#agent/main.ts";
+import type { NodeServices } from "#agent/service/node-services.ts";
+import { frontendKey, protocolNumbers } from "#agent/service/row.ts";
+import { Reader } from "#codec/codec.ts";
+import { connectionsFormat } from "#datapath/connection-format.ts";
+import type { Datapath } from "#datapath/datapath.ts";
+import type { Choice, Frontend } from "#model/service/frontend.ts";
+import type { ServiceBackendMessage, ServiceFrontendMessage, ServiceMessage, ServicesMessage } from "./messages.ts";
+
+/** All of them, or one by its name: `shop/web`. */
+export function viewServices({ services, datapath }: Agent, name?: string): ServicesMessage {
+  if (services === undefined || datapath === undefined) return { services: null };
+  const owners = name === undefined ? [...new Set([...services.view.names, ...services.services.owners])] : [name];
+  const counts = countConnections(datapath);
+  return {
+    services: owners
+      .sort()
+      .map((owner) => viewService(services, owner, counts))
+      .filter(({ frontends, problems }) => frontends.length + problems.length > 0),
+  };
+}
+
+/** By group, and by group and endpoint. */
+type Counts = ReadonlyMap<string, number>;
+
+function viewService(services: NodeServices, owner: string, counts: Counts): ServiceMessage {
+  const { frontends } = services.wantOf(owner);
+  const groupOf = (frontend: Frontend) => services.services.groupNumber(owner, frontend.group);
+  const groups = new Set(frontends.map(groupOf));
+  return {
+    name: owner,
+    frontends: frontends.map((frontend) => viewFrontend(services, frontend, groupOf(frontend))),
+    backends: viewBackends(frontends, groupOf, counts),
+    connections: [...groups].reduce<number>((sum, group) => sum + (counts.get(String(group)) ?? 0), 0),
+    problems: services.services.problemsOf(owner),
+  };
+}
+
+function viewFrontend(
+  { services }: NodeServices,
+  frontend: Frontend,
+  group: number | undefined,
+): ServiceFrontendMessage {
+  const { kind, protocol, address, port, inside, outside, balance, affinitySeconds, sourceRanges } = frontend;
+  const row = services.held.frontends.get(frontendKey({ address, port, protocol: protocolNumbers[protocol] }));
+  return {
+    ...{ kind, protocol, address, port, balance, inside: viewChoice(inside), outside: viewChoice(outside) },
+    affinitySeconds: affinitySeconds ?? null,
+    sourceRanges: sourceRanges ?? null,
+    served: row !== undefined && row.group === group,
+  };
+}
+
+function viewChoice({ targets, otherwise }: Choice): ServiceFrontendMessage["inside"] {
+  return targets.length === 0 ? otherwise : targets.length;
+}
+
+function viewBackends(
+  frontends: readonly Frontend[],
+  groupOf: (frontend: Frontend) => number | undefined,
+  counts: Counts,
+): readonly ServiceBackendMessage[] {
+  const found = new Map<string, ServiceBackendMessage>();
+  for (const frontend of frontends) {
+    const { protocol, inside, outside } = frontend;
+    for (const { address, port, local } of [...inside.targets, ...outside.targets]) {
+      const connections = counts.get(`${groupOf(frontend)} ${address} ${port}`) ?? 0;
+      found.set(`${protocol} ${address} ${port}`, { protocol, address, port, local, connections });
+    }
+  }
+  return [...found.values()];
+}
+
+function countConnections({ connections: { connections } }: Datapath): Counts {
+  const counts = new Map<string, number>();
+  const count = (key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
+  const { keySize, valueSize, key, value } = connectionsFormat;
+  for (const batch of connections.batches()) {
+    for (let index = 0; index < batch.count; index++) {
+      const { service } = value.decode(new Reader(batch.values, index * valueSize, (index + 1) * valueSize));
+      if (service === 0) continue;
+      const ends = key.decode(new Reader(batch.keys, index * keySize, (index + 1) * keySize));
+      count(String(service));
+      // The key does not say who is who: only one of its ends is an endpoint of the service.
+      count(`${service} ${ends.destination} ${ends.destinationPort}`);
+      count(`${service} ${ends.source} ${ends.sourcePort}`);
+    }
+  }
+  return counts;
+}

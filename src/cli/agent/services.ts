@@ -1,0 +1,49 @@
+// `twill services`: what this node serves of the cluster's services.
+
+import { askAgent } from "#api/client.ts";
+import type { ServiceFrontendMessage, ServiceMessage, ServicesMessage } from "#api/messages.ts";
+import type { CommandIo } from "#cli/command.ts";
+import { formatTable } from "#cli/table.ts";
+import { formatPlace } from "#model/service/frontend.ts";
+import type { ApiFlags } from "./status.ts";
+
+type ServicesCall = { readonly args: { readonly name: string | undefined }; readonly flags: ApiFlags };
+
+export async function agentServices({ args, flags }: ServicesCall, io: CommandIo): Promise<number> {
+  const query = args.name === undefined ? "" : `?${new URLSearchParams({ name: args.name }).toString()}`;
+  const message = await askAgent<ServicesMessage>(flags["api-socket"], `GET /v1/services${query}`);
+  if (flags.output === "json") io.stdout(`${JSON.stringify(message, undefined, 2)}\n`);
+  else io.stdout(formatServices(message, args.name !== undefined));
+  return 0;
+}
+
+/** A line for each place where a service is reached; `whole`: its endpoints as well. */
+export function formatServices({ services }: ServicesMessage, whole: boolean): string {
+  if (services === null) return "this node leaves services to others: services.enabled is false\n";
+  if (services.length === 0) return "there are no services\n";
+  const rows = services.flatMap((service) => service.frontends.map((frontend) => frontendRow(service, frontend)));
+  const table = formatTable([["SERVICE", "KIND", "REACHED AT", "INSIDE", "OUTSIDE", "NOTES"], ...rows]);
+  const problems = services.flatMap(({ problems: each }) => each).map((problem) => `problem    ${problem}\n`);
+  return [table, ...(whole ? services.map(formatBackends) : []), ...problems].join("");
+}
+
+function frontendRow({ name }: ServiceMessage, frontend: ServiceFrontendMessage): readonly string[] {
+  const { kind, protocol, address, port, inside, outside, balance, affinitySeconds, sourceRanges, served } = frontend;
+  const notes = [
+    ...(served ? [] : ["not served"]),
+    ...(balance === "maglev" ? ["maglev"] : []),
+    ...(affinitySeconds === null ? [] : [`clients stay ${affinitySeconds} s`]),
+    ...(sourceRanges === null ? [] : [`only for ${sourceRanges.join(" ") || "nobody"}`]),
+  ];
+  return [name, kind, `${protocol} ${formatPlace(address, port)}`, String(inside), String(outside), notes.join(", ")];
+}
+
+function formatBackends({ backends, connections }: ServiceMessage): string {
+  if (backends.length === 0) return "\nnobody answers\n";
+  const rows = backends.map(({ protocol, address, port, local, connections: own }) => [
+    `${protocol} ${formatPlace(address, port)}`,
+    local ? "this node" : "another node",
+    String(own),
+  ]);
+  return `\n${formatTable([["ENDPOINT", "ON", "CONNECTIONS"], ...rows])}${connections} tracked connections\n`;
+}
