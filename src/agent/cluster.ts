@@ -60,6 +60,11 @@ export class Cluster implements Disposable {
     return [...this.#models.values()].filter(({ name }) => name !== this.#options.nodeName);
   }
 
+  /** Resolves when all nodes are known. */
+  get synced(): Promise<void> {
+    return this.#mirror.synced;
+  }
+
   /** Whether all nodes are known. */
   get isSynced(): boolean {
     return this.#isSynced;

@@ -5,6 +5,7 @@
 //                     ├──► nodes ──► Fabric ──┐        ▼           │
 //                     └──► Masquerade ────────┤    Endpoints ──────┘ ◄── EndpointWatch ◄── kernel's events
 //                                             ├──► netlink, nftables, Datapath (maps)
+//   pods, policies, namespaces ──► NodePolicies ──► Datapath (maps), Endpoints (who has which policy set)
 //   runtime ──► shim ──► PluginService ──► twill ──► Endpoints
 //                            └───────────► the standard plugins
 //   local API, CLI ──► Agent (reads)
@@ -12,6 +13,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { release, totalmem } from "node:os";
 import { join } from "node:path";
+import { Metrics } from "#base/metrics.ts";
 import type { Invocation } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
 import { Datapath } from "#datapath/datapath.ts";
@@ -21,6 +23,7 @@ import type { KubeClient } from "#kube/client.ts";
 import { type EventNote, EventRecorder } from "#kube/event-recorder.ts";
 import type { Pace } from "#kube/reflect.ts";
 import type { NodeModel } from "#model/node.ts";
+import type { PodModel } from "#model/pod.ts";
 import { hostCidr } from "#net/cidr.ts";
 import { dispatch } from "#plugins/dispatch.ts";
 import type { Host } from "#plugins/host.ts";
@@ -48,6 +51,9 @@ import { Masquerade } from "./masquerade/masquerade.ts";
 import { computePodMtu } from "./pod-mtu.ts";
 import { Pods } from "./pods.ts";
 import { NodeServices } from "./service/node-services.ts";
+import type { Remembered } from "./policy/naming.ts";
+import { NodePolicies } from "./policy/node-policies.ts";
+import { Policies } from "./policy/policies.ts";
 import { ServicePorts } from "./service/service-ports.ts";
 import type { PodName } from "./state/endpoint.ts";
 import { addressesOf } from "./state/endpoint.ts";
@@ -93,6 +99,9 @@ export class Agent implements AsyncDisposable {
   /** Undefined: they are left to others. */
   services: NodeServices | undefined;
   #isServing = false;
+  /** Undefined: they are not enforced. */
+  readonly policies: NodePolicies | undefined;
+  readonly metrics = new Metrics();
 
   /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
   static async start(options: AgentOptions): Promise<Agent> {
@@ -121,17 +130,22 @@ export class Agent implements AsyncDisposable {
     const released = flows.sweep.bind(flows);
     const nodeAddresses = () => Object.values(this.cluster.self?.addresses ?? {});
     const { ipam, datapath } = this;
-    this.endpoints = new Endpoints({ host, store, ipam, datapath, nodeAddresses, log, released });
+    const policies = this.#openPolicies(store);
+    this.endpoints = new Endpoints({ host, store, ipam, datapath, nodeAddresses, policies, log, released });
     this.#forgetOtherPlace(store);
     this.#events = new EventRecorder({ client, component: "twill-agent", node: nodeName, now: () => host.now() });
     this.#masquerade = new Masquerade(host.nft());
     this.#pods = stack.use(
-      new Pods(client, nodeName, pace, ({ namespace = "", name = "" }) =>
-        this.services?.podChanged({ namespace, name }),
-      ),
+      new Pods({
+        ...{ client, pace },
+        nodeName: policies === undefined ? nodeName : undefined,
+        changed: (pod, model) => this.#podChanged(pod, model),
+        failed: (error) => this.policies?.failed(error),
+      }),
     );
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
   }
+    if (policies !== undefined) this.policies = stack.use(this.#startPolicies(policies));
 
   get nodeName(): string {
     return this.#options.nodeName;
@@ -161,6 +175,7 @@ export class Agent implements AsyncDisposable {
   unready(): string | undefined {
     if (!this.#isServing) return "The agent starts";
     if (this.ipam.blocks.length > 0) return undefined;
+    if (this.policies?.policies.isKnown === false) return this.policies.problems[0] ?? "The agent waits for policies";
     const { nodeName } = this.#options;
     const { problem, isSynced } = this.cluster;
     if (problem !== undefined) return `The agent does not know its node: ${problem}`;
@@ -203,6 +218,7 @@ export class Agent implements AsyncDisposable {
     const period = setInterval(() => {
       this.#nodesChanged();
       replay().catch((error: unknown) =>
+      this.policies?.policies.retry();
         log(`queued deletes: ${error instanceof Error ? error.message : String(error)}`),
       );
     }, periodMs);
@@ -232,6 +248,39 @@ export class Agent implements AsyncDisposable {
   }
 
   #twillHost(): TwillHost {
+  #openPolicies(store: StateStore): Policies | undefined {
+    const { config, log } = this.#options;
+    const { datapath } = this;
+    if (!config.policy.enabled || datapath === undefined) return undefined;
+    return new Policies({
+      ...{ datapath, log, cutEstablished: config.policy.cutEstablished },
+      carry: (endpoint) => this.endpoints.carry(endpoint),
+      remembered: JSON.parse(store.fact("policyNumbers") ?? "{}") as Remembered,
+      remember: (remembered) => store.setFact("policyNumbers", JSON.stringify(remembered)),
+      settled: () => this.policies?.settled(),
+    });
+  }
+
+  #startPolicies(policies: Policies): NodePolicies {
+    const { config, host, client, pace, nodeName, log } = this.#options;
+    const { metrics, cluster } = this;
+    return new NodePolicies({
+      ...{ client, pace, nodeName, policies, metrics, log },
+      nodes: () => [...(cluster.self === undefined ? [] : [cluster.self]), ...cluster.others],
+      othersKnown: Promise.all([this.#pods.synced, this.cluster.synced]),
+      begun: () => this.#nodesChanged(),
+      patienceMs: config.policy.patienceSeconds * 1000,
+      nowMs: () => host.now(),
+      sleep: host.sleep,
+    });
+  }
+
+  #podChanged(pod: Pick<PodName, "namespace" | "name">, model: PodModel | undefined): void {
+    this.policies?.podChanged(pod, model);
+    // Of those of other nodes services know by their endpoints.
+    if (model === undefined || model.node === this.nodeName) this.services?.podChanged(pod);
+  }
+
     const { host } = this.#options;
     return {
       endpoints: this.endpoints,
@@ -242,6 +291,7 @@ export class Agent implements AsyncDisposable {
       wishOf: (pod) => this.#pods.wishOf(pod),
       addFailed: (pod, problem) => this.#events.note(failedSetup(pod, problem)),
     };
+      untilInForce: async (endpoint) => await this.policies?.untilInForce(endpoint),
   }
 
   #nodesChanged(): void {
@@ -256,6 +306,7 @@ export class Agent implements AsyncDisposable {
       // Before all nodes are known, their pods would be strangers.
       if (config.masquerade.enabled && this.cluster.isSynced) this.#masquerade.ensure(this.#masqueradeWant(self));
       if (this.unready() === undefined && writeConflist(config.cni))
+    this.policies?.nodesChanged();
         log(`wrote ${join(config.cni.folder, config.cni.file)}`);
     } catch (error) {
       log(error instanceof Error ? error.message : String(error));

@@ -1,44 +1,59 @@
-// The pods of this node, followed at the API server: what a pod asks for by annotations.
+// Pods as the API server tells of them: what they ask for by annotations, and what policies and services must know.
 
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { Mirror } from "#kube/mirror.ts";
-import type { Metadata } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { pods } from "#kube/resource.ts";
-import { addressesAnnotation, type PodModel, toPodModel } from "#model/pod.ts";
+import { addressesAnnotation, hasUid, type PodModel, toPodModel } from "#model/pod.ts";
+import type { Labels } from "#model/policy/party.ts";
 import { familyOf, parseIp } from "#net/ip.ts";
 import type { AddressWish } from "./ipam/ipam.ts";
 import type { PodName } from "./state/endpoint.ts";
 
 /** A runtime waits, but not for long. */
 const patienceMs = 5_000;
+/** Beyond so many kinds of labels those that no pod has are forgotten. */
+const maxLabels = 100_000;
+
+/** Of which pods to know, and who is told of them. */
+export type PodsOptions = {
+  readonly client: KubeClient;
+  readonly pace: Pace;
+  /** Undefined: those of all nodes. */
+  readonly nodeName: string | undefined;
+  /** Told of every pod that comes, changes or goes. */
+  readonly changed: (pod: Pick<PodName, "namespace" | "name">, model: PodModel | undefined) => void;
+  readonly failed?: (error: unknown) => void;
+};
 
 export class Pods implements Disposable {
-  readonly #client: KubeClient;
-  readonly #pace: Pace;
-  readonly #mirror: Mirror<Pod>;
+  readonly #options: PodsOptions;
+  readonly #mirror: Mirror<Pod, PodModel>;
+  /** Pods that the API server was asked for before it told of them. */
+  readonly #early = new Map<string, PodModel>();
+  /** Replicas have the same labels: one copy is enough. */
+  readonly #labels = new Map<string, WeakRef<Labels>>();
+  readonly synced: Promise<void>;
 
-  /** `changed` is told of every pod that comes, changes or goes. */
-  constructor(client: KubeClient, nodeName: string, pace: Pace, changed: (pod: Metadata) => void) {
-    this.#client = client;
-    this.#pace = pace;
-    const selection = { fieldSelector: `spec.nodeName=${nodeName}` };
-    this.#mirror = new Mirror<Pod>({
-      ...{ client, resource: pods, selection, pace },
-      changed: ({ before, after }) => {
-        const pod = after ?? before;
-        if (pod !== undefined) changed(pod.metadata);
-      },
+  constructor(options: PodsOptions) {
+    const { client, pace, nodeName, failed = () => {} } = options;
+    this.#options = options;
+    this.#mirror = new Mirror<Pod, PodModel>({
+      ...{ client, resource: pods, pace, failed },
+      selection: nodeName === undefined ? {} : { fieldSelector: `spec.nodeName=${nodeName}` },
+      transform: (pod) => this.#share(toPodModel(pod)),
+      changed: ({ before, after }) => this.#change(before, after),
     });
+    this.synced = this.#mirror.synced;
   }
 
   /** As far as the API server has told. */
-  modelOf({ namespace, name }: Pick<PodName, "namespace" | "name">): PodModel | undefined {
-    const pod = this.#mirror.objects.get(`${namespace}/${name}`);
-    return pod === undefined ? undefined : toPodModel(pod);
+  modelOf(pod: Pick<PodName, "namespace" | "name">): PodModel | undefined {
+    const key = `${pod.namespace}/${pod.name}`;
+    return this.#early.get(key) ?? this.#mirror.objects.get(key);
   }
 
   /**
@@ -54,17 +69,43 @@ export class Pods implements Disposable {
     this.#mirror[Symbol.dispose]();
   }
 
-  async #find({ namespace, name, uid }: PodName): Promise<PodModel | undefined> {
-    const known = this.#mirror.objects.get(`${namespace}/${name}`);
-    if (known !== undefined && (uid === "" || known.metadata.uid === uid)) return toPodModel(known);
+  #change(before: PodModel | undefined, after: PodModel | undefined): void {
+    const pod = after ?? before;
+    if (pod === undefined) return;
+    const key = `${pod.namespace}/${pod.name}`;
+    if (this.#early.get(key)?.uid === after?.uid) this.#early.delete(key);
+    this.#options.changed(pod, this.modelOf(pod));
+  }
+
+  #share(model: PodModel): PodModel {
+    const text = JSON.stringify(model.labels);
+    const known = this.#labels.get(text)?.deref();
+    if (known !== undefined) return { ...model, labels: known };
+    this.#labels.set(text, new WeakRef(model.labels));
+    if (this.#labels.size > maxLabels) {
+      for (const [each, labels] of this.#labels) if (labels.deref() === undefined) this.#labels.delete(each);
+    }
+    return model;
+  }
+
+  async #find(pod: PodName): Promise<PodModel | undefined> {
+    const { client, pace, changed } = this.#options;
+    const { namespace, name, uid } = pod;
+    const known = this.modelOf(pod);
+    if (known !== undefined && hasUid(known, uid)) return known;
     // The runtime was faster than our watch.
     const end = new AbortController();
-    const late = this.#pace.sleep(patienceMs, end.signal).then(() => {
+    const late = pace.sleep(patienceMs, end.signal).then(() => {
       throw new Error(`it has not answered within ${patienceMs / 1000} s`);
     });
     late.catch(() => {});
     try {
-      return toPodModel(await Promise.race([this.#client.get(pods, { namespace, name }), late]));
+      const found = toPodModel(await Promise.race([client.get(pods, { namespace, name }), late]));
+      if (this.#mirror.objects.get(`${namespace}/${name}`)?.uid !== found.uid) {
+        this.#early.set(`${namespace}/${name}`, found);
+        changed(pod, found);
+      }
+      return found;
     } catch (error) {
       if (hasReason(error, "NotFound")) return undefined;
       const problem = error instanceof Error ? error.message : String(error);

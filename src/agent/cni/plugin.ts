@@ -28,6 +28,8 @@ export type TwillHost = {
   readonly wishOf: (pod: PodName) => Promise<AddressWish | undefined>;
   /** Told why a pod gets no network now, in words. */
   readonly addFailed: (pod: PodName, problem: string) => void;
+  /** Resolves when what policies say of the pod is in force. @throws CniError 11 when that takes too long */
+  readonly untilInForce: (endpoint: Endpoint) => Promise<void>;
 };
 
 /** Links come up in microseconds, or after a long removal of others. */

@@ -81,6 +81,17 @@ export const agentConfig = section("Configuration of `twill agent`.", {
       max: 65_535,
     }),
   }),
+  policy: section("Kubernetes network policies, in the packet path.", {
+    enabled: flag("Whether the agent enforces them. Unless it does, everything may speak to everything.", true),
+    cutEstablished: flag(
+      "Whether connections end that a policy forbids since; the annotation twill.dev/keep-established of a policy with value true keeps those of its pods.",
+      true,
+    ),
+    patienceSeconds: integer("How long a new pod waits for what policies say of it, before its start fails.", 5, {
+      min: 1,
+      max: 120,
+    }),
+  }),
   cni: section("What the container runtime finds.", {
     folder: path("Where the runtime looks for network configurations.", "/etc/cni/net.d"),
     file: name("Name of the configuration's file; runtimes take the first in the order of names.", "05-twill.conflist"),
@@ -91,7 +102,7 @@ export const agentConfig = section("Configuration of `twill agent`.", {
     folder: path("Folder of the state file; it must survive a restart of the agent.", "/var/lib/twill"),
   }),
   health: section("Whether the agent is well, for a kubelet to ask.", {
-    port: integer("Port on the loopback addresses for /healthz and /readyz.", 9878, port),
+    port: integer("Port on the loopback addresses for /healthz, /readyz and /metrics.", 9878, port),
   }),
 });
 

@@ -16,7 +16,7 @@ import {
 } from "#agent/state/endpoint.ts";
 import type { StateStore } from "#agent/state/store.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
-import type { Datapath } from "#datapath/datapath.ts";
+import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
 import { policySet } from "#datapath/policy-format.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { Netns, NetnsError } from "#kernel/netns.ts";
@@ -43,6 +43,13 @@ export type EndpointWish = Pick<
   readonly addresses: AddressWish | undefined;
 };
 
+/** Whoever enforces policies, as endpoints need it. */
+export type EndpointPolicies = {
+  readonly addEndpoint: (endpoint: Endpoint) => void;
+  readonly removeEndpoint: (endpoint: Endpoint) => void;
+  readonly policyOf: (endpoint: Endpoint) => EndpointPolicy;
+};
+
 export type EndpointsOptions = {
   readonly host: Host;
   readonly store: StateStore;
@@ -52,10 +59,13 @@ export type EndpointsOptions = {
   /** The node's own addresses, as the cluster knows them. */
   readonly nodeAddresses: () => readonly Ip[];
   readonly log: (line: string) => void;
+  /** What policies make of pods; undefined: they are not enforced, everything is open. */
+  readonly policies: EndpointPolicies | undefined;
   /** Told of addresses that have no owner any more. */
   readonly released: (addresses: readonly Ip[]) => void;
 };
 
+const open: EndpointPolicy = { policySet: policySet.open, keepsConnections: false };
 /** IF_OPER_UP (RFC 2863) */
 const operstateUp = 6;
 const maxSalt = 3;
@@ -77,6 +87,7 @@ export class Endpoints {
     for (const endpoint of this.#byKey.values()) {
       this.#ids.set(endpoint.id, endpointKey(endpoint));
       ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
+      options.policies?.addEndpoint(endpoint);
     }
     for (const { link, addresses } of this.strangers()) {
       ipam.take(addresses, `link ${link.name}`);
@@ -137,7 +148,7 @@ export class Endpoints {
     store.begin(endpoint, progress);
     this.#remember(endpoint);
     try {
-      this.#carry(endpoint);
+      this.carry(endpoint);
       const ready: Endpoint = { ...this.#make(endpoint, ground), state: "ready" };
       store.update(ready);
       this.#remember(ready);
@@ -178,6 +189,7 @@ export class Endpoints {
     ipam.release(addresses, nowMs);
     this.#byKey.delete(endpointKey(endpoint));
     this.#ids.delete(endpoint.id);
+    this.#options.policies?.removeEndpoint(endpoint);
     this.#options.released(addresses);
   }
 
@@ -272,7 +284,7 @@ export class Endpoints {
     using _netns = netns;
     using pod = this.#options.host.routeIn(netns);
     const ground = this.#ground(netns, pod);
-    this.#carry(endpoint);
+    this.carry(endpoint);
     const missing = this.#missing(endpoint, ground);
     if (missing.length === 0) return;
     if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint);
@@ -294,21 +306,12 @@ export class Endpoints {
     return { node: host.route(), pod, netns, joinBlocks };
   }
 
-  /** Tells the packet path, ahead of the link: a pod's first packet must find its sender known. */
-  #carry({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, shaping }: Endpoint): void {
+  /** Tells the packet path, ahead of the link: a pod's first packet must find its sender known, and policies about it. */
+  carry(endpoint: Endpoint): void {
+    const { datapath, policies } = this.#options;
     // A bucket waits at the node's end of the link, which packets straight into the pod's namespace do not pass.
-    const byKernel = shaping?.ingress !== undefined;
-    this.#options.datapath?.setEndpoint({
-      id,
-      ifindex,
-      mtu,
-      mac,
-      hostMac,
-      ipv4,
-      ipv6,
-      byKernel,
-      policySet: policySet.open,
-    });
+    const byKernel = endpoint.shaping?.ingress !== undefined;
+    datapath?.setEndpoint({ ...endpoint, byKernel, ...(policies?.policyOf(endpoint) ?? open) });
   }
 
   #removePair({ netns: path, ifindex, hostName }: Endpoint): void {
@@ -342,6 +345,7 @@ export class Endpoints {
     this.#ids.set(endpoint.id, endpointKey(endpoint));
     this.#lastId = endpoint.id;
     this.#options.ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
+    this.#options.policies?.addEndpoint(endpoint);
   }
 
   #freeId(): number {

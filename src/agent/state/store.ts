@@ -113,14 +113,14 @@ export class StateStore implements Disposable {
   }
 
   /** A single value that was set, by its name. @throws StateError */
-  fact(name: "lastId" | "place" | "node"): string | undefined {
+  fact(name: "lastId" | "place" | "node" | "policyNumbers"): string | undefined {
     const row = this.#read(() =>
       this.#database.query<{ value: string }, [string]>("SELECT value FROM fact WHERE name = ?").get(name),
     );
     return row?.value;
   }
 
-  setFact(name: "place" | "node", value: string): void {
+  setFact(name: "place" | "node" | "policyNumbers", value: string): void {
     this.#transact(() => this.#statements.fact.run({ name, value }));
   }
 

@@ -1,0 +1,211 @@
+// Policies on this node: what is watched brought to the packet path, and what there is to tell about it.
+
+import { type Endpoint, formatEndpoint } from "#agent/state/endpoint.ts";
+import type { Histogram, Metrics } from "#base/metrics.ts";
+import { CniError, ErrorCode } from "#cni/error.ts";
+import type { KubeClient } from "#kube/client.ts";
+import type { Pace } from "#kube/reflect.ts";
+import type { NodeModel } from "#model/node.ts";
+import type { PodModel } from "#model/pod.ts";
+import { faultsOf, formatOrigin, type Policy } from "#model/policy/rule.ts";
+import { type Policies, policyId } from "./policies.ts";
+import { PolicyWatch, type WatchedPolicy } from "./watch.ts";
+
+export type NodePoliciesOptions = {
+  readonly client: KubeClient;
+  readonly pace: Pace;
+  readonly nodeName: string;
+  readonly policies: Policies;
+  /** As far as they are known. */
+  readonly nodes: () => readonly NodeModel[];
+  /** Resolves when all pods and nodes have been seen once. */
+  readonly othersKnown: Promise<unknown>;
+  /** Told when policies are enforced for the first time. */
+  readonly begun: () => void;
+  readonly patienceMs: number;
+  readonly nowMs: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly metrics: Metrics;
+  readonly log: (line: string) => void;
+};
+
+/** What one policy object is on this node. */
+export type PolicyState = {
+  readonly policy: string;
+  /** Of this node, that it is about; and of those, where it is in force. */
+  readonly pods: number;
+  readonly inForce: number;
+  /** When it was in force as it is now; undefined: it is not yet. */
+  readonly sinceMs: number | undefined;
+  readonly keepsConnections: boolean;
+  /** What is wrong in it, a sentence each. */
+  readonly faults: readonly string[];
+};
+
+const secondsBounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
+
+export class NodePolicies implements Disposable {
+  readonly #options: NodePoliciesOptions;
+  readonly #watch: PolicyWatch;
+  /** By object: when its present form came, and when it was in force. */
+  readonly #times = new Map<string, { readonly seenMs: number; sinceMs: number | undefined }>();
+  readonly #waiting = new Set<string>();
+  readonly #delays: Histogram;
+  readonly #nodes = new Map<string, NodeModel>();
+  #problem: string | undefined;
+
+  constructor(options: NodePoliciesOptions) {
+    const { client, pace, policies, othersKnown, log } = options;
+    this.#options = options;
+    this.#watch = new PolicyWatch({
+      ...{ client, pace },
+      namespaceChanged: (name, labels) => policies.setNamespace(name, labels),
+      policyChanged: (before, after) => this.#policyChanged(before, after),
+      failed: (error) => this.failed(error),
+    });
+    this.#delays = this.#register();
+    void Promise.all([othersKnown, this.#watch.synced]).then(() => {
+      this.#problem = undefined;
+      // The node itself must be known as such from the first moment: it asks its pods how they are.
+      this.nodesChanged();
+      policies.begin();
+      options.begun();
+      log(`policies: enforced, ${policies.policies.size} of them`);
+    });
+  }
+
+  get policies(): Policies {
+    return this.#options.policies;
+  }
+
+  /** What is amiss, a sentence each. */
+  get problems(): readonly string[] {
+    return [this.#problem, ...this.policies.problems].filter((problem) => problem !== undefined);
+  }
+
+  /** A watch that failed goes on by itself. */
+  failed(error: unknown): void {
+    const problem = `cannot follow what policies need: ${error instanceof Error ? error.message : String(error)}`;
+    if (problem !== this.#problem) this.#options.log(problem);
+    this.#problem = problem;
+  }
+
+  podChanged({ namespace, name }: Pick<PodModel, "namespace" | "name">, model: PodModel | undefined): void {
+    this.policies.setPod(`${namespace}/${name}`, model);
+  }
+
+  /** Looks at all nodes anew. */
+  nodesChanged(): void {
+    const nodes = this.#options.nodes();
+    const gone = new Set(this.#nodes.keys());
+    for (const node of nodes) {
+      gone.delete(node.name);
+      if (this.#nodes.get(node.name) === node) continue;
+      this.#nodes.set(node.name, node);
+      const { name, labels, addresses } = node;
+      const isSelf = name === this.#options.nodeName;
+      this.policies.setNode(name, { name, labels, addresses: Object.values(addresses), isSelf });
+    }
+    for (const name of gone) {
+      this.#nodes.delete(name);
+      this.policies.setNode(name, undefined);
+    }
+  }
+
+  /** Told after every change that was written. */
+  settled(): void {
+    const nowMs = this.#options.nowMs();
+    if (this.#waiting.size === 0 || this.policies.problems.length > 0) return;
+    for (const id of this.#waiting) {
+      const times = this.#times.get(id);
+      if (times === undefined) continue;
+      times.sinceMs = nowMs;
+      this.#delays.observe((nowMs - times.seenMs) / 1000);
+    }
+    this.#waiting.clear();
+  }
+
+  /** Waits until what policies say of a new pod is in force. @throws CniError 11 when that takes too long */
+  async untilInForce(endpoint: Endpoint): Promise<void> {
+    const { patienceMs, nowMs, sleep } = this.#options;
+    const endMs = nowMs() + patienceMs;
+    for (;;) {
+      this.policies.flush();
+      const problem = this.policies.whyNot(endpoint);
+      if (problem === undefined) return;
+      if (nowMs() >= endMs) {
+        throw new CniError(
+          ErrorCode.tryAgainLater,
+          `Policies about ${formatEndpoint(endpoint)} are not in force after ${patienceMs / 1000} s: ${problem}; it must not start without them`,
+        );
+      }
+      await sleep(5);
+    }
+  }
+
+  /** Of every policy object of the cluster, what it is on this node. */
+  states(): readonly PolicyState[] {
+    const counts = new Map<string, { pods: number; inForce: number }>();
+    for (const { policies, inForce } of this.policies.locals()) {
+      for (const id of new Set(policies.map(({ origin }) => policyId(origin)))) {
+        const count = counts.getOrInsertComputed(id, () => ({ pods: 0, inForce: 0 }));
+        count.pods++;
+        if (inForce) count.inForce++;
+      }
+    }
+    return [...this.policies.policies].map(([policy, { policies, keeps }]) => ({
+      policy,
+      ...(counts.get(policy) ?? { pods: 0, inForce: 0 }),
+      sinceMs: this.#times.get(policy)?.sinceMs,
+      keepsConnections: keeps,
+      faults: policies.flatMap(faultsOf).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`),
+    }));
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  #policyChanged(before: WatchedPolicy | undefined, after: WatchedPolicy | undefined): void {
+    const policy: Policy | undefined = (after ?? before)?.policy;
+    if (policy === undefined) return;
+    const id = policyId(policy.origin);
+    if (after === undefined) {
+      this.#times.delete(id);
+      this.#waiting.delete(id);
+    } else {
+      this.#times.set(id, { seenMs: this.#options.nowMs(), sinceMs: undefined });
+      this.#waiting.add(id);
+    }
+    this.policies.setPolicies(id, after === undefined ? [] : [after.policy], after?.keeps);
+  }
+
+  #register(): Histogram {
+    const { metrics, policies } = this.#options;
+    const { held } = policies;
+    metrics.gauge("twill_policies", "Policy objects of the cluster.", () => policies.policies.size);
+    metrics.gauge("twill_policy_sets", "Policy sets of this node's pods.", () => held.sets.size);
+    metrics.gauge(
+      "twill_policy_classes",
+      "Classes of addresses that policies tell apart.",
+      () => policies.resolver.classCount,
+    );
+    metrics.gauge("twill_policy_map_entries", "Entries of the packet path's maps of policies.", () => [
+      { labels: { map: "identities" }, value: held.identities.size },
+      { labels: { map: "blocks" }, value: held.blocks.size },
+      { labels: { map: "policy_sets" }, value: held.sets.size },
+      { labels: { map: "list_choices" }, value: held.choices.size },
+      { labels: { map: "lists" }, value: [...held.lists.values()].reduce((sum, { size }) => sum + size, 0) },
+    ]);
+    metrics.gauge(
+      "twill_policy_problems",
+      "Kinds of things that policies want and that could not be done.",
+      () => policies.problems.length,
+    );
+    return metrics.histogram(
+      "twill_policy_in_force_seconds",
+      "From the moment that a policy or its change was seen to the moment that it was in force on this node.",
+      secondsBounds,
+    );
+  }
+}

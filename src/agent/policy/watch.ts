@@ -1,0 +1,78 @@
+// The policies and namespaces of the cluster, followed at the API server.
+
+import type { KubeClient } from "#kube/client.ts";
+import type { ClusterNetworkPolicy, Namespace, NetworkPolicy } from "#kube/kinds.ts";
+import { hasReason } from "#kube/kube-error.ts";
+import { type Difference, Mirror } from "#kube/mirror.ts";
+import type { Metadata } from "#kube/object.ts";
+import type { Pace } from "#kube/reflect.ts";
+import { clusterNetworkPolicies, namespaces, networkPolicies } from "#kube/resource.ts";
+import { fromClusterNetworkPolicy } from "#model/policy/cluster-network-policy.ts";
+import { fromNetworkPolicy } from "#model/policy/network-policy.ts";
+import type { Labels } from "#model/policy/party.ts";
+import type { Policy } from "#model/policy/rule.ts";
+
+/** Of a policy, `"true"`: connections of its pods go on when it forbids them. */
+export const keepAnnotation = "twill.dev/keep-established";
+
+export type WatchedPolicy = { readonly policy: Policy; readonly keeps: boolean };
+
+export type PolicyWatchOptions = {
+  readonly client: KubeClient;
+  readonly pace: Pace;
+  readonly namespaceChanged: (name: string, labels: Labels | undefined) => void;
+  /** `before` names what is gone or was different; a policy's origin does not change. */
+  readonly policyChanged: (before: WatchedPolicy | undefined, after: WatchedPolicy | undefined) => void;
+  readonly failed: (error: unknown) => void;
+};
+
+export class PolicyWatch implements Disposable {
+  readonly #stack = new DisposableStack();
+  /** Resolves when all has been seen once. */
+  readonly synced: Promise<void>;
+
+  constructor({ client, pace, namespaceChanged, policyChanged, failed }: PolicyWatchOptions) {
+    const shared = { client, pace, failed };
+    const changed = ({ before, after }: Difference<WatchedPolicy>) => policyChanged(before, after);
+    const inNamespaces = this.#stack.use(
+      new Mirror<Namespace, { readonly name: string; readonly labels: Labels }>({
+        ...shared,
+        resource: namespaces,
+        transform: ({ metadata }) => ({ name: metadata.name, labels: metadata.labels ?? {} }),
+        changed: ({ before, after }) => namespaceChanged((after ?? before)?.name ?? "", after?.labels),
+      }),
+    );
+    const network = this.#stack.use(
+      new Mirror<NetworkPolicy, WatchedPolicy>({
+        ...shared,
+        resource: networkPolicies,
+        transform: (policy) => ({ policy: fromNetworkPolicy(policy), keeps: isKeeping(policy) }),
+        changed,
+      }),
+    );
+    // Clusters may do without this kind.
+    const absent = Promise.withResolvers<void>();
+    const cluster = this.#stack.use(
+      new Mirror<ClusterNetworkPolicy, WatchedPolicy>({
+        ...shared,
+        resource: clusterNetworkPolicies,
+        transform: (policy) => ({ policy: fromClusterNetworkPolicy(policy), keeps: isKeeping(policy) }),
+        changed,
+        failed: (error) => {
+          if (hasReason(error, "NotFound")) absent.resolve();
+          else failed(error);
+        },
+      }),
+    );
+    const any = Promise.race([cluster.synced, absent.promise]);
+    this.synced = Promise.all([inNamespaces.synced, network.synced, any]).then(() => undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+}
+
+function isKeeping({ metadata }: { readonly metadata: Metadata }): boolean {
+  return metadata.annotations?.[keepAnnotation] === "true";
+}
