@@ -50,10 +50,10 @@ import { mapSizes } from "./map-sizes.ts";
 import { Masquerade } from "./masquerade/masquerade.ts";
 import { computePodMtu } from "./pod-mtu.ts";
 import { Pods } from "./pods.ts";
-import { NodeServices } from "./service/node-services.ts";
 import type { Remembered } from "./policy/naming.ts";
 import { NodePolicies } from "./policy/node-policies.ts";
 import { Policies } from "./policy/policies.ts";
+import { NodeServices } from "./service/node-services.ts";
 import { ServicePorts } from "./service/service-ports.ts";
 import type { PodName } from "./state/endpoint.ts";
 import { addressesOf } from "./state/endpoint.ts";
@@ -98,10 +98,10 @@ export class Agent implements AsyncDisposable {
   #fabric: Fabric | undefined;
   /** Undefined: they are left to others. */
   services: NodeServices | undefined;
-  #isServing = false;
   /** Undefined: they are not enforced. */
   readonly policies: NodePolicies | undefined;
   readonly metrics = new Metrics();
+  #isServing = false;
 
   /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
   static async start(options: AgentOptions): Promise<Agent> {
@@ -144,8 +144,8 @@ export class Agent implements AsyncDisposable {
       }),
     );
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
-  }
     if (policies !== undefined) this.policies = stack.use(this.#startPolicies(policies));
+  }
 
   get nodeName(): string {
     return this.#options.nodeName;
@@ -174,8 +174,8 @@ export class Agent implements AsyncDisposable {
   /** Why no pod can be wired now, in words; undefined: it can. */
   unready(): string | undefined {
     if (!this.#isServing) return "The agent starts";
-    if (this.ipam.blocks.length > 0) return undefined;
     if (this.policies?.policies.isKnown === false) return this.policies.problems[0] ?? "The agent waits for policies";
+    if (this.ipam.blocks.length > 0) return undefined;
     const { nodeName } = this.#options;
     const { problem, isSynced } = this.cluster;
     if (problem !== undefined) return `The agent does not know its node: ${problem}`;
@@ -217,8 +217,8 @@ export class Agent implements AsyncDisposable {
     this.#nodesChanged();
     const period = setInterval(() => {
       this.#nodesChanged();
-      replay().catch((error: unknown) =>
       this.policies?.policies.retry();
+      replay().catch((error: unknown) =>
         log(`queued deletes: ${error instanceof Error ? error.message : String(error)}`),
       );
     }, periodMs);
@@ -247,7 +247,6 @@ export class Agent implements AsyncDisposable {
     return stack.use(services);
   }
 
-  #twillHost(): TwillHost {
   #openPolicies(store: StateStore): Policies | undefined {
     const { config, log } = this.#options;
     const { datapath } = this;
@@ -281,6 +280,7 @@ export class Agent implements AsyncDisposable {
     if (model === undefined || model.node === this.nodeName) this.services?.podChanged(pod);
   }
 
+  #twillHost(): TwillHost {
     const { host } = this.#options;
     return {
       endpoints: this.endpoints,
@@ -289,13 +289,14 @@ export class Agent implements AsyncDisposable {
       sleep: host.sleep,
       unready: () => this.unready(),
       wishOf: (pod) => this.#pods.wishOf(pod),
+      untilInForce: async (endpoint) => await this.policies?.untilInForce(endpoint),
       addFailed: (pod, problem) => this.#events.note(failedSetup(pod, problem)),
     };
-      untilInForce: async (endpoint) => await this.policies?.untilInForce(endpoint),
   }
 
   #nodesChanged(): void {
     const { config, log } = this.#options;
+    this.policies?.nodesChanged();
     const self = this.cluster.self;
     if (self === undefined || !this.#isServing) return;
     this.ipam.setBlocks(self.blocks);
@@ -306,7 +307,6 @@ export class Agent implements AsyncDisposable {
       // Before all nodes are known, their pods would be strangers.
       if (config.masquerade.enabled && this.cluster.isSynced) this.#masquerade.ensure(this.#masqueradeWant(self));
       if (this.unready() === undefined && writeConflist(config.cni))
-    this.policies?.nodesChanged();
         log(`wrote ${join(config.cni.folder, config.cni.file)}`);
     } catch (error) {
       log(error instanceof Error ? error.message : String(error));

@@ -67,6 +67,8 @@ async function wire(call: Call, { addresses, mtu: wantedMtu, ...conf }: TwillCon
   );
   const result = toResult(endpoint);
   try {
+    // Its containers must not run for a moment without them; until then all is closed.
+    await host.untilInForce(endpoint);
     await untilUp(endpoint, host);
     if (endpoint.mapsPorts) await host.ports.map(call, result);
   } catch (error) {
