@@ -20,8 +20,8 @@ export const echoPort = 9000;
 
 /** Perl is on every Debian. */
 const echoServer = `
-use IO::Socket::INET;
-my $server = IO::Socket::INET->new(Listen => 5, LocalPort => ${echoPort}, ReuseAddr => 1);
+use IO::Socket::IP;
+my $server = IO::Socket::IP->new(Listen => 5, LocalHost => "::", LocalPort => ${echoPort}, V6Only => 0, ReuseAddr => 1) or die $@;
 while (my $client = $server->accept) { next if fork; $client->autoflush(1); print $client $_ while <$client>; exit }
 `;
 

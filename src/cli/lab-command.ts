@@ -154,7 +154,8 @@ export const labCommand: Group = {
         services: {
           value: "KIND",
           words: ["agent", "proxy", "none"],
-          about: "who serves services' addresses: the agents, the lab's own proxy (as by default), or nobody",
+          about:
+            "who serves services' addresses: agent (as by default where there are any), the lab's own proxy, or none",
         },
         agent: { about: "Twill's agent on every node and its operator, as by default" },
         plugins: { about: "the standard plugins and routes at the switch, instead of Twill's agents" },

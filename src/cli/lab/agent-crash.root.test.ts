@@ -40,7 +40,7 @@ describe("agents that are killed", () => {
     `${kills} times at random break no connection and refuse none, and nothing is left over`,
     async () => {
       await using labs = await TestLabs.open();
-      const lab = new AgentLab(labs, "--nodes", "2");
+      const lab = new AgentLab(labs, "--nodes", "2", "--family", "dual");
       const random = new Random(seed);
       const [near, far] = await lab.members("who");
       const [peer] = await lab.members("peer");
@@ -49,7 +49,7 @@ describe("agents that are killed", () => {
       const before = nodes.map((node) => leftOn(lab, node));
       const load = await lab.startLoad(
         peer.name,
-        places.map((address) => `${address}:${echoPort}`),
+        places.map((address) => `[${address}]:${echoPort}`),
       );
       for (let kill = 0; kill < kills; kill++) {
         // Pods are wired and taken away while it dies.

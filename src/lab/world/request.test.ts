@@ -29,6 +29,11 @@ describe("a new lab", () => {
       expect<object | undefined>(newSpec({ ...nothing, ...asked }, 1).agents).toEqual(agents));
   }
 
+  test("leaves services to its agents, and without any to its own proxy", () => {
+    expect(newSpec(nothing, 1).services).toBe("agent");
+    expect(newSpec({ ...nothing, plugins: true }, 1).services).toBe("proxy");
+  });
+
   test("keeps its agents with the fabric that they have", () => {
     const before = newSpec({ ...nothing, fabric: "vxlan" }, 1);
     expect(nextSpec(before, nothing)).toEqual(before);

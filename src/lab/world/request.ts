@@ -30,8 +30,9 @@ const defaultNodes = 3;
 
 /** A new lab. `freePort` is asked for when none is given. @throws LabError */
 export function newSpec(request: UpRequest, port: number): LabSpec {
-  const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", services = "proxy", cni } = request;
+  const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", cni } = request;
   const agents = agentsOf(request, underlay);
+  const { services = agents === undefined ? "proxy" : "agent" } = request;
   if (services === "agent" && agents === undefined) {
     throw new LabError(`Cannot make lab "${name}": services of agents need agents, leave out --plugins and --cni`);
   }
