@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { PathNode, type PathPod } from "#test/path-node.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { bareVeth } from "./bare-veth.ts";
 
 /** Two places that talk, on one processor: there it is the path that is measured, not the scheduler's choice. */
 type Way = { readonly name: string; readonly from: Netns; readonly to: Netns; readonly address: string };
@@ -55,17 +56,6 @@ function wayOf(name: string, a: PathPod, b: PathPod): Way {
   return { name, from: a.netns, to: b.netns, address: b.address };
 }
 
-/** Two namespaces and a veth pair: nothing between two containers can be shorter. */
-function bareVeth(box: Sandbox): Way {
-  const [from, to] = [box.netns("bare-a"), box.netns("bare-b")];
-  box.sh(from, ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", to.name]);
-  for (const [index, netns] of [from, to].entries()) {
-    box.sh(netns, ["ip", "addr", "add", `10.9.0.${index + 1}/24`, "dev", "eth0"]);
-    box.sh(netns, ["ip", "link", "set", "eth0", "up"]);
-  }
-  return { name: "veth", from, to, address: "10.9.0.2" };
-}
-
 /** A vxlan device made by hand, its peer in a static entry. */
 function handMadeTunnel(node: PathNode, other: PathNode): void {
   const macOf = (number: number) => `02:00:00:00:98:0${number}`;
@@ -103,7 +93,7 @@ handMadeTunnel(handMade[1], handMade[0]);
 const across = ([a, b]: readonly [PathNode, PathNode], name: string) => wayOf(name, a.addPod(), b.addPod());
 
 const ways = {
-  veth: bareVeth(box),
+  veth: { name: "veth", ...bareVeth(box) },
   local: wayOf("same node, twill", local.addPod(), local.addPod()),
   routed: wayOf("same node, kernel routing", routed.addPod(), routed.addPod()),
   direct: across(direct, "two nodes, twill direct"),

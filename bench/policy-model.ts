@@ -4,14 +4,9 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
-import { fromNetworkPolicy } from "#model/policy/network-policy.ts";
-import type { PodEntry } from "#model/policy/resolve/population.ts";
 import { Resolver } from "#model/policy/resolve/resolver.ts";
-import { ipFromBytes } from "#net/ip.ts";
+import { labelsOf, podAt, podsPerNamespace, policyAt } from "./policy-world.ts";
 
-const podsPerNamespace = 100;
-const podsPerApp = 10;
-const podsPerNode = 110;
 const changes = 1_000;
 const changedNamespaces = 10;
 const megabyte = 1e6;
@@ -26,76 +21,9 @@ type Figures = {
   readonly classes: number;
 };
 
-function namespaceOf(index: number): string {
-  return `ns-${Math.floor(index / podsPerNamespace)}`;
-}
-
-// Rows of pods share what is the same.
-const portsOf = [8080, 8081].map((port) => [{ name: "http", protocol: "tcp", port }] as const);
-
-function podAt(
-  index: number,
-  { everywhere }: Pick<World, "everywhere">,
-  extra: Readonly<Record<string, string>> = {},
-): PodEntry {
-  const app = Math.floor((index % podsPerNamespace) / podsPerApp);
-  const name = `app-${app}-${index}`;
-  const labels = {
-    app: `app-${app}`,
-    tier: app % 2 === 0 ? "front" : "back",
-    "pod-template-hash": `h${app}`,
-    "pod-name": name,
-    ...extra,
-  };
-  const address = ipFromBytes(Uint8Array.of(10, (index >> 16) & 0xff, (index >> 8) & 0xff, index & 0xff));
-  const ports = portsOf[app % 2] ?? [];
-  // Pods of a namespace are spread over the nodes; each app has pods on this one.
-  const isLocal = everywhere || index % 911 < 1 || index < podsPerNode / 2;
-  return { namespace: namespaceOf(index), name, labels, addresses: [address], ports, createdMs: 0, isLocal };
-}
-
-/** What people write: nothing unless allowed, neighbours by label, other teams, names of ports, blocks with holes, DNS. */
-function policyAt(index: number, namespaces: number) {
-  const namespace = `ns-${index % namespaces}`;
-  const kind = Math.floor(index / namespaces) % podsPerApp;
-  const app = { matchLabels: { app: `app-${kind}` } };
-  const specs = [
-    { podSelector: {}, policyTypes: ["Ingress"] },
-    {
-      podSelector: app,
-      ingress: [{ from: [{ podSelector: { matchLabels: { tier: "front" } } }], ports: [{ port: "http" }] }],
-    },
-    { podSelector: app, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: `team-${index % 50}` } } }] }] },
-    {
-      podSelector: app,
-      policyTypes: ["Egress"],
-      egress: [{ to: [{ ipBlock: { cidr: `10.${index % 250}.0.0/16`, except: [`10.${index % 250}.7.0/24`] } }] }],
-    },
-    {
-      podSelector: app,
-      policyTypes: ["Egress"],
-      egress: [
-        {
-          to: [
-            {
-              namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "ns-0" } },
-              podSelector: { matchLabels: { app: "app-0" } },
-            },
-          ],
-          ports: [{ protocol: "UDP", port: 53 }],
-        },
-      ],
-    },
-    { podSelector: app, ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 8000, endPort: 9000 }] }] },
-  ];
-  const spec = specs[kind % specs.length] ?? {};
-  const metadata = { namespace, name: `policy-${index}` };
-  return fromNetworkPolicy({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata, spec } as never);
-}
-
 function fill(resolver: Resolver, world: World): void {
   const namespaces = Math.ceil(world.pods / podsPerNamespace);
-  for (let index = 0; index < namespaces; index++) resolver.setNamespace(`ns-${index}`, { team: `team-${index % 50}` });
+  for (let index = 0; index < namespaces; index++) resolver.setNamespace(`ns-${index}`, labelsOf(index));
   for (let index = 0; index < world.pods; index++) resolver.setPod(`pod-${index}`, podAt(index, world));
   // A few have theirs in the namespaces whose pods change, whatever the cluster's size.
   const governed = world.policies > namespaces ? namespaces : changedNamespaces;

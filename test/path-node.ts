@@ -1,6 +1,6 @@
 // A node with its pods, wired as the agent wires them: for tests and measurements of the packet path.
 
-import { Datapath } from "#datapath/datapath.ts";
+import { Datapath, type EndpointEntry } from "#datapath/datapath.ts";
 import { Netns } from "#kernel/netns.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
@@ -21,6 +21,7 @@ export class PathNode implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #connection: Connection;
   readonly #path: Datapath | undefined;
+  readonly #entries = new Map<string, EndpointEntry>();
   #pods = 0;
 
   constructor(box: Sandbox, number: number, { programs = true, kernelTranslates = false } = {}) {
@@ -80,9 +81,17 @@ export class PathNode implements Disposable {
       "route add default via fe80::1 dev eth0",
     ];
     this.#ipBatch(netns, inPod);
-    const entry = { id: number, ifindex, mtu: 1500, mac: mac(peer), hostMac: mac(host) };
-    this.#path?.setEndpoint({ ...entry, ipv4: ip(address), ipv6: ip(address6), policySet: 0 });
+    const macs = { mac: mac(peer), hostMac: mac(host) };
+    const entry = { id: number, ifindex, mtu: 1500, ...macs, ipv4: ip(address), ipv6: ip(address6), policySet: 0 };
+    this.#entries.set(address, entry);
+    this.#path?.setEndpoint(entry);
     return { netns, address, address6 };
+  }
+
+  /** What policies make of a pod. */
+  setPolicySet({ address }: PathPod, policySet: number): void {
+    const entry = this.#entries.get(address);
+    if (entry !== undefined) this.path.setEndpoint({ ...entry, policySet });
   }
 
   /** A wire to another node, which has `eth0` as well; both in 172.30.0.0/24. */
