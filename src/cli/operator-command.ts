@@ -3,10 +3,10 @@
 import { leaf, UsageError } from "./command.ts";
 
 export const operatorCommand = leaf({
-  summary: "gives the nodes of a cluster their blocks of addresses",
+  summary: "gives the nodes of a cluster their blocks of addresses, and services theirs",
   about:
-    "Gives the nodes of a cluster their blocks of pod addresses, where the controller manager does not. Of several operators one leads,\n" +
-    "by Lease twill-operator; the others wait.",
+    "Gives the nodes of a cluster their blocks of pod addresses, where the controller manager does not, and services of type LoadBalancer\n" +
+    "their outer addresses, where no cloud does. Of several operators one leads, by Lease twill-operator; the others wait.",
   flags: {
     "cluster-cidr": {
       value: "BLOCK",
@@ -24,6 +24,12 @@ export const operatorCommand = leaf({
       parse: parseLength,
       default: "64",
       about: "prefix length of nodes' IPv6 blocks",
+    },
+    "load-balancer-pool": {
+      value: "POOL",
+      repeated: true,
+      about:
+        "addresses for services of type LoadBalancer, as [NAME=]RANGE[,RANGE]: blocks, or FIRST-LAST; none: somebody else gives them",
     },
     kubeconfig: {
       value: "FILE",

@@ -1,9 +1,10 @@
 // Operators on an API server in memory: one leads, another takes over, and every node gets its block.
 
 import { describe, expect, test } from "bun:test";
-import { leases, nodes } from "#kube/resource.ts";
+import { events, leases, nodes, services } from "#kube/resource.ts";
 import { cidr } from "#net/cidr.ts";
 import { pace, TestCluster } from "#test/lab/cluster.ts";
+import { readBalancerPools } from "./balancer-pools.ts";
 import { operatorLease, runOperator } from "./operator.ts";
 
 const namespace = "kube-system";
@@ -22,6 +23,7 @@ function operator(cluster: TestCluster, identity: string, speed: number) {
       identity,
       namespace,
       pools,
+      balancerPools: readBalancerPools(["192.0.2.1"]),
     },
     end.signal,
   );
@@ -45,6 +47,34 @@ describe("runOperator()", () => {
     expect(await cluster.until("a block", blockOf("node1"))).toBe("10.50.0.0/24");
     await cluster.addNode("node2");
     expect(await cluster.until("another block", blockOf("node2"))).toBe("10.50.1.0/24");
+    await first.stop();
+  });
+
+  test("gives services outer addresses, takes them back, and says in an event why one gets none", async () => {
+    using cluster = new TestCluster({ blockPools: [] });
+    await cluster.start();
+    const first = operator(cluster, "first", 20);
+    const make = (name: string) => ({
+      metadata: { namespace: "default", name },
+      spec: { type: "LoadBalancer" as const, ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false },
+    });
+    const addressOf = (name: string) => async () => {
+      const { status } = await cluster.client.get(services, { namespace: "default", name });
+      return status?.loadBalancer?.ingress?.map(({ ip, ipMode }) => `${ip} ${ipMode}`).join() ?? "none";
+    };
+    const untilHas = (name: string, text: string) =>
+      cluster.until(`${name} has ${text}`, async () => ((await addressOf(name)()) === text ? true : undefined));
+    await cluster.client.create(services, make("a"));
+    await untilHas("a", "192.0.2.1 VIP");
+    await cluster.client.create(services, make("b"));
+    await cluster.until("an event", async () => {
+      const { items } = await cluster.client.listAll(events);
+      return items.find(({ reason }) => reason === "NoLoadBalancerAddress")?.message;
+    });
+    const place = { namespace: "default", name: "a" };
+    await cluster.client.patch(services, place, "merge", { spec: { type: "ClusterIP" } });
+    await untilHas("b", "192.0.2.1 VIP");
+    await untilHas("a", "none");
     await first.stop();
   });
 

@@ -8,6 +8,8 @@ import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { nodes } from "#kube/resource.ts";
 import type { Cidr } from "#net/cidr.ts";
+import type { BalancerPool } from "./balancer-pools.ts";
+import { giveBalancers } from "./balancers.ts";
 import { GivenBlocks } from "./given-blocks.ts";
 import { type BlockPool, planBlocks } from "./node-blocks.ts";
 
@@ -22,6 +24,8 @@ export type OperatorOptions = {
   readonly namespace: string;
   /** Empty: somebody else gives the nodes their blocks. */
   readonly pools: readonly BlockPool[];
+  /** Of addresses for services of type LoadBalancer; empty: somebody else gives them theirs. */
+  readonly balancerPools: readonly BalancerPool[];
 };
 
 export const operatorLease = "twill-operator";
@@ -33,7 +37,9 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const { client, namespace, identity, pace, nowMs, log } = options;
   const { sleep } = pace;
   const election = { client, namespace, name: operatorLease, identity, leaseMs, retryMs, nowMs, sleep, log };
-  await leadWhile(election, signal, (term) => giveBlocks(options, term));
+  await leadWhile(election, signal, async (term) => {
+    await Promise.all([giveBlocks(options, term), giveBalancers(options, term)]);
+  });
 }
 
 /** How long it takes at most until a write whose answer was lost is seen. */

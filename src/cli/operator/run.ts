@@ -7,12 +7,14 @@ import { untilStopped } from "#cli/stop-signal.ts";
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
+import { readBalancerPools } from "#operator/balancer-pools.ts";
 import { readBlockPools } from "#operator/block-pools.ts";
 import { runOperator } from "#operator/operator.ts";
 
 type OperatorCall = {
   readonly flags: {
     readonly "cluster-cidr": readonly string[];
+    readonly "load-balancer-pool": readonly string[];
     readonly "node-cidr-mask-size-ipv4": number;
     readonly "node-cidr-mask-size-ipv6": number;
     readonly kubeconfig: string | undefined;
@@ -26,12 +28,13 @@ export async function runOperatorCommand({ flags }: OperatorCall, io: CommandIo)
   const { "cluster-cidr": ranges, kubeconfig, namespace, "health-port": healthPort } = flags;
   const lengths = { ipv4: flags["node-cidr-mask-size-ipv4"], ipv6: flags["node-cidr-mask-size-ipv6"] };
   const pools = readBlockPools(ranges, lengths);
+  const balancerPools = readBalancerPools(flags["load-balancer-pool"]);
   const client = new KubeClient(httpTransport(findCluster(kubeconfig, io.env)), "twill-operator");
   using _health = healthPort === 0 ? undefined : serveHealth(healthPort);
   const end = new AbortController();
   const running = runOperator(
     {
-      ...{ client, pace, namespace, pools, nowMs: () => performance.timeOrigin + performance.now() },
+      ...{ client, pace, namespace, pools, balancerPools, nowMs: () => performance.timeOrigin + performance.now() },
       log: (line) => io.stderr(`${new Date().toISOString()} ${line}\n`),
       // Several may share a host.
       identity: `${hostname()}_${crypto.randomUUID()}`,

@@ -1,0 +1,143 @@
+// Which outer addresses services get, and what is said of those that get none.
+
+import { describe, expect, test } from "bun:test";
+import type { Service } from "#kube/kinds.ts";
+import { planBalancers, toBalancerWish } from "./balancer-addresses.ts";
+import { readBalancerPools } from "./balancer-pools.ts";
+
+type Written = {
+  readonly age?: number;
+  readonly spec?: Service["spec"];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly has?: string;
+};
+
+const both = { ipFamilies: ["IPv4", "IPv6"] };
+
+function service(name: string, { age = 0, spec = {}, annotations = {}, has }: Written = {}): Service {
+  const ingress = has?.split(" ").map((ip) => ({ ip })) ?? [];
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { namespace: "shop", name, creationTimestamp: `2026-01-01T00:00:0${age}Z`, annotations },
+    spec: { type: "LoadBalancer", ipFamilies: ["IPv4"], ...spec },
+    status: { loadBalancer: { ingress } },
+  };
+}
+
+function show(pools: readonly string[], ...services: readonly Service[]): readonly string[] {
+  const { give, refused } = planBalancers(readBalancerPools(pools), services.map(toBalancerWish));
+  return [
+    ...give.map((each) => `${each.service.name} ${each.addresses.join(" ") || "nothing"}`),
+    ...refused.map(({ why }) => why),
+  ];
+}
+
+describe("planBalancers()", () => {
+  const pool = ["192.0.2.1-192.0.2.2", "blue=198.51.100.7,2001:db8::/126"];
+  const rows: readonly (readonly [what: string, services: readonly Service[], lines: readonly string[]])[] = [
+    [
+      "the lowest that is free, the oldest first",
+      [service("b", { age: 2 }), service("a", { age: 1, has: "192.0.2.1" })],
+      ["shop/b 192.0.2.2"],
+    ],
+    ["nothing new to who has its own", [service("a", { has: "192.0.2.2" })], []],
+    ["nothing to services of another type", [service("a", { spec: { type: "NodePort" } })], []],
+    ["nothing to services of another class", [service("a", { spec: { loadBalancerClass: "example.com/lb" } })], []],
+    ["services of its class", [service("a", { spec: { loadBalancerClass: "twill.dev/pool" } })], ["shop/a 192.0.2.1"]],
+    [
+      "back what a service of another type still has",
+      [service("a", { spec: { type: "ClusterIP" }, has: "192.0.2.1" })],
+      ["shop/a nothing"],
+    ],
+    [
+      "not back what others give",
+      [service("a", { spec: { loadBalancerClass: "example.com/lb" }, has: "192.0.2.1" })],
+      [],
+    ],
+    ["what is asked for", [service("a", { spec: { loadBalancerIP: "192.0.2.2" } })], ["shop/a 192.0.2.2"]],
+    [
+      "both families that are asked for, of any pool",
+      [service("a", { annotations: { "twill.dev/load-balancer-addresses": "198.51.100.7, 2001:db8::2" } })],
+      ["shop/a 198.51.100.7 2001:db8::2"],
+    ],
+    [
+      "of the pool that is named, each family",
+      [service("a", { spec: both, annotations: { "twill.dev/load-balancer-pool": "blue" } })],
+      ["shop/a 198.51.100.7 2001:db8::"],
+    ],
+    ["what its pool has, to a service of two families", [service("a", { spec: both })], ["shop/a 192.0.2.1"]],
+    [
+      "one of two that have the same, to the older one",
+      [service("a", { age: 2, has: "192.0.2.1" }), service("b", { age: 1, has: "192.0.2.1" })],
+      ["shop/a 192.0.2.2"],
+    ],
+    [
+      "no address when all are taken",
+      [service("a", { age: 1 }), service("b", { age: 2 }), service("c", { age: 3 })],
+      [
+        "shop/a 192.0.2.1",
+        "shop/b 192.0.2.2",
+        "Service shop/c gets no ipv4 address: all of pool default are taken, add a range",
+      ],
+    ],
+    [
+      "no address that another has, or that is in no pool",
+      [
+        service("a", { age: 1, has: "192.0.2.1" }),
+        service("b", { age: 2, spec: { loadBalancerIP: "192.0.2.1" } }),
+        service("c", { age: 3, spec: { loadBalancerIP: "203.0.113.1" } }),
+        service("d", { age: 4, spec: { loadBalancerIP: "here" } }),
+      ],
+      [
+        "Service shop/b asks for 192.0.2.1, which shop/a has",
+        "Service shop/c asks for 203.0.113.1, which is in no pool",
+        'Service shop/d asks for "here", which is no address',
+      ],
+    ],
+    [
+      "no address of a pool that there is not",
+      [service("a", { annotations: { "twill.dev/load-balancer-pool": "red" } })],
+      ['Service shop/a wants addresses of pool "red", which there is not'],
+    ],
+    [
+      "no address of a family that the pool has none of",
+      [service("a", { spec: { ipFamilies: ["IPv6"] } })],
+      ["Service shop/a gets no address: pool default has none of ipv6"],
+    ],
+    [
+      "the others what a request gives back",
+      [service("a", { age: 1, has: "192.0.2.1", spec: { loadBalancerIP: "192.0.2.2" } })],
+      ["shop/a 192.0.2.2"],
+    ],
+  ];
+  for (const [what, services, lines] of rows)
+    test(`gives ${what}`, () => expect(show(pool, ...services)).toEqual([...lines]));
+});
+
+describe("readBalancerPools()", () => {
+  const rows: readonly (readonly [text: string, outcome: string])[] = [
+    ["192.0.2.0/30", "default 4"],
+    ["blue=192.0.2.7,2001:db8::1-2001:db8::ff", "blue 1 255"],
+    ["192.0.2.1/30", "Cannot give out 192.0.2.1/30: the block is 192.0.2.0/30, name that"],
+    [
+      "192.0.2.9-192.0.2.1",
+      "Cannot give out 192.0.2.9-192.0.2.1: the first address must be before the last, of one family",
+    ],
+    ["192.0.2.0/30,192.0.2.3", "Cannot give out 192.0.2.3: it overlaps 192.0.2.0/30, name ranges that do not"],
+    [
+      "ten",
+      'Cannot give out "ten": it is no block like 192.0.2.0/28, no address, and no range like 192.0.2.1-192.0.2.9',
+    ],
+  ];
+  for (const [text, outcome] of rows) {
+    test(`reads ${text}`, () => {
+      const show = () =>
+        readBalancerPools([text]).map(({ name, ranges }) =>
+          [name, ...ranges.map(({ first, last }) => last - first + 1n)].join(" "),
+        );
+      if (outcome.startsWith("Cannot")) expect(show).toThrow(outcome);
+      else expect(show()).toEqual([outcome]);
+    });
+  }
+});

@@ -1,0 +1,153 @@
+// Which outer addresses services of type LoadBalancer get: each keeps what it has, the others get the lowest that is free.
+
+import type { Service } from "#kube/kinds.ts";
+import { objectName } from "#kube/object.ts";
+import { type Family, familyOf, type Ip, ipFromBigint, parseIp } from "#net/ip.ts";
+import { type BalancerPool, type BalancerRange, defaultPool, isIn } from "./balancer-pools.ts";
+
+/** Addresses that a service asks for, separated by commas, one of each family at most. */
+export const addressesAnnotation = "twill.dev/load-balancer-addresses";
+/** The pool that its addresses are to come from. */
+export const poolAnnotation = "twill.dev/load-balancer-pool";
+/** `spec.loadBalancerClass` of services that are ours; those without a class are ours as well. */
+export const balancerClass = "twill.dev/pool";
+
+/** What is said of a service; nothing else is kept of it. */
+export type BalancerWish = {
+  readonly name: string;
+  readonly uid: string;
+  readonly createdAt: string;
+  /** Whether this operator gives it addresses. */
+  readonly isOurs: boolean;
+  /** Whether nobody does: it is no balanced service any more. */
+  readonly isFree: boolean;
+  readonly families: readonly Family[];
+  /** Asked for by name. */
+  readonly asked: readonly string[];
+  readonly pool: string | undefined;
+  /** `status.loadBalancer` as it is. */
+  readonly has: readonly Ip[];
+};
+
+export type BalancerPlan = {
+  /** The status that these services are to have. */
+  readonly give: readonly { readonly service: BalancerWish; readonly addresses: readonly Ip[] }[];
+  /** Services that get nothing, or not all: a sentence. */
+  readonly refused: readonly { readonly service: BalancerWish; readonly why: string }[];
+};
+
+export function toBalancerWish(service: Service): BalancerWish {
+  const { metadata, spec, status } = service;
+  const { annotations = {} } = metadata;
+  const { loadBalancerClass, loadBalancerIP = "", ipFamilies, clusterIPs = [] } = spec ?? {};
+  const own = clusterIPs.map(parseIp).filter((address) => address !== undefined);
+  const asked = annotations[addressesAnnotation] ?? loadBalancerIP;
+  return {
+    name: objectName(service),
+    uid: metadata.uid ?? "",
+    createdAt: metadata.creationTimestamp ?? "",
+    isOurs:
+      spec?.type === "LoadBalancer" &&
+      metadata.deletionTimestamp === undefined &&
+      (loadBalancerClass === undefined || loadBalancerClass === balancerClass),
+    isFree: spec?.type !== "LoadBalancer",
+    families: ipFamilies?.map((family) => (family === "IPv6" ? "ipv6" : "ipv4")) ?? own.map(familyOf),
+    asked: asked.split(",").flatMap((text) => (text.trim() === "" ? [] : [text.trim()])),
+    pool: annotations[poolAnnotation],
+    has: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip = "" }) => parseIp(ip) ?? []),
+  };
+}
+
+/** Two services never get one address. What a pool that is gone has given stays given. */
+export function planBalancers(pools: readonly BalancerPool[], services: Iterable<BalancerWish>): BalancerPlan {
+  const all = [...services].sort(byAge);
+  const ranges = pools.flatMap((pool) => pool.ranges);
+  const isOursToGive = (address: Ip) => ranges.some((range) => isIn(range, address));
+  const give: { service: BalancerWish; addresses: readonly Ip[] }[] = [];
+  const refused: { service: BalancerWish; why: string }[] = [];
+  const owners = new Map<Ip, string>();
+  // What somebody has, in the order of age: of two that have the same, the older one keeps it.
+  for (const { name, has } of all) for (const address of has) if (!owners.has(address)) owners.set(address, name);
+  for (const service of all) {
+    const kept = service.has.filter((address) => owners.get(address) === service.name);
+    if (!service.isOurs) {
+      // Its type or class was another once.
+      const rest = service.has.filter((address) => !isOursToGive(address));
+      if (rest.length < service.has.length && service.isFree) give.push({ service, addresses: rest });
+      continue;
+    }
+    const { addresses, problems } = addressesFor(service, kept, pools, owners);
+    for (const address of kept) if (!addresses.includes(address)) owners.delete(address);
+    for (const address of addresses) owners.set(address, service.name);
+    if (addresses.join() !== service.has.join()) give.push({ service, addresses });
+    for (const why of problems) refused.push({ service, why });
+  }
+  return { give, refused };
+}
+
+function addressesFor(
+  service: BalancerWish,
+  kept: readonly Ip[],
+  pools: readonly BalancerPool[],
+  owners: ReadonlyMap<Ip, string>,
+): { readonly addresses: readonly Ip[]; readonly problems: readonly string[] } {
+  const { name, families, asked, pool: poolName = defaultPool } = service;
+  if (asked.length > 0) return askedAddresses(service, pools, owners);
+  const pool = pools.find((each) => each.name === poolName) ?? (service.pool === undefined ? pools[0] : undefined);
+  if (pool === undefined)
+    return { addresses: kept, problems: [`Service ${name} wants addresses of pool "${poolName}", which there is not`] };
+  const problems: string[] = [];
+  const addresses = families.flatMap((family) => {
+    const before = kept.find((address) => familyOf(address) === family);
+    if (before !== undefined && (service.pool === undefined || pool.ranges.some((range) => isIn(range, before))))
+      return [before];
+    const ranges = pool.ranges.filter((range) => range.family === family);
+    const free = lowestFree(ranges, owners);
+    if (free !== undefined) return [free];
+    // A pool of one family serves what it can of a service of two.
+    if (ranges.length > 0)
+      problems.push(`Service ${name} gets no ${family} address: all of pool ${pool.name} are taken, add a range`);
+    return [];
+  });
+  const lacksAll = addresses.length === 0 && problems.length === 0;
+  return {
+    addresses,
+    problems: lacksAll
+      ? [`Service ${name} gets no address: pool ${pool.name} has none of ${families.join(" or ")}`]
+      : problems,
+  };
+}
+
+function askedAddresses(
+  { name, asked }: BalancerWish,
+  pools: readonly BalancerPool[],
+  owners: ReadonlyMap<Ip, string>,
+): { readonly addresses: readonly Ip[]; readonly problems: readonly string[] } {
+  const addresses: Ip[] = [];
+  const problems: string[] = [];
+  for (const text of asked) {
+    const address = parseIp(text);
+    const owner = address === undefined ? undefined : owners.get(address);
+    if (address === undefined) problems.push(`Service ${name} asks for "${text}", which is no address`);
+    else if (!pools.some(({ ranges }) => ranges.some((range) => isIn(range, address))))
+      problems.push(`Service ${name} asks for ${address}, which is in no pool`);
+    else if (owner !== undefined && owner !== name)
+      problems.push(`Service ${name} asks for ${address}, which ${owner} has`);
+    else addresses.push(address);
+  }
+  return { addresses, problems };
+}
+
+function lowestFree(ranges: readonly BalancerRange[], owners: ReadonlyMap<Ip, string>): Ip | undefined {
+  for (const { family, first, last } of ranges) {
+    for (let number = first; number <= last; number++) {
+      const address = ipFromBigint(number, family);
+      if (!owners.has(address)) return address;
+    }
+  }
+  return undefined;
+}
+
+function byAge(a: BalancerWish, b: BalancerWish): number {
+  return `${a.createdAt} ${a.name}` < `${b.createdAt} ${b.name}` ? -1 : 1;
+}
