@@ -45,7 +45,7 @@ export function fromClusterNetworkPolicy({ metadata, spec }: ClusterNetworkPolic
   if (!known) fault("spec.priority", `${priority} is not 0 to ${maxPriority}, so it is asked last`);
   const subject = toSubject(spec?.subject);
   if (subject === undefined)
-    fault("spec.subject", "it has not one of namespaces and pods, so the policy is about no pod");
+    fault("spec.subject", "it has not one of namespaces and pods that can be read, so the policy is about no pod");
 
   const ingress = listAt("spec.ingress", spec?.ingress);
   const egress = listAt("spec.egress", spec?.egress);
@@ -66,14 +66,15 @@ export function fromClusterNetworkPolicy({ metadata, spec }: ClusterNetworkPolic
 function toSubject(
   subject: { readonly namespaces?: LabelSelectorObject; readonly pods?: NamespacedPod } | undefined,
 ): PodChoice | undefined {
-  const { namespaces, pods } = subject ?? {};
+  const namespaces = subject?.namespaces ?? undefined;
+  const pods = subject?.pods ?? undefined;
   if ((namespaces === undefined) === (pods === undefined)) return undefined;
-  return toPods(namespaces === undefined ? pods : { namespaceSelector: namespaces });
+  return toPods(pods ?? { namespaceSelector: namespaces ?? {}, podSelector: {} });
 }
 
-function toPods(choice: NamespacedPod | undefined): PodChoice | undefined {
-  const namespaces = readSelector(choice?.namespaceSelector);
-  const pods = readSelector(choice?.podSelector);
+function toPods({ namespaceSelector, podSelector }: NamespacedPod): PodChoice | undefined {
+  const namespaces = readSelector(namespaceSelector);
+  const pods = podSelector === undefined || podSelector === null ? undefined : readSelector(podSelector);
   return namespaces === undefined || pods === undefined ? undefined : { namespaces: { labels: namespaces }, pods };
 }
 
@@ -131,20 +132,27 @@ const peerFields = {
 
 /** The one field that a peer has; undefined for another number of them, or one that the direction does not know. */
 function fieldOf(direction: Direction, peer: ClusterPeer | null) {
-  const written = Object.keys(peer ?? {});
+  const written = writtenFields(peer);
   return written.length === 1 ? peerFields[direction].find((field) => field === written[0]) : undefined;
+}
+
+/** A field without a value is none. */
+function writtenFields(value: object | null): readonly string[] {
+  return Object.entries(value ?? {}).flatMap(([field, inner]) =>
+    inner === null || inner === undefined ? [] : [field],
+  );
 }
 
 /** A peer of networks is one for each of them. */
 function toPeers(direction: Direction, peer: ClusterPeer, origin: Origin): readonly Peer[] {
   const nothing = (why: string): readonly Peer[] => [{ peer: "nothing", why, origin }];
-  const selectorFault = "its selector has an operator that there is not";
+  const selectorFault = "its selector cannot be read";
   switch (fieldOf(direction, peer)) {
     case undefined:
       return nothing(`it has not one of ${peerFields[direction].join(", ")}`);
     case "namespaces":
     case "pods": {
-      const choice = toPods(peer.pods ?? { namespaceSelector: peer.namespaces ?? {} });
+      const choice = toPods(peer.pods ?? { namespaceSelector: peer.namespaces ?? {}, podSelector: {} });
       return choice === undefined ? nothing(selectorFault) : [{ peer: "pods", ...choice, origin }];
     }
     case "nodes": {
@@ -170,7 +178,7 @@ const protocolFields = ["tcp", "udp", "sctp", "destinationNamedPort"] as const;
 
 function toPort(written: ClusterProtocol | null, origin: Origin): PortMatch {
   const nothing = (why: string): PortMatch => ({ match: "nothing", why, origin });
-  const fields = Object.keys(written ?? {});
+  const fields = writtenFields(written);
   const field = fields.length === 1 ? protocolFields.find((each) => each === fields[0]) : undefined;
   if (written === null || field === undefined) return nothing(`it has not one of ${protocolFields.join(", ")}`);
   if (field === "destinationNamedPort") {

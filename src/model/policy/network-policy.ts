@@ -41,13 +41,12 @@ export function fromNetworkPolicy({ metadata, spec }: NetworkPolicy): Policy {
       fault(`spec.policyTypes[${index}]`, `"${type}" is neither Ingress nor Egress`);
   }
   const subject = readSelector(spec?.podSelector);
-  if (subject === undefined)
-    fault("spec.podSelector", "it has an operator that there is not, so the policy is about no pod");
+  if (subject === undefined) fault("spec.podSelector", "it cannot be read, so the policy is about no pod");
   const isolates = directionsOf(types, egress.length > 0);
   const at = (path: string): Origin => ({ ...origin, path });
   const rules = [
-    ...ingress.map((rule, index) => toRule("ingress", rule?.from, rule?.ports, at(`spec.ingress[${index}]`))),
-    ...egress.map((rule, index) => toRule("egress", rule?.to, rule?.ports, at(`spec.egress[${index}]`))),
+    ...ingress.map((rule, index) => toRule("ingress", rule, rule?.from, at(`spec.ingress[${index}]`))),
+    ...egress.map((rule, index) => toRule("egress", rule, rule?.to, at(`spec.egress[${index}]`))),
   ];
   return {
     origin,
@@ -74,17 +73,25 @@ function directionsOf(types: readonly string[], hasEgress: boolean): readonly Di
 
 function toRule(
   direction: Direction,
+  written: { readonly ports?: readonly NetworkPolicyPort[] } | null,
   peers: readonly NetworkPolicyPeer[] | undefined,
-  ports: readonly NetworkPolicyPort[] | undefined,
   origin: Origin,
 ): Rule {
+  if (typeof written !== "object" || Array.isArray(written)) {
+    const nothing: Peer = { peer: "nothing", why: "it is no rule with fields", origin };
+    return { direction, action: "allow", peers: [nothing], ports: undefined, origin, title: "" };
+  }
   const list = direction === "ingress" ? "from" : "to";
   const at = (path: string): Origin => ({ ...origin, path: `${origin.path}.${path}` });
   return {
     direction,
     action: "allow",
     peers: itemsOf(peers, list, at, toPeer, (place) => ({ peer: "nothing", why: "it is no list", origin: place })),
-    ports: itemsOf(ports, "ports", at, toPort, (place) => ({ match: "nothing", why: "it is no list", origin: place })),
+    ports: itemsOf(written?.ports, "ports", at, toPort, (place) => ({
+      match: "nothing",
+      why: "it is no list",
+      origin: place,
+    })),
     origin,
     title: "",
   };
@@ -105,9 +112,13 @@ function itemsOf<T, R>(
   return list.length === 0 ? undefined : list.map((item, index) => read(item ?? ({} as T), at(`${name}[${index}]`)));
 }
 
-function toPeer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, origin: Origin): Peer {
+function toPeer(peer: NetworkPolicyPeer, origin: Origin): Peer {
+  // A field without a value is none.
+  const podSelector = peer.podSelector ?? undefined;
+  const namespaceSelector = peer.namespaceSelector ?? undefined;
+  const ipBlock = peer.ipBlock ?? undefined;
   const nothing = (why: string): Peer => ({ peer: "nothing", why, origin });
-  if (ipBlock !== undefined && ipBlock !== null) {
+  if (ipBlock !== undefined) {
     if (podSelector !== undefined || namespaceSelector !== undefined)
       return nothing("ipBlock stands beside a selector");
     const block = readBlock(ipBlock.cidr);
@@ -123,18 +134,21 @@ function toPeer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, 
   const pods = readSelector(podSelector);
   const namespaces = namespaceSelector === undefined ? undefined : readSelector(namespaceSelector);
   if (pods === undefined || (namespaceSelector !== undefined && namespaces === undefined)) {
-    return nothing("its selector has an operator that there is not");
+    return nothing("its selector cannot be read");
   }
   // A pod selector alone means the policy's own namespace.
   const choice = namespaces === undefined ? { name: origin.namespace } : { labels: namespaces };
   return { peer: "pods", namespaces: choice, pods, origin };
 }
 
-function toPort({ protocol = "TCP", port, endPort }: NetworkPolicyPort, origin: Origin): PortMatch {
+function toPort(written: NetworkPolicyPort, origin: Origin): PortMatch {
+  const protocol = written.protocol ?? "TCP";
+  const port = written.port ?? undefined;
+  const endPort = written.endPort ?? undefined;
   const nothing = (why: string): PortMatch => ({ match: "nothing", why, origin });
   const known = protocols[protocol];
   if (known === undefined) return nothing(`"${protocol}" is no protocol that policies know: TCP, UDP or SCTP`);
-  if (port === undefined || port === null) {
+  if (port === undefined) {
     return endPort === undefined ? { match: "all", protocol: known, origin } : nothing("endPort stands without port");
   }
   if (typeof port === "string") {

@@ -96,7 +96,15 @@ const rows: readonly (readonly [warning: string, ...objects: KubeObject[]])[] = 
     policy({ ...onlyA, policyTypes: ["ingress"] }),
   ],
   [
-    "spec.podSelector: it has an operator that there is not, so the policy is about no pod (misread)",
+    "spec.ingress[0].form: there is no such field, so it says nothing; is from meant? (unknown-field)",
+    policy({ ...incoming, ingress: [{ form: [onlyB] }] }),
+  ],
+  [
+    "spec.egress[0].to[0].namespace: there is no such field, so it says nothing; is namespaces meant? (unknown-field)",
+    clusterPolicy({ egress: [{ action: "Accept", to: [{ namespace: {} }] }] }),
+  ],
+  [
+    "spec.podSelector: it cannot be read, so the policy is about no pod (misread)",
     policy({ policyTypes: ["Ingress"], podSelector: { matchExpressions: [{ key: "a", operator: "Is" }] } }),
   ],
   [
@@ -209,7 +217,7 @@ const rows: readonly (readonly [warning: string, ...objects: KubeObject[]])[] = 
     clusterPolicy({ tier: "Network" }),
   ],
   ["spec.priority: 2000 is not 0 to 1000, so it is asked last", clusterPolicy({ priority: 2000 })],
-  ["spec.subject: it has not one of namespaces and pods", clusterPolicy({ subject: {} })],
+  ["spec.subject: it has not one of namespaces and pods that can be read", clusterPolicy({ subject: {} })],
   [
     "spec.egress[0].to[0]: names of domains are not supported: this part matches nothing",
     clusterPolicy({ egress: [{ action: "Accept", to: [{ domainNames: ["example.org"] }] }] }),

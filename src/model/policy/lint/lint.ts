@@ -4,6 +4,7 @@ import type { KubeObject } from "#kube/object.ts";
 import { faultsOf, type Origin } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { lintDns } from "./dns.ts";
+import { lintFields } from "./fields.ts";
 import { lintOrder } from "./order.ts";
 import { lintPeers } from "./peers.ts";
 import { lintPorts } from "./ports.ts";
@@ -22,6 +23,7 @@ export function lint(world: World, objects: readonly KubeObject[]): readonly War
   return [
     ...subjects.flatMap((subject) => [
       ...lintFaults(subject),
+      ...lintFields(subject),
       ...lintWritten(subject),
       ...lintPeers(subject),
       ...lintPorts(subject),
