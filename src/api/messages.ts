@@ -128,3 +128,41 @@ export type ServiceBackendMessage = {
 
 /** An answer of any path with another status than 200. */
 export type ProblemMessage = { readonly problem: string };
+
+/** Of every policy object of the cluster, what it is on this node; null: this agent enforces none. */
+export type PoliciesMessage = { readonly node: string; readonly policies: readonly PolicyMessage[] | null };
+
+export type PolicyMessage = {
+  /** `NetworkPolicy shop/db` */
+  readonly policy: string;
+  /** Of this node, that it is about; and of those, where it is in force. */
+  readonly pods: number;
+  readonly inForce: number;
+  /** RFC 3339; null: not yet as it is now. */
+  readonly since: string | null;
+  /** Whether its pods keep connections that it forbids. */
+  readonly keepsConnections: boolean;
+  /** What is wrong in it, a sentence each. */
+  readonly faults: readonly string[];
+};
+
+/** Connections that policies refused of late, the latest first. */
+export type DenialsMessage = { readonly denials: readonly DenialMessage[] };
+
+export type DenialMessage = {
+  readonly source: Ip;
+  readonly destination: Ip;
+  /** `shop/frontend-1`, `node n1`; null: an address that is nobody's. */
+  readonly sourceName: string | null;
+  readonly destinationName: string | null;
+  /** `tcp`, or a number. */
+  readonly protocol: string;
+  /** The destination's; of ICMP type and code. */
+  readonly port: number;
+  /** Whose side refused: `ingress` the destination's. */
+  readonly direction: "ingress" | "egress";
+  /** The rule that denies, or the policies that isolate the pod and none of which allows. */
+  readonly because: readonly string[];
+  readonly packets: number;
+  readonly secondsAgo: number;
+};

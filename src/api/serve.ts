@@ -6,6 +6,7 @@ import { parseIp } from "#net/ip.ts";
 import { claimSocketPath } from "#plugins/service/socket-path.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
 import { viewConnections } from "./view-connections.ts";
+import { viewDenials, viewPolicies } from "./view-policies.ts";
 import { viewServices } from "./view-services.ts";
 import { viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
 
@@ -22,7 +23,9 @@ export async function serveApi(agent: Agent, path: string): Promise<AsyncDisposa
   return stack.move();
 }
 
-/** Whether the agent lives and can wire pods, for a kubelet's probes. `port` 0: any; the one that is taken is returned. */
+const metricsHeaders = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
+
+/** Its figures for Prometheus, and whether the agent lives and can wire pods, for a kubelet's probes. `port` 0: any; the one that is taken is returned. */
 export function serveHealth(agent: Agent, port: number): Disposable & { readonly port: number } {
   const server = Bun.serve({
     hostname: "127.0.0.1",
@@ -30,7 +33,8 @@ export function serveHealth(agent: Agent, port: number): Disposable & { readonly
     fetch(request) {
       const { pathname } = new URL(request.url);
       if (pathname === "/healthz") return new Response("ok\n");
-      if (pathname !== "/readyz") return new Response("there are /healthz and /readyz\n", { status: 404 });
+      if (pathname === "/metrics") return new Response(agent.metrics.format(), { headers: metricsHeaders });
+      if (pathname !== "/readyz") return new Response("there are /healthz, /readyz and /metrics\n", { status: 404 });
       const problem = agent.unready();
       return problem === undefined ? new Response("ok\n") : new Response(`${problem}\n`, { status: 503 });
     },
@@ -56,6 +60,10 @@ function route(agent: Agent, line: string, query: URLSearchParams): Answer {
       return ok({ faults: auditAgent(agent) } satisfies CheckMessage);
     case "POST /v1/ipam/release":
       return release(agent, query);
+    case "GET /v1/policies":
+      return ok(viewPolicies(agent));
+    case "GET /v1/denials":
+      return ok(viewDenials(agent));
     case "GET /v1/connections":
       return connections(agent, query);
     case "GET /v1/services":

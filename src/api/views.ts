@@ -25,6 +25,7 @@ export function viewStatus(agent: Agent): StatusMessage {
       cluster.problem,
       ...agent.fabricFaults,
       ...(agent.services?.problems ?? []),
+      ...(agent.policies?.problems ?? []),
       agent.collector?.problem,
     ].filter((problem) => problem !== undefined),
   };

@@ -1,17 +1,8 @@
 // The declarations of the commands of a node: the agent itself, and what it tells about the node's network.
 
+import { apiSocketFlag } from "#cli/agent/socket-flag.ts";
 import { defaultRunDir } from "#plugins/run-dir.ts";
 import { type Flags, type Group, leaf, outputFlag } from "./command.ts";
-
-const apiSocketFlag = {
-  "api-socket": {
-    value: "PATH",
-    complete: "file",
-    env: "TWILL_AGENT_SOCKET",
-    default: "/run/twill/agent.sock",
-    about: "where the agent answers questions",
-  },
-} as const satisfies Flags;
 
 const asking = { ...apiSocketFlag, ...outputFlag } as const satisfies Flags;
 

@@ -1,0 +1,123 @@
+// An agent that enforces policies for real: pods wired by the shim, policies at an API server, packets through the kernel.
+
+import { describe, expect, test } from "bun:test";
+import { networkPolicies, pods } from "#kube/resource.ts";
+import { addressAt, startNode, until } from "#test/agent.ts";
+import type { Netns } from "#test/sandbox.ts";
+import { ask, startEcho } from "#test/traffic.ts";
+
+const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
+const port = 8080;
+
+type Started = Awaited<ReturnType<typeof startNode>>;
+type Pod = { readonly netns: Netns; readonly v4: string; readonly v6: string };
+
+/** What the runtime says of the pod. */
+function args(name: string) {
+  return { args: `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${name}` };
+}
+
+async function createPod({ server }: Started, name: string, app = name): Promise<void> {
+  const metadata = { namespace: "shop", name, labels: { app } };
+  const spec = {
+    nodeName: "n1",
+    containers: [{ name: "a", image: "a", ports: [{ name: "web", containerPort: port }] }],
+  };
+  await server.client.create(pods, { metadata, spec });
+}
+
+async function addPod(it: Started, name: string): Promise<Pod> {
+  await createPod(it, name);
+  const { netns, result } = await it.node.addPod(name, args(name));
+  await startEcho(it.box, netns, { port, name });
+  return { netns, v4: addressAt(result, 0), v6: addressAt(result, 1) };
+}
+
+/** A policy that lets only pods with these labels reach the server. */
+async function applyPolicy({ server }: Started, allowed: readonly string[]): Promise<void> {
+  const from = allowed.map((app) => ({ podSelector: { matchLabels: { app } } }));
+  await server.client.apply(networkPolicies, {
+    metadata: { namespace: "shop", name: "db" },
+    spec: {
+      podSelector: { matchLabels: { app: "db" } },
+      policyTypes: ["Ingress"],
+      ingress: allowed.length === 0 ? [] : [{ from, ports: [{ port: "web" }] }],
+    },
+  });
+}
+
+function isInForce({ node }: Started, policy: string, pods = 1): boolean {
+  const state = node.agent.policies?.states().find((each) => each.policy === policy);
+  return state?.sinceMs !== undefined && state.inForce === pods;
+}
+
+const start = () => startNode(both, { programs: "{ folder: BPF, kernelTranslates: false }\npolicy: { patienceSeconds: 1 }" });
+
+describe("a node's policies", () => {
+  test("allow and refuse as they say, in both families, and follow labels and policies", async () => {
+    await using it = await start();
+    await it.server.addNamespace("shop");
+    const [db, web, cart] = [await addPod(it, "db"), await addPod(it, "web"), await addPod(it, "cart")];
+    const reach = ({ netns }: Pod) => [db.v4, db.v6].map((address) => ask(it.box, netns, address, port) !== "");
+    expect([reach(web), reach(cart)]).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+
+    await applyPolicy(it, ["web"]);
+    await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
+    expect([reach(web), reach(cart)]).toEqual([
+      [true, true],
+      [false, false],
+    ]);
+    // The node to its own pod, and the pod to itself.
+    expect(ask(it.box, it.node.netns, db.v4, port)).toStartWith("db");
+    expect(reach(db)).toEqual([true, true]);
+
+    await it.server.client.patch(pods, { namespace: "shop", name: "cart" }, "merge", {
+      metadata: { labels: { app: "web" } },
+    });
+    await until("the label is seen", () => reach(cart).every(Boolean));
+    await it.server.client.remove(networkPolicies, { namespace: "shop", name: "db" });
+    await until("the policy is gone", () => it.node.agent.policies?.states().length === 0);
+    expect(reach(web)).toEqual([true, true]);
+    const { held } = it.node.agent.policies?.policies ?? {};
+    await until("nothing is left", () => held?.sets.size === 0);
+    expect([held?.choices.size, held?.lists.size]).toEqual([0, 0]);
+  }, 30_000);
+
+  test("are in force before a new pod's ADD is answered, and outlive the agent", async () => {
+    await using it = await start();
+    await it.server.addNamespace("shop");
+    await applyPolicy(it, []);
+    const [web, db] = [await addPod(it, "web"), await addPod(it, "db")];
+    expect(isInForce(it, "NetworkPolicy shop/db")).toBe(true);
+    expect(ask(it.box, web.netns, db.v4, port)).toBe("");
+    await it.node.stopAgent();
+    expect(ask(it.box, web.netns, db.v4, port)).toBe("");
+    // Somebody else's pod changes its labels while no agent runs.
+    await applyPolicy(it, ["web"]);
+    it.node.log.length = 0;
+    await it.node.startAgent();
+    expect(ask(it.box, web.netns, db.v4, port)).toStartWith("db");
+    await it.node.stopAgent();
+    it.node.log.length = 0;
+    await it.node.startAgent();
+    // What is right already is not written again.
+    expect(it.node.log.filter((line) => line.startsWith("policies: "))).toEqual(["policies: enforced, 1 of them"]);
+    expect(ask(it.box, web.netns, db.v4, port)).toStartWith("db");
+  }, 30_000);
+
+  test("keep a pod from starting whom they cannot know", async () => {
+    await using it = await start();
+    await it.server.addNamespace("shop");
+    await applyPolicy(it, []);
+    await until("the policy is known", () => it.node.agent.policies?.states().length === 1);
+    const { stdout } = await it.node.cni("ADD", "ghost", it.box.netns("ghost").path, args("ghost"));
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 11,
+      msg: "Policies about shop/ghost eth0 are not in force after 1 s: the API server has told of no pod shop/ghost; it must not start without them",
+    });
+    expect(it.node.agent.endpoints.list()).toEqual([]);
+  }, 30_000);
+});
