@@ -10,6 +10,7 @@
  *   socket ──► socket ──► backend of the service that it asks for
  */
 #include "connections.h"
+#include "pace.h"
 #include "policy.h"
 #include "services.h"
 #include "from_net.bpf.c"

@@ -39,6 +39,7 @@ import { type TwillHost, twill } from "./cni/plugin.ts";
 import { Ports } from "./cni/ports.ts";
 import type { AgentConfig } from "./config/config.ts";
 import { Collector } from "./connections/collector.ts";
+import { ensurePacing } from "./devices/pacing.ts";
 import { Endpoints } from "./endpoint/endpoints.ts";
 import { FlowSweeper } from "./endpoint/flows.ts";
 import { EndpointWatch } from "./endpoint/watch.ts";
@@ -288,10 +289,19 @@ export class Agent implements AsyncDisposable {
       mtu: () => this.podMtu(),
       sleep: host.sleep,
       unready: () => this.unready(),
+      paces: () => this.#paces(),
       wishOf: (pod) => this.#pods.wishOf(pod),
       untilInForce: async (endpoint) => await this.policies?.untilInForce(endpoint),
       addFailed: (pod, problem) => this.#events.note(failedSetup(pod, problem)),
     };
+  }
+
+  /** Whether packets of pods leave the node when the packet path says so. */
+  #paces(): boolean {
+    if (this.datapath === undefined) return false;
+    const { host, config } = this.#options;
+    const addresses = Object.values(this.cluster.self?.addresses ?? {});
+    return ensurePacing(host.route(), addresses, config.services.devices);
   }
 
   #nodesChanged(): void {

@@ -32,6 +32,7 @@ import {
   sourcesFormat,
 } from "./formats.ts";
 import { Migration } from "./migration.ts";
+import { pacesFormat, toPace } from "./pace-format.ts";
 import { makeWay } from "./pins.ts";
 import {
   blocksFormat,
@@ -80,7 +81,11 @@ export type EndpointEntry = {
   readonly policySet?: number;
   /** What is open stays open, also when a policy forbids it since. */
   readonly keepsConnections?: boolean;
+  /** `paced`: how fast it may send, and how much at once. */
+  readonly shaping?: { readonly paced?: Pace | undefined } | undefined;
 };
+
+export type Pace = { readonly rateBytes: number; readonly burstBytes: number };
 
 /** What policies make of a pod of this node. */
 export type EndpointPolicy = { readonly policySet: number; readonly keepsConnections: boolean };
@@ -130,6 +135,7 @@ export class Datapath implements Disposable {
   readonly #migration: Migration | undefined;
   readonly #endpoints;
   readonly #sources;
+  readonly #paces;
   readonly #peers;
   readonly #settings;
   readonly #flags: number;
@@ -153,6 +159,7 @@ export class Datapath implements Disposable {
     this.#migration = pins === undefined ? undefined : new Migration({ folder: pins, maps, mapFd, log });
     this.#endpoints = this.#map(endpointsFormat);
     this.#sources = this.#map(sourcesFormat);
+    this.#paces = this.#map(pacesFormat);
     this.#peers = this.#map(peersFormat);
     this.#settings = this.#map(settingsFormat);
     this.policy = {
@@ -224,9 +231,11 @@ export class Datapath implements Disposable {
 
   /** Who may send comes before who can be reached: a pod's first answer must find both. */
   setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, ...options }: EndpointEntry): void {
-    const { byKernel = false, policySet: set = policySet.closed, keepsConnections = false } = options;
+    const { byKernel = false, policySet: set = policySet.closed, keepsConnections = false, shaping } = options;
     const flags = (byKernel ? endpointFlags.byKernel : 0) | (keepsConnections ? endpointFlags.keepsConnections : 0);
     this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id });
+    if (shaping?.paced === undefined) this.#paces.delete(ifindex);
+    else this.#paces.set(ifindex, toPace(shaping.paced));
     for (const address of [ipv4, ipv6]) {
       if (address === undefined) continue;
       this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac, policySet: set, flags });
@@ -258,6 +267,7 @@ export class Datapath implements Disposable {
       if (address !== undefined && this.#endpoints.get(address)?.ifindex === ifindex) this.#endpoints.delete(address);
     }
     this.#sources.delete(ifindex);
+    this.#paces.delete(ifindex);
   }
 
   /** Host ends that the maps know, for what must be compared with the links that are there. */

@@ -37,6 +37,8 @@ export type Link = {
   readonly parent: number;
   readonly linkNetnsid: number | undefined;
   readonly txqlen: number;
+  /** By how many queues it sends. */
+  readonly txQueues: number;
   readonly group: number;
   readonly alias: string;
   readonly promiscuity: number;
@@ -203,6 +205,7 @@ export function toLink({ header, attrs }: { readonly header: LinkHeader; readonl
     parent: attrs.link ?? 0,
     linkNetnsid: attrs.linkNetnsid,
     txqlen: attrs.txqlen ?? 0,
+    txQueues: attrs.numTxQueues ?? 1,
     group: attrs.group ?? 0,
     alias: attrs.alias ?? "",
     promiscuity: attrs.promiscuity ?? 0,

@@ -62,7 +62,7 @@ const htbVersion = 3;
 const htbRateToQuantum = 10;
 
 /** The root qdisc of a link. */
-export function rootQdisc(ifindex: number, shape: Tbf | Htb, handle = 0): Qdisc {
+export function rootQdisc(ifindex: number, shape: Tbf | Htb | OtherQdisc, handle = 0): Qdisc {
   return { ifindex, parent: Parent.root, handle, shape };
 }
 

@@ -24,12 +24,14 @@ export type TwillHost = {
   readonly sleep: (ms: number) => Promise<void>;
   /** Why no pod can be wired now, in words; undefined: it can. */
   readonly unready: () => string | undefined;
+  /** Whether the packet path can limit what pods send. */
+  readonly paces: () => boolean;
   /** Addresses that a pod's annotation asks for. @throws CniError 11 when nobody can say now, 7 when it is malformed */
   readonly wishOf: (pod: PodName) => Promise<AddressWish | undefined>;
-  /** Told why a pod gets no network now, in words. */
-  readonly addFailed: (pod: PodName, problem: string) => void;
   /** Resolves when what policies say of the pod is in force. @throws CniError 11 when that takes too long */
   readonly untilInForce: (endpoint: Endpoint) => Promise<void>;
+  /** Told why a pod gets no network now, in words. */
+  readonly addFailed: (pod: PodName, problem: string) => void;
 };
 
 /** Links come up in microseconds, or after a long removal of others. */
@@ -56,14 +58,17 @@ async function add(call: Call, host: TwillHost): Promise<Result> {
   }
 }
 
-async function wire(call: Call, { addresses, mtu: wantedMtu, ...conf }: TwillConf, host: TwillHost): Promise<Result> {
+async function wire(call: Call, conf: TwillConf, host: TwillHost): Promise<Result> {
   requireReady(host, ErrorCode.tryAgainLater);
   const { network, containerId, ifname, netns } = call;
-  const mtu = wantedMtu ?? host.mtu();
+  const { addresses, pod, mac, mapsPorts, mtu = host.mtu() } = conf;
   const told: AddressWish | undefined = addresses.length === 0 ? undefined : { addresses, askedBy: "the runtime" };
-  const wish = told ?? (conf.pod === undefined ? undefined : await host.wishOf(conf.pod));
+  const wish = told ?? (pod === undefined ? undefined : await host.wishOf(pod));
   const endpoint = withNetns(() =>
-    host.endpoints.add({ ...conf, network, containerId, ifname, netns, mtu, addresses: wish }),
+    host.endpoints.add({
+      ...{ network, containerId, ifname, netns, mtu, pod, mac, mapsPorts, addresses: wish },
+      shaping: toShaping(conf.shaping, host),
+    }),
   );
   const result = toResult(endpoint);
   try {
@@ -76,6 +81,12 @@ async function wire(call: Call, { addresses, mtu: wantedMtu, ...conf }: TwillCon
     throw error;
   }
   return result;
+}
+
+/** What a pod sends is better limited where it cannot take the limit away, and where packets of many pods wait in one place. */
+function toShaping(shaping: TwillConf["shaping"], host: TwillHost): Endpoint["shaping"] {
+  if (shaping?.egress === undefined || !host.paces()) return shaping;
+  return { ingress: shaping.ingress, paced: shaping.egress };
 }
 
 /** A pod's first packet must not be lost. */

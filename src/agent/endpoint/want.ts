@@ -38,7 +38,8 @@ export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOpti
     { part: "up", side: "pod", ifindex: loopback },
     ...addresses.map((address) => ({ part: "address", ifindex, address: whole(address) }) as const),
     { part: "up", side: "pod", ifindex },
-    ...wantShaping("pod", ifindex, shaping?.egress),
+    // Without programs nobody else would limit it.
+    ...wantShaping("pod", ifindex, shaping?.egress ?? (programs ? undefined : shaping?.paced)),
     ...pod,
   ];
 }

@@ -2,6 +2,7 @@
 
 import type { Ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
+import type { Tbf } from "#netlink/qdisc.ts";
 import type { Shaping } from "#plugins/bandwidth/conf.ts";
 
 /** Whose pod it is, as the runtime told. */
@@ -27,8 +28,8 @@ export type Endpoint = {
   readonly mtu: number;
   /** `wiring` until the kernel has all of it: what a killed agent leaves so is taken away. */
   readonly state: "wiring" | "ready";
-  /** Absent: not shaped. */
-  readonly shaping: Shaping | undefined;
+  /** Absent: not shaped. `paced`: what the pod sends is limited by the packet path, in the place of `egress`. */
+  readonly shaping: (Shaping & { readonly paced?: Tbf | undefined }) | undefined;
   /** Whether portmap was asked to map ports of the node to it. */
   readonly mapsPorts: boolean;
 };
