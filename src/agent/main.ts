@@ -126,7 +126,14 @@ export class Agent implements AsyncDisposable {
     this.collector =
       this.datapath === undefined
         ? undefined
-        : stack.use(new Collector({ maps: this.datapath.connections, nowSeconds: monotonicSeconds, log }));
+        : stack.use(
+            new Collector({
+              maps: this.datapath.connections,
+              nowSeconds: monotonicSeconds,
+              metrics: this.metrics,
+              log,
+            }),
+          );
     const flows = stack.use(new FlowSweeper(host.netfilter, this.datapath?.connections, log));
     const released = flows.sweep.bind(flows);
     const nodeAddresses = () => Object.values(this.cluster.self?.addresses ?? {});
@@ -168,7 +175,7 @@ export class Agent implements AsyncDisposable {
   /** What a new pod may send at once, in bytes. */
   podMtu(): number {
     const { host, config } = this.#options;
-    const self: NodeModel = this.cluster.self ?? { name: "", addresses: {}, blocks: [], labels: {} };
+    const self: NodeModel = this.cluster.self ?? { name: "", addresses: {}, blocks: [], labels: {}, ready: false };
     return computePodMtu(host.route(), self, config.fabric);
   }
 

@@ -1,6 +1,7 @@
 // The collector over the kernel's maps: what it takes, what it tells, how often it looks.
 
 import { describe, expect, test } from "bun:test";
+import { Metrics } from "#base/metrics.ts";
 import { connectionFlags } from "#datapath/connection-format.ts";
 import { Datapath } from "#datapath/datapath.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
@@ -11,9 +12,11 @@ describe("Collector", () => {
   test("takes what fell silent by the programs' clock, and says when the maps are almost full", () => {
     using path = new Datapath({ pins: undefined, sizes: { connections: 64, translations: 64 } });
     const log: string[] = [];
+    const metrics = new Metrics();
     using collector = new Collector({
       maps: path.connections,
       nowSeconds: monotonicSeconds,
+      metrics,
       log: (line) => log.push(line),
     });
     const now = monotonicSeconds();
@@ -29,6 +32,8 @@ describe("Collector", () => {
     const full = { maxConnections: 64, maxTranslations: 64 };
     expect(collector.pressure).toEqual({ ...full, connections: 3, translations: 0, collected: 1 });
     expect(collector.problem).toBeUndefined();
+    expect(metrics.format()).toContain('twill_tracked{kind="connection"} 3\n');
+    expect(metrics.format()).toContain("twill_tracked_collected_total 1\n");
     for (let port = 0; port < 64; port++) connect(port, now, 0);
     collector.collect();
     // A map of this kind that is all but full has begun to forget.

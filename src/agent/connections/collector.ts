@@ -1,5 +1,6 @@
 // Takes connections out of the packet path's maps that ended or fell silent, the more often the fuller they are.
 
+import type { Metrics } from "#base/metrics.ts";
 import { type ConnectionMaps, collectConnections } from "#datapath/connections.ts";
 import { lifetimeOf } from "./lifetime.ts";
 
@@ -7,6 +8,7 @@ export type CollectorOptions = {
   readonly maps: ConnectionMaps;
   /** Seconds of the clock that the programs see. */
   readonly nowSeconds: () => number;
+  readonly metrics: Metrics;
   readonly log: (line: string) => void;
 };
 
@@ -45,6 +47,7 @@ export class Collector implements Disposable {
     this.#options = options;
     this.#limits = { maxConnections: connections.maxEntries, maxTranslations: translations.maxEntries };
     this.#pressure = { ...this.#limits, connections: 0, translations: 0, collected: 0 };
+    this.#tell(options.metrics);
     this.#schedule();
   }
 
@@ -73,6 +76,24 @@ export class Collector implements Disposable {
   get #share(): number {
     const { connections, maxConnections, translations, maxTranslations } = this.#pressure;
     return Math.max(connections / maxConnections, translations / maxTranslations);
+  }
+
+  #tell(metrics: Metrics): void {
+    const kinds = (connections: number, translations: number) => [
+      { labels: { kind: "connection" }, value: connections },
+      { labels: { kind: "translation" }, value: translations },
+    ];
+    metrics.gauge("twill_tracked", "What the packet path remembered at its last look.", () =>
+      kinds(this.#pressure.connections, this.#pressure.translations),
+    );
+    metrics.gauge("twill_tracked_limit", "What the packet path has room for.", () =>
+      kinds(this.#limits.maxConnections, this.#limits.maxTranslations),
+    );
+    metrics.counter(
+      "twill_tracked_collected_total",
+      "Connections and translations that ended or fell silent.",
+      () => this.#pressure.collected,
+    );
   }
 
   #schedule(): void {
