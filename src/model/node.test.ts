@@ -51,7 +51,7 @@ describe("toNodeModel()", () => {
   ];
   for (const [what, fields, model] of rows) {
     test(what, () => {
-      expect<object>(toNodeModel(node(fields))).toEqual({ name: "n1", labels: { zone: "a" }, ...model });
+      expect<object>(toNodeModel(node(fields))).toEqual({ name: "n1", labels: { zone: "a" }, ready: false, ...model });
     });
   }
 });

@@ -11,6 +11,8 @@ export type NodeModel = {
   /** Where its pods' addresses come from, in the order of `spec.podCIDRs`. */
   readonly blocks: readonly Cidr[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Whether its kubelet is well, as the cluster sees it. */
+  readonly ready: boolean;
 };
 
 /** What is no address or no block is left out: one bad entry must not take the others with it. */
@@ -29,5 +31,6 @@ export function toNodeModel({ metadata, spec, status }: Node): NodeModel {
       .filter((block) => block !== undefined)
       .map(networkOf),
     labels: metadata.labels ?? {},
+    ready: (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True"),
   };
 }

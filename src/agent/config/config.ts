@@ -76,6 +76,9 @@ export const agentConfig = section("Configuration of `twill agent`.", {
     nodePortAddresses: blocks(
       "Where node ports and host ports are open; unless set, on all addresses of those devices and on loopback.",
     ),
+    announce: blocks(
+      "Addresses of balancers that nodes answer ARP and neighbour discovery for on their devices, each by one node. None unless set: others may do it.",
+    ),
     healthzPort: integer("Port for /healthz and /livez, as kube-proxy has it; 0 for none.", 10_256, {
       min: 0,
       max: 65_535,

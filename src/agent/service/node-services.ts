@@ -4,6 +4,8 @@
 //                                                              └──► gone ──► StaleFlows
 
 import { join } from "node:path";
+import { Announcer } from "#agent/announce/announcer.ts";
+import { announcerOf } from "#agent/announce/want.ts";
 import type { AgentConfig } from "#agent/config/config.ts";
 import { Devices } from "#agent/devices/devices.ts";
 import type { OwnTable } from "#agent/own-table.ts";
@@ -55,6 +57,8 @@ const loopback: readonly Ip[] = [ip("127.0.0.1"), ip("::1")];
 const zoneLabel = "topology.kubernetes.io/zone";
 /** Rules and settings that somebody takes away tell nobody; services that did not fit are tried again. */
 const periodMs = 5_000;
+/** Several changes are one look at who has which outer address. */
+const settleMs = 100;
 
 export class NodeServices implements AsyncDisposable {
   readonly #options: NodeServicesOptions;
@@ -64,6 +68,8 @@ export class NodeServices implements AsyncDisposable {
   readonly #rounds: Rounds;
   readonly #checks: HealthChecks;
   readonly #refusals: OwnTable;
+  readonly #announcer: Announcer;
+  #announcing: ReturnType<typeof setTimeout> | undefined;
   #devices: Devices | undefined;
   #side: ServiceSide;
   #book = new AddressBook([]);
@@ -98,11 +104,16 @@ export class NodeServices implements AsyncDisposable {
       gone: (backends) => stale.forget(backends),
     });
     this.#rounds = this.#stack.use(new Rounds({ services: this.#services, nowMs: host.now, log }));
+    this.#announcer = this.#stack.use(new Announcer({ connection: host.route(), netns: host.netns, log }));
+    this.#stack.defer(() => clearTimeout(this.#announcing));
     this.#checks = this.#stack.use(new HealthChecks(() => this.isSynced, log));
     this.#view = this.#stack.use(
       new ServiceView({
         ...{ client, pace },
-        changed: (name) => this.#rounds.touch([name]),
+        changed: (name) => {
+          this.#rounds.touch([name]);
+          this.#announceSoon();
+        },
         failed: (error) => this.#failed(error),
       }),
     );
@@ -140,6 +151,7 @@ export class NodeServices implements AsyncDisposable {
     const isSame = text === this.#bookText && JSON.stringify(side) === JSON.stringify(this.#side);
     this.#setNode();
     this.#devices?.wake();
+    this.#announceSoon();
     if (isSame) return;
     this.#bookText = text;
     this.#book = new AddressBook(nodes);
@@ -176,14 +188,42 @@ export class NodeServices implements AsyncDisposable {
     const period = setInterval(() => {
       this.#ensure();
       this.#rounds.touch([...this.#services.waiting, ...this.#podOwners()]);
+      this.#announceSoon();
     }, periodMs);
     this.#stack.defer(() => clearInterval(period));
     // Ports of the machine; a node that is a namespace of a test has none of its own.
     if (host.netns === undefined && config.services.healthzPort !== 0) this.#serveHealthz(config.services.healthzPort);
     void this.#view.synced.then(async () => {
       await this.#rounds.load(this.#owners());
+      this.#announceSoon();
       this.#attachSockets();
     });
+  }
+
+  #announceSoon(): void {
+    if (this.isSynced) this.#announcing ??= setTimeout(() => this.#announce(), settleMs);
+  }
+
+  #announce(): void {
+    this.#announcing = undefined;
+    const { nodeName, nodes, config, log } = this.#options;
+    const all = nodes();
+    try {
+      const ours = [...this.#view.names].flatMap((name) => {
+        const service = this.#view.service(name);
+        if (service === undefined || service.balancerAddresses.length === 0) return [];
+        const slices = this.#view.slicesOf(name);
+        return service.balancerAddresses.filter(
+          (address) =>
+            config.services.announce.some((block) => contains(block, address)) &&
+            this.#book.ownerOf(address) === undefined &&
+            announcerOf(address, service, slices, all) === nodeName,
+        );
+      });
+      this.#announcer.ensure([...new Set(ours)], this.#devices?.list ?? []);
+    } catch (error) {
+      log(`announce: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   #ensure(): void {

@@ -1,0 +1,54 @@
+// Which node has a balancer's address: fair shares, few that move, only nodes that can.
+
+import { describe, expect, test } from "bun:test";
+import type { SliceModel } from "#model/service/slice.ts";
+import { type Ip, ip } from "#net/ip.ts";
+import { announcerOf } from "./want.ts";
+
+const nodes = ["a", "b", "c", "d"].map((name) => ({ name, labels: {}, ready: true }));
+const all = Array.from({ length: 200 }, (_, i) => ip(`192.0.2.${i}`));
+const open = { balancerAddresses: [], externalLocal: false };
+
+function slice(...homes: readonly (readonly [node: string, state: "ready" | "draining"])[]): SliceModel {
+  const endpoints = homes.map(([node, state]) => ({ address: ip("10.244.1.1"), state, node, zones: [], nodes: [] }));
+  return { service: "shop/web", family: "ipv4", ports: [], endpoints };
+}
+
+function owners(among: typeof nodes): ReadonlyMap<Ip, string | undefined> {
+  return new Map(all.map((address) => [address, announcerOf(address, open, [], among)]));
+}
+
+describe("announcerOf()", () => {
+  test("spreads addresses, whatever the order of the nodes", () => {
+    const shares = Map.groupBy(owners(nodes).values(), (name) => name);
+    expect([...shares.keys()].toSorted()).toEqual(["a", "b", "c", "d"]);
+    for (const share of shares.values()) expect(share.length).toBeGreaterThan(25);
+    expect(owners(nodes.toReversed())).toEqual(owners(nodes));
+  });
+
+  test("moves only the addresses of a node that fails", () => {
+    const before = owners(nodes);
+    const after = owners(nodes.map((node) => ({ ...node, ready: node.name !== "b" })));
+    for (const [address, owner] of before) if (owner !== "b") expect(after.get(address)).toBe(owner);
+    expect([...after.values()]).not.toContain("b");
+  });
+
+  const local = { balancerAddresses: [], externalLocal: true };
+  const rows: readonly (readonly [what: string, slices: readonly SliceModel[], owner: string | undefined])[] = [
+    ["a node with an endpoint", [slice(["c", "ready"])], "c"],
+    ["no node with one that ends, while others are ready", [slice(["c", "ready"], ["a", "draining"])], "c"],
+    ["a node with one that ends, when there is no other", [slice(["a", "draining"])], "a"],
+    ["nobody without endpoints", [], undefined],
+    ["nobody, when the endpoint's node is not there", [slice(["z", "ready"])], undefined],
+  ];
+  for (const [what, slices, owner] of rows) {
+    test(`takes ${what}, where the policy is Local`, () =>
+      expect(announcerOf(ip("192.0.2.1"), local, slices, nodes)).toBe(owner));
+  }
+
+  test("takes no node that is excluded", () => {
+    const label = { "node.kubernetes.io/exclude-from-external-load-balancers": "" };
+    const but = nodes.map((node) => (node.name === "d" ? node : { ...node, labels: label }));
+    expect(new Set(owners(but as typeof nodes).values())).toEqual(new Set(["d"]));
+  });
+});

@@ -1,0 +1,39 @@
+// Which node tells the link that it has a balancer's address: one for each address, the same in the eyes of all nodes.
+
+import type { NodeModel } from "#model/node.ts";
+import type { ServiceModel } from "#model/service/service.ts";
+import type { SliceModel } from "#model/service/slice.ts";
+import type { Ip } from "#net/ip.ts";
+
+/** Kubernetes API, "Well-Known Labels": such a node takes no clients from outside. */
+const excludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+export type Balanced = Pick<ServiceModel, "balancerAddresses" | "externalLocal">;
+
+/**
+ * The node for an address: of those that are well, the one whose name and the address make the highest number (rendezvous hashing).
+ * When a node fails, only its addresses move. With externalTrafficPolicy Local only nodes with an endpoint of their own can.
+ * Undefined: nobody can.
+ */
+export function announcerOf(
+  address: Ip,
+  service: Balanced,
+  slices: readonly SliceModel[],
+  nodes: readonly Pick<NodeModel, "name" | "labels" | "ready">[],
+): string | undefined {
+  const homes = new Set(service.externalLocal ? homesOf(slices) : []);
+  let best: { readonly name: string; readonly score: number } | undefined;
+  for (const { name, labels, ready } of nodes) {
+    if (!ready || excludeLabel in labels || (service.externalLocal && !homes.has(name))) continue;
+    const score = Bun.hash.xxHash32(`${address} ${name}`);
+    if (best === undefined || score > best.score || (score === best.score && name < best.name)) best = { name, score };
+  }
+  return best?.name;
+}
+
+/** Nodes with endpoints that take new connections: the ready ones, or where there are none, those that end. */
+function homesOf(slices: readonly SliceModel[]): readonly string[] {
+  const all = slices.flatMap(({ endpoints }) => endpoints);
+  const ready = all.filter(({ state }) => state === "ready");
+  return (ready.length > 0 ? ready : all).map(({ node }) => node);
+}
