@@ -43,6 +43,10 @@ export class Cluster implements Disposable {
         if (problem !== this.#problem) log(problem);
         this.#problem = problem;
       },
+      followed: () => {
+        if (this.#problem !== undefined) log("follows the nodes again");
+        this.#problem = undefined;
+      },
     });
     void this.#mirror.synced.then(() => {
       this.#isSynced = true;

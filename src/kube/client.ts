@@ -27,6 +27,8 @@ export type WatchOptions = Selection & {
   /** The server ends the watch after so many seconds. */
   readonly timeoutSeconds?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told when the server has taken the watch. */
+  readonly opened?: (() => void) | undefined;
 };
 
 export type RemoveOptions = {
@@ -158,14 +160,14 @@ export class KubeClient {
 
   /** Changes as they happen. Ends when the server ends it; throws `KubeError` Expired when the revision is too old. */
   async *watch<T>(resource: Resource<T>, options: WatchOptions = {}): AsyncGenerator<WatchEvent<T>> {
-    const { namespace, signal, ...query } = options;
+    const { namespace, signal, opened, ...query } = options;
     const path = resourcePath(resource, { namespace });
     const request = {
       method: "GET",
       path,
       query: { ...texts(query), watch: "true", allowWatchBookmarks: "true" },
     } as const;
-    for await (const line of splitLines(this.#transport.stream({ ...request, signal }))) {
+    for await (const line of splitLines(this.#transport.stream({ ...request, signal, opened }))) {
       yield decodeWatchEvent<T>(line);
     }
   }

@@ -28,6 +28,7 @@ export function httpTransport(cluster: Cluster): Transport {
     },
     async *stream(request) {
       const response = await send(cluster, request);
+      request.opened?.();
       if (response.body !== null) yield* response.body;
     },
   };

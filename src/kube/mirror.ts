@@ -19,6 +19,8 @@ export type MirrorOptions<T, R> = {
   readonly changed?: (difference: Difference<R>) => void;
   /** Told of every round that failed; it is tried again anyhow. */
   readonly failed?: (error: unknown) => void;
+  /** Told whenever the collection is followed from now on: for the first time, and after every round that failed. */
+  readonly followed?: () => void;
 };
 
 /**
@@ -64,14 +66,14 @@ export class Mirror<T extends { readonly metadata: Metadata }, R = T> implements
   }
 
   async #follow(synced: () => void): Promise<void> {
-    const { client, resource, transform, selection = {}, pace, failed } = this.#options;
+    const { client, resource, transform, selection = {}, pace, failed, followed } = this.#options;
     const read = (object: T): Row<R> => ({
       name: objectName(object),
       version: object.metadata.resourceVersion,
       // Without a transformation R is T.
       value: transform === undefined ? (object as unknown as R) : transform(object),
     });
-    for await (const change of reflect(client, resource, read, selection, pace, this.#end.signal)) {
+    for await (const change of reflect(client, resource, read, selection, pace, this.#end.signal, followed)) {
       if (change.change === "replaced") {
         this.#replace(change.objects);
         synced();

@@ -26,7 +26,7 @@ const watchSeconds = 300;
 
 /**
  * Follows a collection until the signal aborts. Never throws: what fails is a change of its own, and is tried again,
- * later and later up to 30 s. What `read` makes of an object is all that is kept of it. A watch that ends is taken up where it stopped; one whose revision the server no
+ * later and later up to 30 s; `opened` is told when a watch begins. What `read` makes of an object is all that is kept of it. A watch that ends is taken up where it stopped; one whose revision the server no
  * longer has (410) begins with a list again.
  */
 export async function* reflect<T extends { readonly metadata: Metadata }, R>(
@@ -36,6 +36,7 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
   selection: Selection,
   pace: Pace,
   signal: AbortSignal,
+  opened: () => void = () => {},
 ): AsyncGenerator<Change<R>> {
   let revision: string | undefined;
   let retryMs = firstRetryMs;
@@ -52,7 +53,7 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
         yield { change: "replaced", objects };
       }
       const timeoutSeconds = Math.round(watchSeconds * (1 + pace.random()));
-      const options = { ...selection, resourceVersion: revision, timeoutSeconds, signal };
+      const options = { ...selection, resourceVersion: revision, timeoutSeconds, signal, opened };
       for await (const { type, object } of client.watch(resource, options)) {
         revision = object.metadata.resourceVersion ?? revision;
         retryMs = firstRetryMs;
@@ -65,6 +66,8 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
       if (signal.aborted) return;
       if (hasReason(error, "Expired", "Gone")) {
         revision = undefined;
+        // Of a server that says so each time nobody wants to hear it at once again.
+        await pace.sleep(firstRetryMs * pace.random(), signal);
         continue;
       }
       yield { change: "failed", error, retryMs };

@@ -10,6 +10,8 @@ export type KubeRequest = {
   /** Of the body; `application/json` unless told. */
   readonly contentType?: string;
   readonly signal?: AbortSignal | undefined;
+  /** Of a stream: told when the server has taken it, which may be long before it says anything. */
+  readonly opened?: (() => void) | undefined;
 };
 
 /** Both throw `KubeError` when the server answers with an error, and the transport's own error when it cannot be reached. */

@@ -38,6 +38,8 @@ describe("parseConfig()", () => {
     ["health: { port: 0 }", 'field "health.port" must be a whole number from 1 to 65535, found 0'],
     ["[]", "the configuration must be an object, found []"],
     ["a: b: c", "it is no YAML"],
+    ["fabric: { mode: vxl", "it is no YAML"],
+    ["fabric:\n  mode: vx", 'field "fabric.mode" must be one of auto, direct, vxlan'],
   ];
   for (const [yaml, sentence] of rows) {
     test(`says of ${JSON.stringify(yaml)}: ${sentence}`, () => {

@@ -23,6 +23,7 @@ export function localTransport(server: ApiServer, user: UserInfo): Transport {
       const signal = request.signal ?? new AbortController().signal;
       const response = await ask(server, user, request, signal);
       if (!("stream" in response)) throw new Error(`${request.method} ${request.path} was answered without a stream`);
+      request.opened?.();
       for await (const chunk of response.stream) yield typeof chunk === "string" ? encoder.encode(chunk) : chunk;
     },
   };
