@@ -101,6 +101,7 @@ static void resolve_some(struct target **asked, int count) {
     pid_t child = fork();
     if (child < 0) fail("Cannot start a process: %s", strerror(errno));
     if (child == 0) {
+      close(1), close(2); // Who reads the results waits for the end of all that may write some.
       alarm((unsigned)(timeout_ms + 999) / 1000);
       look_up(asked[i]->host, asked[i]->port, 0, &answer);
       _exit(write(ends[1], &answer, sizeof answer) != sizeof answer);

@@ -20,15 +20,20 @@ export function viewStatus(agent: Agent): StatusMessage {
     endpoints: endpoints.list().length,
     peers: cluster.others.map((node) => viewPeer(agent, node)),
     connections: agent.collector?.pressure ?? null,
-    problems: [
+    problems: unique([
       unready,
       cluster.problem,
       ...agent.fabricFaults,
       ...(agent.services?.problems ?? []),
       ...(agent.policies?.problems ?? []),
       agent.collector?.problem,
-    ].filter((problem) => problem !== undefined),
+    ]),
   };
+}
+
+/** What keeps pods from being wired is often what somebody else says, too. */
+function unique(problems: readonly (string | undefined)[]): readonly string[] {
+  return [...new Set(problems.filter((problem) => problem !== undefined))];
 }
 
 function viewPeer({ datapath }: Agent, { name, addresses, blocks }: NodeModel): PeerMessage {
