@@ -31,16 +31,28 @@ export function planChanges(planning: Planning, changes: Changes): readonly Poli
   return inOrder([...planLists(planning, lists), ...operations]);
 }
 
-/**
- * What the maps hold and nothing wants: what an earlier agent left, or could not take away. Sets that pods have of which
- * nothing is known yet stay as they are.
- */
+/** Sets that nothing wants and no pod has. Those that pods have of which nothing is known yet are in `given`. */
+export function planAbandoned(
+  { resolver, naming, held }: Planning,
+  given: ReadonlySet<number>,
+): readonly PolicyOperation[] {
+  const wanted = new Set([...resolver.sets.keys()].map((key) => naming.sets.numberOf(key)));
+  const isAbandoned = (set: number) => !wanted.has(set) && !given.has(set);
+  const sets = [...held.sets.keys()].filter(isAbandoned);
+  const choices = [...held.choices.values()].filter(({ set }) => isAbandoned(set));
+  return [
+    ...choices.map((choice) => ({ do: "choose no more", choice }) as const),
+    ...sets.map((set) => ({ do: "remove set", set }) as const),
+  ];
+}
+
+/** What the maps hold beyond that and nothing wants: what an earlier agent left, or could not take away. */
 export function planLeftovers(
   { resolver, naming, held }: Planning,
-  kept: ReadonlySet<number>,
+  given: ReadonlySet<number>,
 ): readonly PolicyOperation[] {
   const wanted = new Set<string>();
-  const sets = new Set<number>(kept);
+  const sets = new Set<number>();
   for (const { key, ingress, egress } of resolver.sets.values()) {
     const set = naming.sets.numberOf(key);
     sets.add(set);
@@ -49,9 +61,9 @@ export function planLeftovers(
     }
   }
   const operations: PolicyOperation[] = [];
-  for (const set of held.sets.keys()) if (!sets.has(set)) operations.push({ do: "remove set", set });
   for (const [key, choice] of held.choices) {
-    if (!wanted.has(key) && !kept.has(choice.set)) operations.push({ do: "choose no more", choice });
+    const isKept = !sets.has(choice.set) && given.has(choice.set);
+    if (!wanted.has(key) && !isKept) operations.push({ do: "choose no more", choice });
   }
   for (const address of held.identities.keys()) {
     if (resolver.identityOf(address) === undefined) operations.push({ do: "forget", address });

@@ -51,7 +51,8 @@ function isInForce({ node }: Started, policy: string, pods = 1): boolean {
   return state?.sinceMs !== undefined && state.inForce === pods;
 }
 
-const start = () => startNode(both, { programs: "{ folder: BPF, kernelTranslates: false }\npolicy: { patienceSeconds: 1 }" });
+const start = () =>
+  startNode(both, { programs: "{ folder: BPF, kernelTranslates: false }\npolicy: { patienceSeconds: 1 }" });
 
 describe("a node's policies", () => {
   test("allow and refuse as they say, in both families, and follow labels and policies", async () => {

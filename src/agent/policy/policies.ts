@@ -19,7 +19,7 @@ import { applyPolicy, Incomplete } from "./apply.ts";
 import { Held, type PolicyMaps } from "./held.ts";
 import { Naming, type Remembered } from "./naming.ts";
 import { formatPolicyOperation, type PolicyOperation } from "./operation.ts";
-import { mayTighten, type Planning, planChanges, planIdleLists, planLeftovers } from "./plan.ts";
+import { mayTighten, type Planning, planAbandoned, planChanges, planIdleLists, planLeftovers } from "./plan.ts";
 
 export type PoliciesOptions = {
   readonly datapath: Pick<Datapath, "settings" | "set" | "policyOf"> & { readonly policy: PolicyMaps };
@@ -121,7 +121,8 @@ export class Policies {
   #settleAll(): void {
     this.#settle(() => this.resolver.allChanges());
     if (!this.#incomplete.isEmpty) return;
-    const leftovers = planLeftovers(this.#planning(), this.#givenSets());
+    const [planning, given] = [this.#planning(), this.#givenSets()];
+    const leftovers = [...planLeftovers(planning, given), ...planAbandoned(planning, given)];
     this.#apply(leftovers);
     if (leftovers.length > 0) this.#judgeAgain();
     this.#sweep();
@@ -185,6 +186,10 @@ export class Policies {
   retry(): void {
     if (!this.#isKnown || this.#incomplete.isEmpty) return;
     this.#incomplete = new Incomplete();
+    // What was begun for sets that are not wanted any more makes room.
+    this.#retire();
+    this.#apply(planAbandoned(this.#planning(), this.#givenSets()));
+    this.#sweep();
     this.#settleAll();
   }
 
@@ -216,9 +221,7 @@ export class Policies {
     this.#write(changes());
     this.resolver.takeChanges();
     if (this.resolver.hasIdle) {
-      // When not all could be written, pods may still have old sets.
-      const given = this.#givenSets();
-      this.resolver.retire(({ key }) => given.has(this.naming.sets.numberOf(key)));
+      this.#retire();
       this.#write(this.resolver.takeChanges());
     }
     if (this.#incomplete.isEmpty) this.#sweep();
@@ -238,6 +241,12 @@ export class Policies {
     const tightens = mayTighten(second, planning);
     this.#apply(second);
     if (tightens) this.#judgeAgain();
+  }
+
+  /** When not all could be written, pods may still have old sets: those stay. */
+  #retire(): void {
+    const given = this.#givenSets();
+    this.resolver.retire(({ key }) => given.has(this.naming.sets.numberOf(key)));
   }
 
   #givenSets(): ReadonlySet<number> {
