@@ -1,18 +1,24 @@
-// Compares type `twill`, served by an agent, with the reference's bridge and host-local: bun bench/agent.ts [ROUNDS]
+// Compares type `twill`, served by an agent, with the reference's bridge and host-local: bun bench/agent.ts [ROUNDS] [PODS]
 // Prints medians and ratios and writes bench/results/agent.json.
 
 import { join } from "node:path";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { type Contestant, call, ownBin, reference } from "./contestant.ts";
+import { timeCrowd } from "./crowd.ts";
 import { Driver, percentile } from "./driver.ts";
 import { addDel, printRows, type Row, row, writeResults } from "./rows.ts";
 
 const script = new URL("../test/agent-process.ts", import.meta.url).pathname;
 const startMs = 20_000;
 const warmCalls = 300;
-const crowdSize = 200;
+const crowdSize = 500;
+/** A bridge of the kernel has 1,024 ports at most. */
+const manyPods = 1000;
+/** Room for all of them. */
+const block = "10.244.0.0/20";
 
 const rounds = Number(process.argv[2] ?? 100);
+const manySize = Number(process.argv[3] ?? manyPods);
 const conf = { cniVersion: "1.0.0", name: "twill", type: "twill" };
 const box = new Sandbox();
 const node = box.netns("node");
@@ -33,7 +39,12 @@ try {
   printRows(rows);
   const scale = { pods: crowd.length, ratio: percentile(crowded, 0.5) / percentile(alone, 0.5), goal: 1.15 };
   console.log(`ADD with ${scale.pods} pods present, against none: ${scale.ratio.toFixed(3)} (goal ${scale.goal})`);
-  writeResults("agent", { rows, scale });
+  for (const [i, { path }] of crowd.entries()) {
+    await call(driver, twill, "DEL", { containerId: `x${i}`, netns: path }, conf);
+  }
+  const many = await compareCrowds(twill);
+  printCrowd(many);
+  writeResults("agent", { rows, scale, many });
 } finally {
   await driver[Symbol.asyncDispose]();
   box[Symbol.dispose]();
@@ -42,7 +53,7 @@ try {
 /** The agent has an API server in its own process. */
 async function startAgent(): Promise<Contestant> {
   const folder = box.dir();
-  const agent = box.start(node, [process.execPath, script, folder, "0"]);
+  const agent = box.start(node, [process.execPath, script, folder, "0", block]);
   for (const end = Date.now() + startMs; !agent.output().includes("ready\n"); await Bun.sleep(10)) {
     if (Date.now() > end) throw new Error(`The agent does not start: ${agent.output()}`);
   }
@@ -54,17 +65,39 @@ async function startAgent(): Promise<Contestant> {
 }
 
 /** The reference gives an address of each family too. */
+function bridgeConf(name: string, number: number) {
+  const ranges = [[{ subnet: `10.${number}.0.0/16` }], [{ subnet: `fd0${number}::/64` }]];
+  const ipam = { type: "host-local", dataDir: box.dir(), ranges };
+  return { cniVersion: "1.0.0", name, type: "bridge", bridge: name, isGateway: true, ipam };
+}
+
 async function compare(twill: Contestant) {
-  const ipam = {
-    type: "host-local",
-    dataDir: box.dir(),
-    ranges: [[{ subnet: "10.1.0.0/16" }], [{ subnet: "fd01::/64" }]],
-  };
-  const bridge = { cniVersion: "1.0.0", name: "ref0", type: "bridge", bridge: "ref0", isGateway: true, ipam };
   return await addDel({ driver, pods, rounds }, [
-    { side: reference, conf: bridge },
+    { side: reference, conf: bridgeConf("ref0", 1) },
     { side: twill, conf },
   ]);
+}
+
+/** All wired by one side and removed again, then by the other. */
+async function compareCrowds(twill: Contestant) {
+  const ground = { box, node, pods: Array.from({ length: manySize }, (_, i) => box.netns(`many${i}`)) };
+  const of = await timeCrowd(ground, reference, bridgeConf("ref1", 2));
+  const own = await timeCrowd(ground, twill, conf);
+  return {
+    pods: manySize,
+    add: { referenceMs: of.addMs, twillMs: own.addMs, ratio: own.addMs / of.addMs, goal: 0.2 },
+    del: { referenceMs: of.delMs, twillMs: own.delMs, ratio: own.delMs / of.delMs, goal: 0.05 },
+  };
+}
+
+function printCrowd({ pods: count, add, del }: Awaited<ReturnType<typeof compareCrowds>>): void {
+  for (const [what, { referenceMs, twillMs, ratio, goal }] of [
+    ["wired", add],
+    ["removed", del],
+  ] as const) {
+    const seconds = `${(referenceMs / 1000).toFixed(2)} s and ${(twillMs / 1000).toFixed(2)} s`;
+    console.log(`${count} pods ${what}, 8 calls at a time: ${seconds}, ratio ${ratio.toFixed(3)} (goal ${goal})`);
+  }
 }
 
 /** A process that has been up for a while runs compiled code. */

@@ -1,9 +1,14 @@
-// A lab at size: how soon nodes and pods are Ready, what they take, how soon all is gone. `make bench-lab`
+// A lab at size: how soon nodes and pods are Ready, what they and the agents take, how soon all is gone. `make bench-lab`
+// bun bench/lab.ts agents: only what is about agents.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
+import { join } from "node:path";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
-import { processesOf, TestLabs } from "#test/lab.ts";
+import { processesIn } from "#lab/cgroup.ts";
+import { askNodeAgent } from "#lab/world/agents.ts";
+import { placesOf } from "#lab/world/places.ts";
+import { groupOf, processesOf, TestLabs } from "#test/lab.ts";
 import { loadManyPods } from "#test/many-pods.ts";
 
 const rounds = 3;
@@ -16,6 +21,11 @@ const tableType = "application/json;as=Table;v=v1;g=meta.k8s.io";
 const requests = 15;
 const readyLimitMs = 300_000;
 const megabyte = 1e6;
+/** Of each node whose agent's memory is read, and of the one whose agent starts again. */
+const podsOfIdle = 50;
+const podsOfStart = 200;
+/** After it an agent has nothing left to do for pods that came. */
+const idleMs = 5_000;
 /** USER_HZ, in which proc_pid_stat(5) counts. */
 const ticksPerSecond = 100;
 
@@ -51,7 +61,11 @@ function seconds(work: () => void): number {
 
 /** Of all processes of a lab, in megabytes: shared pages divided among those that share them (PSS), and counted for each (RSS). */
 function memoryOf(lab: string): Readonly<Record<"pss" | "rss", number>> {
-  const texts = processesOf(lab).map((pid) => readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
+  return memoryOfAll(processesOf(lab));
+}
+
+function memoryOfAll(pids: readonly number[]): Readonly<Record<"pss" | "rss", number>> {
+  const texts = pids.map((pid) => readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
   const sum = (field: string) =>
     texts.reduce((total, text) => total + Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0), 0);
   return { pss: (sum("Pss") * 1024) / megabyte, rss: (sum("Rss") * 1024) / megabyte };
@@ -59,13 +73,22 @@ function memoryOf(lab: string): Readonly<Record<"pss" | "rss", number>> {
 
 /** Processor seconds that the processes of a lab which still run have used, with their children that have ended. */
 function processorSeconds(lab: string): number {
-  const ticks = processesOf(lab).map((pid) => {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Fields 14 to 17, counted behind the command's name.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  });
+  // Fields 14 to 17.
+  const ticks = processesOf(lab).map((pid) =>
+    statOf(pid)
+      .slice(11, 15)
+      .reduce((sum, field) => sum + field, 0),
+  );
   return ticks.reduce((sum, each) => sum + each, 0) / ticksPerSecond;
+}
+
+/** Fields of proc_pid_stat(5) from the third on: those behind the command's name, as numbers. */
+function statOf(pid: number): readonly number[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .map(Number);
 }
 
 async function load(labs: TestLabs, lab: string, pods: number): Promise<number> {
@@ -96,7 +119,7 @@ async function measureHundred(labs: TestLabs): Promise<void> {
     memory.push(memoryOf(lab));
     downsFull.push(seconds(() => void labs.ok("down", lab)));
   }
-  row("three nodes Ready, from the command", "s", ups, 3);
+  row("three nodes with agents Ready, from the command", "s", ups, 4);
   row(`${fewPods} pods Ready, from the command that applies them`, "s", readies, 5);
   row("  processor time of the lab meanwhile", "s", used);
   row("memory of an empty lab, PSS", "MB", empty);
@@ -153,8 +176,57 @@ async function tableMs(kubeconfig: string): Promise<number> {
   return performance.now() - startedAt;
 }
 
+function agentsOf(lab: string, node: string): readonly number[] {
+  return processesIn(join(groupOf(lab), "nodes", node, "agent"));
+}
+
+async function measureAgents(labs: TestLabs): Promise<void> {
+  const three = labs.name();
+  labs.ok("up", three);
+  await load(labs, three, 3 * podsOfIdle);
+  await Bun.sleep(idleMs);
+  const memory = ["node1", "node2", "node3"].map((node) => memoryOfAll(agentsOf(three, node)));
+  const what = `memory of an idle agent, ${podsOfIdle} pods on each of three nodes`;
+  row(
+    `${what}, RSS`,
+    "MB",
+    memory.map(({ rss }) => rss),
+    90,
+  );
+  row(
+    `${what}, PSS`,
+    "MB",
+    memory.map(({ pss }) => pss),
+  );
+  labs.ok("down", three);
+  const one = labs.name();
+  labs.ok("up", one, "--nodes", "1");
+  await load(labs, one, podsOfStart);
+  const starts: number[] = [];
+  for (let round = 0; round < rounds; round++) starts.push(await agentStart(labs, one, "node1"));
+  row(`an agent's start until it is ready, ${podsOfStart} pods present`, "s", starts, 1);
+  labs.ok("down", one);
+}
+
+/** Kills a node's agent and has the lab start another: seconds from the start of its process until it says that it is ready. */
+async function agentStart(labs: TestLabs, lab: string, node: string): Promise<number> {
+  labs.ok("agent", "kill", "--lab", lab, node);
+  const mended = labs.start("up", lab);
+  const places = placesOf(lab, labs.folder);
+  while ((await askNodeAgent(places, node))?.ready !== true) await Bun.sleep(2);
+  const [pid = 0] = agentsOf(lab, node);
+  const upSeconds = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
+  await mended;
+  // Field 22: when it was started, after the machine was.
+  return upSeconds - (statOf(pid)[19] ?? 0) / ticksPerSecond;
+}
+
 await using labs = await TestLabs.open();
-await measureHundred(labs);
-await measureThousand(labs);
+if (process.argv[2] !== "agents") {
+  await measureHundred(labs);
+  await measureThousand(labs);
+}
+await measureAgents(labs);
 const machine = { kernel: release(), cpus: cpus().length, load: rounded(loadavg()[0] ?? Number.NaN) };
-writeFileSync(new URL("results/lab.json", import.meta.url), `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
+const file = process.argv[2] === "agents" ? "results/lab-agents.json" : "results/lab.json";
+writeFileSync(new URL(file, import.meta.url), `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);

@@ -1,5 +1,5 @@
 // An agent as a process of its own, to be killed: its API server lives and dies with it, its state does not.
-// Arguments: FOLDER KILL_AT; it kills itself before its KILL_AT-th system call that asks the kernel, 0: never. Its node is where it is started.
+// Arguments: FOLDER KILL_AT [BLOCK]; it kills itself before its KILL_AT-th system call that asks the kernel, 0: never. Its node is where it is started.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { SweepingRemover } from "#plugins/link-remover.ts";
 import { ownNamespaces } from "#plugins/service/identity.ts";
 import { BareServer } from "./lab/bare-server.ts";
 
-const [folder = "", killAt = "0"] = process.argv.slice(2);
+const [folder = "", killAt = "0", block = "10.244.1.0/24"] = process.argv.slice(2);
 
 let requests = 0;
 let counting = false;
@@ -42,7 +42,7 @@ state: { folder: ${folder}/state }
 addresses: { cooldownSeconds: 0 }
 `);
 const server = new BareServer();
-await server.addNode("n1", ["10.244.1.0/24", "fd00:10:244:1::/64"], ["172.30.0.11"]);
+await server.addNode("n1", [block, "fd00:10:244:1::/64"], ["172.30.0.11"]);
 const remover = new SweepingRemover((run, ms) => {
   setTimeout(run, ms);
 });
