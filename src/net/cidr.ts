@@ -75,10 +75,21 @@ export function boundsOf(block: Cidr | IfAddr): { readonly first: bigint; readon
 }
 
 export function contains(block: Cidr, address: Ip): boolean {
-  if (familyOfCidr(block) !== familyOf(address)) return false;
-  const { first, last } = boundsOf(block);
-  const n = ipToBigint(address);
-  return first <= n && n <= last;
+  const family = familyOf(address);
+  if (familyOfCidr(block) !== family) return false;
+  const hostBits = bitsOf(family) - lengthOf(block);
+  if (family === "ipv4") {
+    // Asked for every peer of every policy: numbers are several times as quick as bigints.
+    const size = 2 ** hostBits;
+    return Math.floor(ipv4ToNumber(addressOf(block)) / size) === Math.floor(ipv4ToNumber(address) / size);
+  }
+  return ipToBigint(addressOf(block)) >> BigInt(hostBits) === ipToBigint(address) >> BigInt(hostBits);
+}
+
+function ipv4ToNumber(address: Ip): number {
+  let number = 0;
+  for (const part of address.split(".")) number = number * 256 + Number(part);
+  return number;
 }
 
 export function overlaps(a: Cidr, b: Cidr): boolean {

@@ -1,7 +1,9 @@
 // Pods that policies do not tell apart, under one name: tables are about them.
 
+import { familyOf } from "#net/ip.ts";
 import { choosesPod, peerMismatch } from "./match.ts";
 import { formatParty, type PodParty } from "./party.ts";
+import { PrefixTable, pointOf } from "./resolve/prefix-table.ts";
 import type { Peer, Policy } from "./rule.ts";
 import type { World, WorldPod } from "./world.ts";
 
@@ -15,6 +17,8 @@ export type Group = {
 /** Pods of one workload (or a pod of its own) that have the same ports, and are the same to every selector and block. */
 export function groupPods({ allPods }: World, policies: readonly Policy[]): readonly Group[] {
   const peers = distinctPeers(policies);
+  const selectors = peers.filter(({ peer }) => peer !== "block");
+  const blocks = blockTable(peers);
   const pods = allPods.flatMap((pod) => (pod.party?.party === "pod" ? [{ pod, party: pod.party }] : []));
   const sizes = Map.groupBy(pods, ({ pod }) => workloadName(pod));
   const groups = Map.groupBy(pods, ({ pod, party }) =>
@@ -22,7 +26,9 @@ export function groupPods({ allPods }: World, policies: readonly Policy[]): read
       workloadName(pod),
       party.ports,
       policies.map(({ subject }) => choosesPod(subject, party) === undefined),
-      peers.map((peer) => peerMismatch(peer, party) === undefined),
+      selectors.map((peer) => peerMismatch(peer, party) === undefined),
+      // Addresses are in the same blocks when the longest that has them is the same.
+      party.addresses.map((address) => blocks.longest(familyOf(address), pointOf(address))?.block),
     ]),
   );
   return [...groups.values()].flatMap((members) => {
@@ -44,6 +50,13 @@ export function groupPods({ allPods }: World, policies: readonly Policy[]): read
 function distinctPeers(policies: readonly Policy[]): readonly Peer[] {
   const all = policies.flatMap(({ rules }) => rules.flatMap(({ peers = [] }) => peers));
   return [...new Map(all.map((peer) => [JSON.stringify({ ...peer, origin: undefined }), peer])).values()];
+}
+
+function blockTable(peers: readonly Peer[]): PrefixTable {
+  const table = new PrefixTable(() => undefined);
+  for (const peer of peers)
+    if (peer.peer === "block") for (const block of [peer.block, ...peer.except]) table.hold(block);
+  return table;
 }
 
 function workloadName({ namespace, name, workload }: WorldPod): string {

@@ -3,6 +3,7 @@
 import type { KubeObject } from "#kube/object.ts";
 import { faultsOf, type Origin } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
+import { podAddresses, serviceAddresses } from "./addresses.ts";
 import { lintDns } from "./dns.ts";
 import { lintFields } from "./fields.ts";
 import { lintOrder } from "./order.ts";
@@ -15,9 +16,10 @@ import { lintTwice, lintWritten } from "./written.ts";
 /** All warnings about the policies of a world, in their order. `objects` are those that the world is of, as they were written. */
 export function lint(world: World, objects: readonly KubeObject[]): readonly Warning[] {
   const written = new Map(objects.map((object) => [keyOf(object.kind, object.metadata), object]));
+  const shared = { world, pods: podAddresses(world), services: serviceAddresses(world) };
   const subjects = world.policies.flatMap((policy): readonly Subject[] => {
     const object = written.get(keyOf(policy.origin.kind, policy.origin));
-    return object === undefined ? [] : [{ policy, written: object, world }];
+    return object === undefined ? [] : [{ policy, written: object, ...shared }];
   });
   const ofOrder = lintOrder(world);
   return [

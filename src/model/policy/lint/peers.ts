@@ -6,7 +6,7 @@ import { peerMismatch } from "#model/policy/match.ts";
 import { networkTier, type Peer, type Rule } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { addressOf, contains, familyOfCidr, isDefault, lengthOf } from "#net/cidr.ts";
-import { familyOf, parseIp } from "#net/ip.ts";
+import { parseIp } from "#net/ip.ts";
 import { type Subject, valueAt, type Warning } from "./warning.ts";
 
 /** More than these cost more than they are likely to be meant for. */
@@ -15,7 +15,8 @@ const manyPeers = 1_000;
 type Block = Extract<Peer, { readonly peer: "block" }>;
 type Warn = (rule: string, place: Pick<Peer | Rule, "origin">, message: string) => void;
 
-export function lintPeers({ policy, written, world }: Subject): readonly Warning[] {
+export function lintPeers(subject: Subject): readonly Warning[] {
+  const { policy, written, world } = subject;
   const warnings: Warning[] = [];
   const warn: Warn = (rule, { origin }, message) => void warnings.push({ rule, origin, message });
   for (const rule of policy.rules) {
@@ -31,7 +32,7 @@ export function lintPeers({ policy, written, world }: Subject): readonly Warning
         !world.nodes.some((node) => peerMismatch(peer, node) === undefined)
       )
         warn("peer-nobody", peer, "no node is this peer");
-      if (peer.peer === "block") lintBlock(peer, rule, valueAt(written, peer.origin.path), world, warn);
+      if (peer.peer === "block") lintBlock(peer, rule, valueAt(written, peer.origin.path), subject, warn);
     }
   }
   return warnings;
@@ -80,7 +81,7 @@ function peerElsewhere(
   return found === undefined ? undefined : `${found.namespace}/${found.name}`;
 }
 
-function lintBlock(peer: Block, rule: Rule, raw: unknown, world: World, warn: Warn): void {
+function lintBlock(peer: Block, rule: Rule, raw: unknown, { pods, services }: Subject, warn: Warn): void {
   const { block, except } = peer;
   const text = writtenBlock(raw);
   if (text !== undefined && lengthOf(block) > 0 && !isSameAddress(text, block))
@@ -102,26 +103,23 @@ function lintBlock(peer: Block, rule: Rule, raw: unknown, world: World, warn: Wa
         `${hole} is excepted here, and allowed by ${again.block} beside it: all items count`,
       );
   }
-  const pods = world.pods.some(({ addresses }) => addresses.some((address) => inBlock(peer, address)));
   const verb = { allow: "allows", deny: "denies", pass: "passes on" }[rule.action];
-  if (pods) warn("block-covers-pods", peer, `${block} has pods of this cluster in it, which it ${verb} as well`);
-  const service = world.services.find(({ addresses }) => addresses.some((address) => inBlock(peer, address)));
-  if (service !== undefined && !pods && !isDefault(block))
+  const pod = pods.ownerIn(block, except);
+  if (pod !== undefined)
+    warn("block-covers-pods", peer, `${block} has pods of this cluster in it, which it ${verb} as well`);
+  const service = pod === undefined && !isDefault(block) ? services.ownerIn(block, except) : undefined;
+  if (service !== undefined)
     warn(
       "block-of-service",
       peer,
-      `${block} has the address of service ${service.namespace}/${service.name}: policies see the pods behind it, so name those`,
+      `${block} has the address of service ${service}: policies see the pods behind it, so name those`,
     );
-  const families = new Set(world.pods.flatMap(({ addresses }) => addresses.map(familyOf)));
-  const others = (rule.peers ?? []).some(
-    (other) => other.peer === "block" && familyOfCidr(other.block) !== familyOfCidr(block),
-  );
-  if (isDefault(block) && families.size > 1 && !others)
+  if (isDefault(block) && pods.families > 1 && !hasOtherFamily(rule, block))
     warn("one-family", peer, `${block} is one address family, and pods of this cluster have both`);
 }
 
-function inBlock({ block, except }: Block, address: Parameters<typeof contains>[1]): boolean {
-  return contains(block, address) && !except.some((hole) => contains(hole, address));
+function hasOtherFamily({ peers = [] }: Rule, block: Block["block"]): boolean {
+  return peers.some((other) => other.peer === "block" && familyOfCidr(other.block) !== familyOfCidr(block));
 }
 
 /** The block as its author wrote it: a peer's `ipBlock.cidr`, or an item of `networks`. */

@@ -3,6 +3,7 @@
 import type { KubeObject } from "#kube/object.ts";
 import { formatOrigin, type Origin, type Policy } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
+import type { Addresses } from "./addresses.ts";
 
 export type Warning = {
   /** A word for the trap. */
@@ -12,7 +13,13 @@ export type Warning = {
 };
 
 /** A policy, the object that it is from, and what else there is. */
-export type Subject = { readonly policy: Policy; readonly written: KubeObject; readonly world: World };
+export type Subject = {
+  readonly policy: Policy;
+  readonly written: KubeObject;
+  readonly world: World;
+  readonly pods: Addresses;
+  readonly services: Addresses;
+};
 
 /** `NetworkPolicy shop/db spec.ingress[0]: … (or-not-and)` */
 export function formatWarning({ rule, origin, message }: Warning): string {
