@@ -57,7 +57,6 @@ import { Policies } from "./policy/policies.ts";
 import { NodeServices } from "./service/node-services.ts";
 import { ServicePorts } from "./service/service-ports.ts";
 import type { PodName } from "./state/endpoint.ts";
-import { addressesOf } from "./state/endpoint.ts";
 import { StateStore } from "./state/store.ts";
 
 export type AgentOptions = {
@@ -243,14 +242,8 @@ export class Agent implements AsyncDisposable {
       ...{ config, host, client, pace, nodeName, datapath, log, pins: pinsOf(config, nodeName) },
       self: () => cluster.self,
       nodes: () => [...(cluster.self === undefined ? [] : [cluster.self]), ...cluster.others],
-      localPods: () =>
-        endpoints
-          .list()
-          .flatMap(({ pod, mapsPorts, ...endpoint }) =>
-            pod !== undefined && mapsPorts ? [{ pod, addresses: addressesOf(endpoint) }] : [],
-          ),
-      hostPortsOf: (pod) => this.#pods.modelOf(pod),
-      podNamespaces: () => endpoints.list().map(({ netns }) => netns),
+      endpoints: () => endpoints.list(),
+      podOf: (pod) => this.#pods.modelOf(pod),
     });
     return stack.use(services);
   }

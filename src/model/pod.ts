@@ -4,6 +4,7 @@ import type { Pod } from "#kube/kinds.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import { type DeclaredPort, declaredPorts, type Labels } from "./policy/party.ts";
 import { type HostPort, hostPortsOf } from "./service/host-port.ts";
+import { seesServices } from "./service/sees-services.ts";
 
 export type PodModel = {
   readonly namespace: string;
@@ -23,6 +24,8 @@ export type PodModel = {
   readonly isApart: boolean;
   /** What `addressesAnnotation` says; undefined: nothing. */
   readonly wish: string | undefined;
+  /** Its sockets are left alone; absent for most. */
+  readonly seesServices?: true;
 };
 
 /** Addresses that a pod must have, at most one of each family, separated by commas: `10.244.1.7,fd00::7`. */
@@ -47,6 +50,7 @@ export function toPodModel(pod: Pod): PodModel {
     hostPorts: shared(hostPortsOf(pod), noHostPorts),
     createdMs: Date.parse(creationTimestamp) || 0,
     wish: annotations[addressesAnnotation],
+    ...(seesServices(pod) ? { seesServices: true } : {}),
   };
 }
 

@@ -9,7 +9,7 @@ import { announcerOf } from "#agent/announce/want.ts";
 import type { AgentConfig } from "#agent/config/config.ts";
 import { Devices } from "#agent/devices/devices.ts";
 import type { OwnTable } from "#agent/own-table.ts";
-import type { PodName } from "#agent/state/endpoint.ts";
+import { addressesOf, type Endpoint, type PodName } from "#agent/state/endpoint.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import { attachSockets, rootCgroup } from "#datapath/sockets.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -23,6 +23,7 @@ import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { AddressBook } from "./address-book.ts";
 import { answerHealthz, HealthChecks } from "./health-check.ts";
+import { SpecialNamespaces } from "./namespaces.ts";
 import { reservedPortsPath, reservePorts, translatedPorts } from "./port-range.ts";
 import { openRefusals, refusalText } from "./refusals.ts";
 import { Rounds } from "./rounds.ts";
@@ -30,9 +31,6 @@ import { Services } from "./services.ts";
 import { StaleFlows } from "./stale.ts";
 import { ServiceView } from "./view.ts";
 import { type ServiceSide, type Want, wantHostPorts, wantNothing, wantService } from "./want.ts";
-
-/** An interface of a pod of this node. */
-export type LocalPod = { readonly pod: PodName; readonly addresses: readonly Ip[] };
 
 export type NodeServicesOptions = {
   readonly config: AgentConfig;
@@ -45,10 +43,9 @@ export type NodeServicesOptions = {
   readonly pins: string;
   readonly self: () => NodeModel | undefined;
   readonly nodes: () => readonly NodeModel[];
-  /** Pods that have asked for ports of the host. */
-  readonly localPods: () => readonly LocalPod[];
-  readonly hostPortsOf: (pod: PodName) => Pick<PodModel, "hostPorts" | "createdMs"> | undefined;
-  readonly podNamespaces: () => readonly string[];
+  /** Of this node. */
+  readonly endpoints: () => readonly Endpoint[];
+  readonly podOf: (pod: PodName) => Pick<PodModel, "hostPorts" | "createdMs" | "seesServices"> | undefined;
   readonly log: (line: string) => void;
 };
 
@@ -68,6 +65,7 @@ export class NodeServices implements AsyncDisposable {
   readonly #rounds: Rounds;
   readonly #checks: HealthChecks;
   readonly #refusals: OwnTable;
+  readonly #namespaces: SpecialNamespaces;
   readonly #announcer: Announcer;
   #announcing: ReturnType<typeof setTimeout> | undefined;
   #devices: Devices | undefined;
@@ -89,10 +87,12 @@ export class NodeServices implements AsyncDisposable {
   }
 
   private constructor(options: NodeServicesOptions) {
-    const { host, datapath, client, pace, log, podNamespaces } = options;
+    const { host, datapath, client, pace, log, endpoints } = options;
     this.#options = options;
     this.#side = this.#readSide();
     this.#refusals = openRefusals(host.nft());
+    this.#namespaces = new SpecialNamespaces(datapath, host.netns);
+    const podNamespaces = () => endpoints().map(({ netns }) => netns);
     const stale = this.#stack.use(
       new StaleFlows({ maps: datapath.connections, netns: host.netns, podNamespaces, log }),
     );
@@ -159,9 +159,12 @@ export class NodeServices implements AsyncDisposable {
     this.#rounds.touch(this.#owners());
   }
 
-  /** A pod of this node came, changed or went. */
+  /** A pod came, changed or is about to go, perhaps one of this node. */
   podChanged({ namespace, name }: Pick<PodName, "namespace" | "name">): void {
+    const isHere = this.#options.endpoints().some(({ pod }) => pod?.namespace === namespace && pod.name === name);
+    if (!isHere) return;
     this.#rounds.touch([podOwner({ metadata: { namespace, name } })]);
+    this.#markNamespaces();
   }
 
   /** What an owner wants: for whoever asks what a service is. */
@@ -230,12 +233,19 @@ export class NodeServices implements AsyncDisposable {
     const { host, log } = this.#options;
     try {
       this.#setNode();
+      this.#markNamespaces();
       const reserved = readSysctlIfThere(host.netns, reservedPortsPath) ?? "";
       if (reservePorts(reserved) !== reserved) writeSysctl(host.netns, reservedPortsPath, reservePorts(reserved));
       if (this.#refusals.ensure(refusalText)) log("services: wrote the rules that answer what is refused");
     } catch (error) {
       log(`services: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  #markNamespaces(): void {
+    const { endpoints, podOf } = this.#options;
+    const seeing = endpoints().filter(({ pod }) => pod !== undefined && podOf(pod)?.seesServices === true);
+    this.#namespaces.ensure(seeing.map(({ netns }) => netns));
   }
 
   /** What translated connections come from. */
@@ -287,8 +297,9 @@ export class NodeServices implements AsyncDisposable {
 
   /** Of pods that have ports of the host, and of those that had. */
   #podOwners(): readonly string[] {
-    const local = this.#options.localPods().map(({ pod }) => podOwner({ metadata: pod }));
-    return [...local, ...[...this.#services.owners].filter(isPodOwner)];
+    const local = this.#options.endpoints().filter(({ mapsPorts }) => mapsPorts);
+    const owners = local.flatMap(({ pod }) => (pod === undefined ? [] : [podOwner({ metadata: pod })]));
+    return [...owners, ...[...this.#services.owners].filter(isPodOwner)];
   }
 
   #wantOf(owner: string): Want & { readonly rank: string } {
@@ -299,10 +310,12 @@ export class NodeServices implements AsyncDisposable {
       return { ...want, rank: `${model.createdAt} ${owner}` };
     }
     this.#setHealthCheck(owner, 0);
-    const local = this.#options.localPods().find(({ pod }) => podOwner({ metadata: pod }) === owner);
-    const wishes = local === undefined ? undefined : this.#options.hostPortsOf(local.pod);
-    if (local === undefined || wishes === undefined) return { ...wantNothing, rank: owner };
-    const want = wantHostPorts({ owner, ports: wishes.hostPorts, addresses: local.addresses }, this.#side);
+    const endpoint = this.#options
+      .endpoints()
+      .find(({ pod, mapsPorts }) => mapsPorts && pod !== undefined && podOwner({ metadata: pod }) === owner);
+    const wishes = endpoint?.pod === undefined ? undefined : this.#options.podOf(endpoint.pod);
+    if (endpoint === undefined || wishes === undefined) return { ...wantNothing, rank: owner };
+    const want = wantHostPorts({ owner, ports: wishes.hostPorts, addresses: addressesOf(endpoint) }, this.#side);
     return { ...want, rank: `${new Date(wishes.createdMs).toISOString()} ${owner}` };
   }
 
