@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { addressAt, startNode } from "#test/agent.ts";
 import { askAgent } from "./client.ts";
-import type { DropsMessage, IpamMessage, StatusMessage } from "./messages.ts";
+import type { ConnectionsMessage, DropsMessage, IpamMessage, StatusMessage } from "./messages.ts";
 import { serveApi, serveHealth } from "./serve.ts";
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
@@ -48,5 +48,21 @@ describe("the local API", () => {
       done: `${address} may be given out again at once`,
     });
     await expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
+  });
+
+  test("tells of connections that were seen, and who opened them", async () => {
+    await using it = await startNode(both);
+    const socket = join(it.node.folder, "agent.sock");
+    await using _api = await serveApi(it.node.agent, socket);
+    const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
+    const [from, to] = [addressAt(b.result, 0), addressAt(a.result, 0)];
+    it.box.sh(b.netns, ["ping", "-c", "1", "-W", "2", to]);
+    const { connections } = await askAgent<ConnectionsMessage>(socket, "GET /v1/connections?seconds=60");
+    const ping = connections?.find(({ protocol, to: { address } }) => protocol === "icmp" && address === to);
+    expect(ping).toMatchObject({ from: { address: from }, answered: true });
+    expect(ping?.ageSeconds).toBeLessThan(60);
+    await expect(askAgent(socket, "GET /v1/connections?seconds=soon")).rejects.toThrow(
+      '"soon" is no number of seconds',
+    );
   });
 });
