@@ -54,6 +54,7 @@ import { Pods } from "./pods.ts";
 import type { Remembered } from "./policy/naming.ts";
 import { NodePolicies } from "./policy/node-policies.ts";
 import { Policies } from "./policy/policies.ts";
+import { leaveServices } from "./service/leave.ts";
 import { NodeServices } from "./service/node-services.ts";
 import { ServicePorts } from "./service/service-ports.ts";
 import type { PodName } from "./state/endpoint.ts";
@@ -152,6 +153,12 @@ export class Agent implements AsyncDisposable {
     );
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
     if (policies !== undefined) this.policies = stack.use(this.#startPolicies(policies));
+    this.metrics.counter("twill_packets_total", "Packets of the packet path, by what became of them.", () =>
+      Object.entries(datapath?.counts() ?? {}).map(([outcome, { packets }]) => ({
+        labels: { outcome },
+        value: Number(packets),
+      })),
+    );
   }
 
   get nodeName(): string {
@@ -237,9 +244,14 @@ export class Agent implements AsyncDisposable {
   async #startServices(stack: AsyncDisposableStack): Promise<NodeServices | undefined> {
     const { config, host, client, pace, nodeName, log } = this.#options;
     const { datapath, endpoints, cluster } = this;
-    if (!config.services.enabled || datapath === undefined) return undefined;
+    if (datapath === undefined) return undefined;
+    const pins = pinsOf(config, nodeName);
+    if (!config.services.enabled) {
+      leaveServices(host, pins, log);
+      return undefined;
+    }
     const services = await NodeServices.start({
-      ...{ config, host, client, pace, nodeName, datapath, log, pins: pinsOf(config, nodeName) },
+      ...{ config, host, client, pace, nodeName, datapath, log, pins },
       self: () => cluster.self,
       nodes: () => [...(cluster.self === undefined ? [] : [cluster.self]), ...cluster.others],
       endpoints: () => endpoints.list(),

@@ -1,6 +1,7 @@
 // An agent that serves services: pods, the node and clients outside reach endpoints, before and after a restart.
 
 import { expect, test } from "bun:test";
+import { Netns } from "#kernel/netns.ts";
 import type { EndpointSlice } from "#kube/kinds.ts";
 import { endpointSlices, services } from "#kube/resource.ts";
 import { ip } from "#net/ip.ts";
@@ -9,6 +10,7 @@ import { slice } from "#test/lab/services.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { SocketNode } from "#test/sockets/socket-node.ts";
 import { ask, join, startEcho } from "#test/traffic.ts";
+import { releaseReservedPorts } from "./leave.ts";
 
 const namespace = "shop";
 const vip = "10.96.0.20";
@@ -64,4 +66,7 @@ test("pods and clients outside reach services, which outlive the agent and come 
   await client.update(endpointSlices, { ...created, endpoints: [] });
   await untilLed(node, 0);
   expect(node.agent.services?.problems).toEqual([]);
+  using own = new Netns(node.netns.path);
+  releaseReservedPorts({ netns: own });
+  expect(node.sh("cat", "/proc/sys/net/ipv4/ip_local_reserved_ports").trim()).toBe("");
 });

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { removeConflist } from "#agent/cni/conflist.ts";
 import { defaultConfig, readConfig } from "#agent/config/config.ts";
 import { Agent } from "#agent/main.ts";
+import { releaseReservedPorts } from "#agent/service/leave.ts";
 import { serveApi, serveHealth } from "#api/serve.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
@@ -34,6 +35,7 @@ export async function runAgent({ flags }: AgentCall, io: CommandIo): Promise<num
   const config = flags.config === undefined ? defaultConfig : readConfig(flags.config);
   if (flags.uninstall) {
     removeConflist(config.cni);
+    releaseReservedPorts({ netns: undefined });
     return 0;
   }
   const nodeName = flags.node ?? hostname().toLowerCase();
