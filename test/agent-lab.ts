@@ -163,6 +163,11 @@ function urlOf(address: string, port: number): string {
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}/`;
 }
 
+/** Where a pod or service of the set `who` says lines back. */
+export function echoAt(address: string): string {
+  return `[${address}]:${echoPort}`;
+}
+
 export function familyOf(address: string): "ipv4" | "ipv6" {
   return address.includes(":") ? "ipv6" : "ipv4";
 }

@@ -40,6 +40,8 @@ export class Fabric implements Disposable {
   readonly #stack = new DisposableStack();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #faults: readonly string[] = [];
+  /** Whether all nodes were known once, and ways to them were made. */
+  #isMade = false;
 
   /** Resolves after the first round. @throws KernelError when the kernel gives no events */
   static async start(options: FabricOptions): Promise<Fabric> {
@@ -73,7 +75,9 @@ export class Fabric implements Disposable {
 
   /** Something may have changed. */
   wake(): void {
-    this.#timer ??= setTimeout(() => this.#round(), settleMs);
+    // Whoever waits for the first ways waits with the node's readiness.
+    if (!this.#isMade) this.#round();
+    else this.#timer ??= setTimeout(() => this.#round(), settleMs);
   }
 
   [Symbol.dispose](): void {
@@ -104,6 +108,7 @@ export class Fabric implements Disposable {
     const { connection, datapath, mode, nodes, log } = this.#options;
     const { self, others } = nodes();
     if (self === undefined) return;
+    this.#isMade = true;
     const own = readOwnAddresses(connection);
     const isOwn = (address: Ip) => own.has(address);
     const want = wantFabric({ self, others, mode, wayTo: readWays(connection), isOwn });

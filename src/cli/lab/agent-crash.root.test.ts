@@ -6,7 +6,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { endpointGroup } from "#agent/endpoint/apply.ts";
 import type { CheckMessage, EndpointMessage } from "#api/messages.ts";
-import { AgentLab, echoPort } from "#test/agent-lab.ts";
+import { networkPolicies } from "#kube/resource.ts";
+import { AgentLab, echoAt, echoPort } from "#test/agent-lab.ts";
 import { TestLabs, twill, within } from "#test/lab.ts";
 import { loadManyPods, scaleManyPods } from "#test/many-pods.ts";
 import { Random } from "#test/random.ts";
@@ -19,6 +20,12 @@ const seed = 20_261_122;
 const maxPods = 8;
 const maxPauseMs = 400;
 const nodes = ["node1", "node2"] as const;
+
+/** Isolates the pods that are called, and allows what the callers ask; it comes and goes, so that verdicts are written anew. */
+const policy = (name: string, port: number) => ({
+  metadata: { namespace: "default", name },
+  spec: { podSelector: { matchLabels: { app: "who" } }, ingress: [{ ports: [{ port: echoPort }, { port }] }] },
+});
 
 /** What a node has of its pods, by its agent, its kernel, and its kubelet. */
 function leftOn({ labs, name }: AgentLab, node: string) {
@@ -47,13 +54,20 @@ describe("agents that are killed", () => {
       if (near === undefined || far === undefined || peer === undefined) throw new Error("there are two nodes");
       const places = [...near.addresses, ...far.addresses, ...(await lab.serviceAddresses())];
       const before = nodes.map((node) => leftOn(lab, node));
-      const load = await lab.startLoad(
-        peer.name,
-        places.map((address) => `[${address}]:${echoPort}`),
-      );
+      const client = labs.client(lab.name);
+      const there = new Set<string>();
+      const load = await lab.startLoad(peer.name, places.map(echoAt));
       for (let kill = 0; kill < kills; kill++) {
-        // Pods are wired and taken away while it dies.
+        // Pods are wired and taken away, policies come, change and go while it dies.
         scaleManyPods(labs, lab.name, random.below(maxPods));
+        const name = `policy-${random.below(2)}`;
+        if (there.has(name) && random.bool()) {
+          await client.remove(networkPolicies, { namespace: "default", name });
+          there.delete(name);
+        } else {
+          await client.apply(networkPolicies, policy(name, random.int(1, 65_535)));
+          there.add(name);
+        }
         await Bun.sleep(random.below(maxPauseMs));
         const node = random.pick(nodes);
         expect([kill, lab.signalAgent(node, "SIGKILL")]).toEqual([kill, 1]);
