@@ -24,7 +24,8 @@ enum outcome {
 	REFUSED_SERVICE = 13,   /* nobody serves it: the kernel tells the client */
 	FORWARD_NET = 14,       /* straight out of one of the node's devices */
 	DROP_ROUTE = 15,        /* no way leads to where a translated packet must go */
-	OUTCOMES = 16,
+	DROP_PACE = 16,         /* the pod sends faster than it may */
+	OUTCOMES = 17,
 };
 
 struct counter {

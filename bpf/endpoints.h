@@ -32,12 +32,14 @@ struct {
 	__type(value, struct endpoint);
 } endpoints SEC(".maps");
 
+#define SOURCE_PACED 1 /* what it sends is limited: pace.h */
+
 /* What a pod may send as; an address that it lacks is all zeros. */
 struct source {
 	struct address v4;
 	struct address v6;
 	__u16 id;
-	__u16 unused;
+	__u16 flags;
 };
 _Static_assert(sizeof(struct source) == 36, "struct source is written by the agent");
 

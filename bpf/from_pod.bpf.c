@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What a pod sends, as it leaves the host's end of its link: who it may be, whom it may reach, and where that is. */
 #include "deliver.h"
+#include "pace.h"
 #include "track.h"
 
 /* Whether the pod has the address it sends from. Neighbour discovery speaks from link-local and unspecified addresses. */
@@ -46,9 +47,11 @@ int from_pod(struct __sk_buff *skb)
 		return drop(skb, fate->drop);
 	if (fate->refused)
 		return refuse(skb);
+	endpoint = find_endpoint(&packet->tuple.destination);
+	if ((source->flags & SOURCE_PACED) && !pace(skb, endpoint != 0))
+		return drop(skb, DROP_PACE);
 	if (kernel_translates())
 		return to_kernel(skb);
-	endpoint = find_endpoint(&packet->tuple.destination);
 	if (endpoint)
 		return deliver_local(skb, packet, endpoint);
 	peer = find_peer(&packet->tuple.destination);

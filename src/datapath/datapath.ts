@@ -29,6 +29,7 @@ import {
   peerTunnel,
   settingFlags,
   settingsFormat,
+  sourceFlags,
   sourcesFormat,
 } from "./formats.ts";
 import { Migration } from "./migration.ts";
@@ -233,9 +234,10 @@ export class Datapath implements Disposable {
   setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, ...options }: EndpointEntry): void {
     const { byKernel = false, policySet: set = policySet.closed, keepsConnections = false, shaping } = options;
     const flags = (byKernel ? endpointFlags.byKernel : 0) | (keepsConnections ? endpointFlags.keepsConnections : 0);
-    this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id });
     if (shaping?.paced === undefined) this.#paces.delete(ifindex);
     else this.#paces.set(ifindex, toPace(shaping.paced));
+    const paced = shaping?.paced === undefined ? 0 : sourceFlags.paced;
+    this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id, flags: paced });
     for (const address of [ipv4, ipv6]) {
       if (address === undefined) continue;
       this.#endpoints.set(address, { ifindex, id, mtu, mac, hostMac, policySet: set, flags });

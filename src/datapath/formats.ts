@@ -19,13 +19,16 @@ export const endpointsFormat = mapFormat({
 /** Bits of an endpoint's `flags`. */
 export const endpointFlags = { byKernel: 1, keepsConnections: 2 } as const;
 
+/** Bits of a source's `flags`. */
+export const sourceFlags = { paced: 1 } as const;
+
 /** What a pod may send as, by the host's end of its link (bpf/endpoints.h). */
 export const sourcesFormat = mapFormat({
   name: "sources",
   key: u32,
   keySize: 4,
   // A field whose value may be undefined is no field of `struct`: both addresses are one codec.
-  value: struct({ addresses: pair(), id: u16, pad: padding(2) }),
+  value: struct({ addresses: pair(), id: u16, flags: u16 }),
   valueSize: 36,
 });
 
@@ -91,6 +94,7 @@ export const outcomes = [
   "refused-service",
   "forward-net",
   "drop-route",
+  "drop-pace",
 ] as const;
 
 export type Outcome = (typeof outcomes)[number];
