@@ -3,8 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
+import { events, pods } from "#kube/resource.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
 import type { OutcomeReport } from "#lab/probe/attempt.ts";
+import { addressesAnnotation } from "#model/pod.ts";
 import { AgentLab, echoAt, familyOf } from "#test/agent-lab.ts";
 import { TestLabs, twill, within } from "#test/lab.ts";
 
@@ -60,6 +62,31 @@ describe("a lab with agents", () => {
       limitMs,
     );
   }
+
+  test(
+    "a pod that gets no network says why, in an event of its node's agent",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      labs.ok("up", lab, "--nodes", "1");
+      const client = labs.client(lab);
+      const metadata = { namespace: "default", name: "odd", annotations: { [addressesAnnotation]: "ten" } };
+      await client.create(pods, { metadata, spec: { containers: [{ name: "a", image: "a" }] } });
+      const told = async () => {
+        const { items } = await client.listAll(events, { namespace: "default" });
+        return items.map(({ source, reason, message }) => `${source?.component} ${reason}: ${message}`);
+      };
+      const sentence = `annotation ${addressesAnnotation} of pod default/odd must be addresses separated by commas, found "ten"`;
+      await within(10_000, async () => (await told()).includes(`twill-agent FailedNetworkSetup: ${sentence}`));
+      expect(await told()).toEqual(
+        expect.arrayContaining([
+          `twill-agent FailedNetworkSetup: ${sentence}`,
+          expect.stringMatching(/^kubelet FailedCreatePodSandBox: .*must be addresses/),
+        ]),
+      );
+    },
+    limitMs,
+  );
 
   test(
     "connections go on, and new ones are made, while agents are killed; up brings them back",
