@@ -154,10 +154,8 @@ export const labCommand: Group = {
         services: {
           value: "KIND",
           words: ["agent", "proxy", "none"],
-          about:
-            "who serves services' addresses: agent (as by default where there are any), the lab's own proxy, or none",
+          about: "who serves services: agent (as by default with agents), proxy (the lab's own), or none",
         },
-        agent: { about: "Twill's agent on every node and its operator, as by default" },
         plugins: { about: "the standard plugins and routes at the switch, instead of Twill's agents" },
         cni: {
           value: "CONFLIST",
