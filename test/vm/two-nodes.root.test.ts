@@ -115,6 +115,16 @@ function pageOf(address: string): string {
   return `timeout 5 bash -c "exec 3<>/dev/tcp/${address}/80; echo GET /group HTTP/1.0 >&3; echo >&3; head -n1 <&3"`;
 }
 
+/** In bytes, and bytes a second: what is sent at once, and the time that starting takes here, are off. */
+const blob = { size: 2_000_000, rate: 1_000_000, leastSeconds: 1.7 };
+
+async function secondsToFetch(to: Pod, from: Pod): Promise<number> {
+  const get = `exec 3<>/dev/tcp/${from.addresses[0]}/80; echo GET /blob HTTP/1.0 >&3; echo >&3; cat <&3 | wc -c`;
+  const [began, size, ended] = (await inPod(to, `date +%s.%N; timeout 30 bash -c "${get}"; date +%s.%N`)).split("\n");
+  expect(Number(size)).toBeGreaterThan(blob.size);
+  return Number(ended) - Number(began);
+}
+
 function bridge(box: Sandbox, netns: Netns): void {
   const commands = [
     "link add br0 up type bridge",
@@ -130,6 +140,7 @@ describe("two machines with an agent each", () => {
   const box = new Sandbox();
   const nodes: Node[] = [];
   const pods: Pod[] = [];
+  let slow: Pod | undefined;
   afterAll(() => box[Symbol.dispose]());
 
   beforeAll(async () => {
@@ -211,10 +222,25 @@ describe("two machines with an agent each", () => {
     await speak();
   });
 
+  test("limit what a pod sends by the times at which its packets leave, wherever they go", async () => {
+    const [near, far] = pods;
+    if (near === undefined || far === undefined) throw new Error("There are no pods");
+    const bandwidth = { egressRate: 8 * blob.rate, egressBurst: 8 * 50_000 };
+    slow = await near.node.addPod("slow", { bandwidth });
+    await near.node.machine.sh(`mkdir /run/blob; dd if=/dev/zero of=/run/blob/blob bs=${blob.size} count=1 2>&1`);
+    await inPod(slow, "busybox httpd -p 80 -h /run/blob");
+    expect(await near.node.machine.sh("tc qdisc show dev eth0 root")).toStartWith("qdisc fq ");
+    expect(await inPod(slow, "tc qdisc show dev eth0")).not.toContain("tbf");
+    for (const pod of [near, far]) expect(await secondsToFetch(pod, slow)).toBeGreaterThan(blob.leastSeconds);
+  });
+
   test("carry packets of the same pods through the overlay when they are told to", async () => {
     await Promise.all(nodes.map((node) => node.killAgent()));
     await Promise.all(nodes.map((node) => node.startAgent("vxlan")));
     await Promise.all(nodes.map((node) => node.untilWay("tunnel")));
     await speak();
+    const far = pods[1];
+    if (far === undefined || slow === undefined) throw new Error("There are no pods");
+    expect(await secondsToFetch(far, slow)).toBeGreaterThan(blob.leastSeconds);
   });
 });
