@@ -251,7 +251,7 @@ export class Agent implements AsyncDisposable {
       return undefined;
     }
     const services = await NodeServices.start({
-      ...{ config, host, client, pace, nodeName, datapath, log, pins },
+      ...{ config, host, client, pace, nodeName, datapath, log, pins, metrics: this.metrics },
       self: () => cluster.self,
       nodes: () => [...(cluster.self === undefined ? [] : [cluster.self]), ...cluster.others],
       endpoints: () => endpoints.list(),

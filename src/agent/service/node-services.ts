@@ -10,6 +10,7 @@ import type { AgentConfig } from "#agent/config/config.ts";
 import { Devices } from "#agent/devices/devices.ts";
 import type { OwnTable } from "#agent/own-table.ts";
 import { addressesOf, type Endpoint, type PodName } from "#agent/state/endpoint.ts";
+import type { Metrics } from "#base/metrics.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import { attachSockets, rootCgroup } from "#datapath/sockets.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -46,6 +47,7 @@ export type NodeServicesOptions = {
   /** Of this node. */
   readonly endpoints: () => readonly Endpoint[];
   readonly podOf: (pod: PodName) => Pick<PodModel, "hostPorts" | "createdMs" | "seesServices"> | undefined;
+  readonly metrics: Metrics;
   readonly log: (line: string) => void;
 };
 
@@ -103,6 +105,7 @@ export class NodeServices implements AsyncDisposable {
       wantOf: (owner) => this.#wantOf(owner),
       gone: (backends) => stale.forget(backends),
     });
+    this.#tell(options.metrics);
     this.#rounds = this.#stack.use(new Rounds({ services: this.#services, nowMs: host.now, log }));
     this.#announcer = this.#stack.use(new Announcer({ connection: host.route(), netns: host.netns, log }));
     this.#stack.defer(() => clearTimeout(this.#announcing));
@@ -116,6 +119,18 @@ export class NodeServices implements AsyncDisposable {
         },
         failed: (error) => this.#failed(error),
       }),
+    );
+  }
+
+  #tell(metrics: Metrics): void {
+    const { held } = this.#services;
+    metrics.gauge("twill_service_frontends", "Places where services are reached.", () => held.frontends.size);
+    metrics.gauge("twill_service_backends", "Endpoints that new connections go to.", () => held.backends.size);
+    metrics.gauge("twill_service_problems", "What is amiss with services.", () => this.problems.length);
+    metrics.counter(
+      "twill_service_mended_total",
+      "Elements of the maps of services that were not as they should be.",
+      () => this.#services.mended,
     );
   }
 
@@ -198,6 +213,8 @@ export class NodeServices implements AsyncDisposable {
     if (host.netns === undefined && config.services.healthzPort !== 0) this.#serveHealthz(config.services.healthzPort);
     void this.#view.synced.then(async () => {
       await this.#rounds.load(this.#owners());
+      // What the lists have left goes now, rather than when the heap has grown by as much again.
+      Bun.gc(true);
       this.#announceSoon();
       this.#attachSockets();
     });

@@ -9,7 +9,6 @@ import type { Frontend } from "#model/service/frontend.ts";
 import { isPodOwner } from "#model/service/host-port.ts";
 import type { Ip } from "#net/ip.ts";
 import { applyOperations, removeRetired } from "./apply.ts";
-import type { Damage } from "./compare.ts";
 import { Comparison } from "./compare.ts";
 import { type NumberGivers, readServices } from "./have.ts";
 import type { Held } from "./held.ts";
@@ -56,6 +55,7 @@ export class Services {
   readonly #unfit = new Map<string, string>();
   readonly #groupNames = new Map<number, string>();
   readonly #comparison: Comparison;
+  #mended = 0;
   readonly #retiring = new Set<string>();
   #retired: readonly { readonly operations: readonly ServiceOperation[]; readonly dueMs: number }[] = [];
 
@@ -69,6 +69,11 @@ export class Services {
       isSet: (number) => this.#retiring.has(`retire set ${number}`),
       isBackend: (number) => this.#retiring.has(`retire backend ${number}`),
     });
+  }
+
+  /** Elements that were not as they should be, ever. */
+  get mended(): number {
+    return this.#mended;
   }
 
   get held(): Held {
@@ -151,7 +156,8 @@ export class Services {
     for (const damage of this.#comparison.round()) {
       for (const { text } of damage.slice(0, maxShown)) log(`services: ${text}, mended`);
       if (damage.length > maxShown) log(`services: ${damage.length - maxShown} more mended`);
-      for (const each of damage as readonly Damage[]) each.mend();
+      for (const each of damage) each.mend();
+      this.#mended += damage.length;
       yield;
     }
   }
