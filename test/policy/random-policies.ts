@@ -74,8 +74,10 @@ function randomPort(random: Random, origin: Origin): PortMatch {
   if (kind < 1) return { match: "nothing", why: "for the test", origin };
   if (kind < 3) return { match: "all", protocol: random.pick([...transports, "icmp", 47] as const), origin };
   if (kind < 6) {
-    const family = random.pick(["ipv4", "ipv6", undefined] as const);
-    return { match: "icmp", family, type: random.pick([8, 128]), code: random.pick([0, undefined]), origin };
+    // An echo request has another number in each family.
+    const [family, type] = random.pick([["ipv4", 8] as const, ["ipv6", 128] as const]);
+    const code = random.pick([0, undefined]);
+    return { match: "icmp", family: random.pick([family, undefined]), type, code, origin };
   }
   if (kind < 11)
     return { match: "name", protocol: random.pick([protocol, undefined]), name: random.pick(portNames), origin };

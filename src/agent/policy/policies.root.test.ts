@@ -1,10 +1,13 @@
 // An agent that enforces policies for real: pods wired by the shim, policies at an API server, packets through the kernel.
 
 import { describe, expect, test } from "bun:test";
+import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import { networkPolicies, pods } from "#kube/resource.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
 import type { Netns } from "#test/sandbox.ts";
 import { ask, startEcho } from "#test/traffic.ts";
+import { readDenials } from "./denials.ts";
+import { keepAnnotation } from "./watch.ts";
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const port = 8080;
@@ -34,10 +37,10 @@ async function addPod(it: Started, name: string): Promise<Pod> {
 }
 
 /** A policy that lets only pods with these labels reach the server. */
-async function applyPolicy({ server }: Started, allowed: readonly string[]): Promise<void> {
+async function applyPolicy({ server }: Started, allowed: readonly string[], annotations = {}): Promise<void> {
   const from = allowed.map((app) => ({ podSelector: { matchLabels: { app } } }));
   await server.client.apply(networkPolicies, {
-    metadata: { namespace: "shop", name: "db" },
+    metadata: { namespace: "shop", name: "db", annotations },
     spec: {
       podSelector: { matchLabels: { app: "db" } },
       policyTypes: ["Ingress"],
@@ -108,6 +111,38 @@ describe("a node's policies", () => {
     expect(it.node.log.filter((line) => line.startsWith("policies: "))).toEqual(["policies: enforced, 1 of them"]);
     expect(ask(it.box, web.netns, db.v4, port)).toStartWith("db");
   }, 30_000);
+
+  const kept: readonly (readonly [annotation: string, survives: boolean])[] = [
+    ["false", false],
+    ["true", true],
+  ];
+  for (const [keep, survives] of kept) {
+    test(`${survives ? "keep" : "cut"} what is open when a policy forbids it and ${keepAnnotation} is ${keep}`, async () => {
+      await using it = await start();
+      await it.server.addNamespace("shop");
+      const [db, web] = [await addPod(it, "db"), await addPod(it, "web")];
+      await startEcho(it.box, db.netns, { protocol: "udp", port, name: "db" });
+      // Says something every 100 ms, and tells what comes back.
+      const script = `exec 3<>/dev/udp/${db.v4}/${port}; for i in $(seq 100); do echo >&3; timeout 1 head -n1 <&3 || exit 1; sleep 0.1; done`;
+      const talk = it.box.start(web.netns, ["bash", "-c", script]);
+      const lines = () => talk.output().split("\n").length;
+      await until("they talk", () => lines() > 2);
+      await applyPolicy(it, [], { [keepAnnotation]: keep });
+      await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
+      const before = lines();
+      await Bun.sleep(700);
+      expect(lines() > before + 3).toBe(survives);
+      expect(ask(it.box, web.netns, db.v4, port)).toBe("");
+      const { policies, datapath } = it.node.agent;
+      if (policies === undefined || datapath === undefined) throw new Error("policies are not enforced");
+      expect(readDenials(datapath.policy, policies.policies, monotonicSeconds())).toContainEqual(
+        expect.objectContaining({
+          ...{ sourceName: "shop/web", destinationName: "shop/db", protocol: 6, port, direction: "ingress" },
+          because: ["NetworkPolicy shop/db"],
+        }),
+      );
+    }, 30_000);
+  }
 
   test("keep a pod from starting whom they cannot know", async () => {
     await using it = await start();

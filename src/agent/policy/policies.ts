@@ -260,8 +260,9 @@ export class Policies {
 
   #apply(operations: readonly PolicyOperation[]): void {
     const { log, datapath } = this.#options;
-    if (operations.length > maxShown) log(`policies: ${operations.length} operations`);
-    else for (const operation of operations) log(`policies: ${formatPolicyOperation(operation)}`);
+    const shown = operations.filter(isTold);
+    if (shown.length > maxShown) log(`policies: ${shown.length} operations`);
+    else for (const operation of shown) log(`policies: ${formatPolicyOperation(operation)}`);
     const give = (pod: string, set: number, keepsConnections: boolean) =>
       this.#give(pod, { policySet: set, keepsConnections });
     applyPolicy(operations, { maps: datapath.policy, held: this.#held, give }, this.#incomplete);
@@ -370,6 +371,11 @@ const open: EndpointPolicy = { policySet: policySet.open, keepsConnections: fals
 /** What must be there before anything leads to it. */
 function isPreparation({ do: word }: PolicyOperation): boolean {
   return word === "add list" || word === "add set" || word === "choose";
+}
+
+/** Addresses come and go all over the cluster. */
+function isTold({ do: word }: PolicyOperation): boolean {
+  return word !== "know" && word !== "forget";
 }
 
 function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {

@@ -68,9 +68,8 @@ function trafficOf(
   const kind = random.below(8);
   if (kind === 0) return { protocol: 47, port: undefined, number: 47, key: 0 };
   if (kind === 1) {
-    const icmp = { type: random.pick([8, 128, 3]), code: random.pick([0, 1]) };
-    const number = family === "ipv4" ? 1 : 58;
-    return { protocol: "icmp", port: undefined, icmp, number, key: (icmp.type << 8) | icmp.code };
+    const icmp = { type: random.pick([family === "ipv4" ? 8 : 128, 3]), code: random.pick([0, 1]) };
+    return { protocol: "icmp", port: undefined, icmp, number: 1, key: (icmp.type << 8) | icmp.code };
   }
   const protocol = random.pick(["tcp", "udp", "sctp"] as const);
   const port = random.pick([1, 78, 79, 80, 81, 443, 444, 8080, 65_535]);

@@ -37,15 +37,16 @@ type Decision = { readonly allow: boolean; readonly rule: Origin | undefined };
 
 const portBits = 16;
 const maxPort = 0xffff;
-const icmp = { ipv4: 1, ipv6: 58 } as const;
-const numbers = { tcp: 6, udp: 17, sctp: 132 } as const;
+const numbers = { icmp: 1, tcp: 6, udp: 17, sctp: 132 } as const;
+/** The packet path knows ICMP of both families as one (bpf/tuple.h): types that both have are those of errors, which nobody is asked about. */
+const icmpOfIpv6 = 58;
 const denied: Decision = { allow: false, rule: undefined };
 const open: Decision = { allow: true, rule: undefined };
 
-/** IANA, "Protocol Numbers"; ICMP is one of each family. */
-function numbersOf(protocol: Protocol): readonly number[] {
-  if (typeof protocol === "number") return [protocol];
-  return protocol === "icmp" ? [icmp.ipv4, icmp.ipv6] : [numbers[protocol]];
+/** IANA, "Protocol Numbers". */
+function numberOf(protocol: Protocol): number {
+  if (typeof protocol === "number") return protocol === icmpOfIpv6 ? numbers.icmp : protocol;
+  return numbers[protocol];
 }
 
 /** `named` gives the ports that a name stands for at the destination. */
@@ -57,20 +58,16 @@ export function spansOf(
     case "nothing":
       return [];
     case "all":
-      return numbersOf(match.protocol).map((protocol) => ({ protocol, from: 0, to: maxPort }));
+      return [{ protocol: numberOf(match.protocol), from: 0, to: maxPort }];
     case "range":
-      return numbersOf(match.protocol).map((protocol) => ({ protocol, from: match.from, to: match.to }));
+      return [{ protocol: numberOf(match.protocol), from: match.from, to: match.to }];
     case "name":
       return named(match.name)
         .filter(({ protocol }) => match.protocol === undefined || match.protocol === protocol)
-        .flatMap(({ protocol, port }) =>
-          numbersOf(protocol).map((number) => ({ protocol: number, from: port, to: port })),
-        );
+        .map(({ protocol, port }) => ({ protocol: numberOf(protocol), from: port, to: port }));
     case "icmp": {
-      const { family, type, code } = match;
-      const of = family === undefined ? [icmp.ipv4, icmp.ipv6] : [icmp[family]];
-      const first = (type << 8) | (code ?? 0);
-      return of.map((protocol) => ({ protocol, from: first, to: code === undefined ? first | 0xff : first }));
+      const first = (match.type << 8) | (match.code ?? 0);
+      return [{ protocol: numbers.icmp, from: first, to: match.code === undefined ? first | 0xff : first }];
     }
   }
 }
