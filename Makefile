@@ -39,9 +39,16 @@ build: $(INSTALLED) dist/twill-pod ## Builds dist/twill, dist/twill-cni, dist/tw
 check: $(GENERATED) ## Format, lint, types and the rules of the repository
 	@$(BUN) tools/check.ts
 
-bench: setup-bench build ## Measures the plugins and type twill beside the reference's
+bench: setup-bench build ## Measures the plugins, the packet path, policies and services beside others, and draws docs/pictures/
 	@$(BUN) bench/cni.ts
 	@$(BUN) bench/agent.ts
+	@$(BUN) bench/path.ts
+	@$(BUN) bench/policy.ts
+	@$(BUN) bench/policy-model.ts
+	@$(BUN) bench/services.ts
+	@$(BUN) bench/services-model.ts
+	@$(BUN) bench/programs.ts
+	@$(BUN) bench/picture.ts
 
 bench-lab: setup-demo build ## Measures the lab: until Ready, memory, lists of a thousand pods
 	@$(BUN) bench/lab.ts
