@@ -1,0 +1,48 @@
+// UDP to endpoints that are gone: forgotten in the maps, and sockets closed, while all else stays.
+
+import { expect, test } from "bun:test";
+import { Datapath } from "#datapath/datapath.ts";
+import { Netns } from "#kernel/netns.ts";
+import { ip } from "#net/ip.ts";
+import { Sandbox } from "#test/sandbox.ts";
+import { SocketNode } from "#test/sockets/socket-node.ts";
+import { StaleFlows } from "./stale.ts";
+
+const settledMs = 60;
+
+test("StaleFlows forgets UDP connections that came through the service, and closes sockets in all namespaces", async () => {
+  using box = new Sandbox();
+  await using node = new SocketNode(box);
+  await node.serve(53, "10.244.0.1", "10.244.0.2");
+  const [own, pod] = [node.netns(), node.netns()];
+  using path = new Datapath({ pins: undefined });
+  const entry = { seen: 1, generation: 0, egressRule: 0, ingressRule: 0, flags: 0, opened: 0 };
+  const connect = (sourcePort: number, protocol: number, destination: string, service: number) =>
+    path.connections.connections.set(
+      { source: ip("10.244.0.9"), destination: ip(destination), sourcePort, destinationPort: 53, protocol },
+      { ...entry, service },
+    );
+  connect(1, 17, "10.244.0.1", 7);
+  connect(2, 17, "10.244.0.2", 7);
+  connect(3, 17, "10.244.0.1", 8);
+  connect(4, 6, "10.244.0.1", 7);
+  const client = node.client(pod);
+  await client.run(["open", "gone", "udp4"], ["connect", "gone", "10.244.0.1", 53]);
+  await client.run(["open", "there", "udp4"], ["connect", "there", "10.244.0.2", 53]);
+  const log: string[] = [];
+  using netns = new Netns(own.path);
+  using stale = new StaleFlows({
+    ...{ maps: path.connections, netns, log: (line: string) => log.push(line) },
+    podNamespaces: () => [pod.path, "/nowhere"],
+  });
+  stale.forget([
+    { group: "shop/dns udp/53 ipv4", number: 7, address: ip("10.244.0.1"), port: 53 },
+    { group: "shop/dns tcp/53 ipv4", number: 9, address: ip("10.244.0.2"), port: 53 },
+  ]);
+  await Bun.sleep(settledMs);
+  const left = [...path.connections.connections.entries()].map(([key]) => key.sourcePort);
+  expect(left.toSorted()).toEqual([2, 3, 4]);
+  expect(await client.run(["ask", "there"])).toEqual(["10.244.0.2"]);
+  expect(await client.run(["ask", "gone"])).not.toEqual(["10.244.0.1"]);
+  expect(log.some((line) => line.includes("forgot 1 UDP connections"))).toBe(true);
+});

@@ -1,0 +1,89 @@
+// What cannot be served, in words, while the rest of the service is.
+
+import { describe, expect, test } from "bun:test";
+import { formatFrontend } from "#model/service/frontend.ts";
+import { toServiceModel } from "#model/service/service.ts";
+import { toSliceModel } from "#model/service/slice.ts";
+import { cidr } from "#net/cidr.ts";
+import { ip } from "#net/ip.ts";
+import { service, slice } from "#test/lab/services.ts";
+import { AddressBook } from "./address-book.ts";
+import { wantService } from "./want.ts";
+
+const book = new AddressBook([
+  { name: "n1", addresses: { ipv4: ip("172.30.0.11") }, blocks: [cidr("10.244.1.0/24"), cidr("fd00:10:244:1::/64")] },
+  { name: "n2", addresses: { ipv4: ip("172.30.0.12") }, blocks: [cidr("10.244.2.0/25")] },
+]);
+const side = { node: "n1", zone: undefined, portAddresses: [ip("172.30.0.11")], directReturn: false };
+
+function show(
+  spec: object,
+  endpoint = "10.244.1.7",
+  ingress: readonly object[] = [],
+  annotations = {},
+): readonly string[] {
+  const object = service(spec, { loadBalancer: { ingress: [...ingress] } });
+  const model = toServiceModel({ ...object, metadata: { ...object.metadata, annotations } });
+  const endpoints = toSliceModel(slice([{ addresses: [endpoint] }]));
+  if (model === undefined || endpoints === undefined) return [];
+  const { frontends, refusals, faults } = wantService(model, [endpoints], side, book);
+  return [...frontends.map(formatFrontend), `else refused: ${refusals.join(" ")}`, ...faults];
+}
+
+describe("wantService()", () => {
+  const to = "10.244.1.7:8080";
+  const own = `cluster tcp 10.96.0.20:80 → ${to}`;
+  test("serves endpoints wherever they are", () => {
+    expect(show({}, "203.0.113.9")).toEqual([
+      "cluster tcp 10.96.0.20:80 → 203.0.113.9:8080",
+      "else refused: 10.96.0.20",
+    ]);
+  });
+
+  const rows: readonly (readonly [what: string, address: string, fault: string])[] = [
+    ["a node's", "172.30.0.12", "the address of node n2"],
+    ["a pod's", "10.244.2.9", "one of the pods' addresses of node n2, 10.244.2.0/25"],
+  ];
+  for (const [what, address, fault] of rows) {
+    test(`does not serve a ClusterIP that is ${what}, and goes on serving the node's port`, () => {
+      const spec = {
+        clusterIP: address,
+        clusterIPs: [address],
+        type: "NodePort",
+        ports: [{ port: 80, nodePort: 30080 }],
+      };
+      expect(show(spec)).toEqual([
+        `node-port tcp 172.30.0.11:30080 → ${to}`,
+        "else refused: ",
+        `Service shop/web is not served at ${address}: that is ${fault}`,
+      ]);
+    });
+  }
+
+  test("serves a port of a node's address that is an outer one, and refuses nothing else there", () => {
+    expect(show({ externalIPs: ["172.30.0.12", "10.244.1.9", "10.244.2.200"] })).toEqual([
+      own,
+      `external tcp 172.30.0.12:80 → ${to}`,
+      `external tcp 10.244.2.200:80 → ${to}`,
+      "else refused: 10.96.0.20",
+      "Service shop/web is not served at 10.244.1.9: that is one of the pods' addresses of node n1, 10.244.1.0/24",
+    ]);
+  });
+
+  test("refuses what else is sent to a balancer's address, unless that is a node's", () => {
+    const spec = { type: "LoadBalancer" };
+    expect(show(spec, "10.244.1.7", [{ ip: "198.51.100.7" }, { ip: "172.30.0.12" }]).at(-1)).toBe(
+      "else refused: 10.96.0.20 198.51.100.7",
+    );
+  });
+
+  test("does not let endpoints answer directly where packets go through an overlay", () => {
+    const said = { "twill.dev/direct-return": "true" };
+    expect(show({ externalIPs: ["192.0.2.7"] }, "10.244.1.7", [], said)).toEqual([
+      own,
+      `external tcp 192.0.2.7:80 → ${to}`,
+      "else refused: 10.96.0.20",
+      "Service shop/web asks to be answered directly, which needs fabric.mode direct: it is not",
+    ]);
+  });
+});
