@@ -1,13 +1,16 @@
 // What the agent makes of a world that is not as it should be: it goes on, loses nothing, and says in a sentence what to do.
 
 import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeRequest, Transport } from "#kube/transport.ts";
 import { addressAt, startNode, TestAgentNode, until } from "#test/agent.ts";
 import { BareServer } from "#test/lab/bare-server.ts";
 import { Sandbox } from "#test/sandbox.ts";
+
+// Loading the programs takes a machine that is busy a second or more.
+setDefaultTimeout(30_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const bpfMagic = 0xcafe4a11;

@@ -224,8 +224,9 @@ export class Agent implements AsyncDisposable {
         log,
       }),
     );
-    this.datapath?.finishMigration();
     this.services = await this.#startServices(stack);
+    // All programs are in their places.
+    this.datapath?.finishMigration();
     stack.use(await EndpointWatch.start({ endpoints: this.endpoints, netns: host.netns, log }));
     this.#isServing = true;
     this.#nodesChanged();

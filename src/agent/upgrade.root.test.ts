@@ -1,10 +1,13 @@
 // An agent of a release with another layout of maps takes over: what runs goes on.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createMap, lookUpElement, MapType, nextKey, openPinned, pin, updateElement } from "#kernel/bpf-map.ts";
 import { addressAt, startNode } from "#test/agent.ts";
+
+// Loading the programs takes a machine that is busy a second or more.
+setDefaultTimeout(30_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const noPreallocation = 1;

@@ -1,14 +1,19 @@
 // An agent of another release has left its maps: what the next one makes of them.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { BpfMap } from "#bpf/map.ts";
 import { createMap, type MapInfo, MapType, openPinned, pin, updateElement } from "#kernel/bpf-map.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { connectionsFormat } from "./connection-format.ts";
 import { Datapath } from "./datapath.ts";
 import { preparePins } from "./pins.ts";
+
+// Loading the programs takes a machine that is busy a second or more.
+setDefaultTimeout(30_000);
 
 const noPreallocation = 1;
 const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") };
@@ -89,18 +94,27 @@ describe("maps of an earlier layout", () => {
     expect(path.endpoints()).toHaveLength(1);
   });
 
-  test("bring what was added while programs were replaced, and take nothing back that changed since", () => {
+  test("bring what programs added while they were replaced, and nothing of what the agent removed since", () => {
     newFolder();
-    pinOlder("endpoints", { type: MapType.hash, keySize: 16, valueSize: 20 }, []);
-    using path = new Datapath({ pins });
-    path.setEndpoint(pod);
-    using older = openPinned(`${pins}/endpoints-16-20`);
-    const value = bytes("4e000000 0400 7805 020000000101 0200000001ff");
-    for (const last of ["03", "04"])
-      updateElement(older.number, bytes(`00000000 00000000 0000ffff 0af400${last}`), value);
+    {
+      using path = new Datapath({ pins, sizes: { connections: 1024 } });
+      path.setEndpoint(pod);
+    }
+    using path = new Datapath({ pins, sizes: { connections: 2048, endpoints: 64 } });
+    path.removeEndpoint(pod);
+    path.connections.connections.set(tuple(1), { ...connection, seen: 9 });
+    {
+      using older = openPinned(`${pins}/connections-40-32-aside1`);
+      const map = new BpfMap(connectionsFormat, older.number);
+      for (const port of [1, 2]) map.set(tuple(port), { ...connection, seen: 5 });
+    }
     path.finishMigration();
-    const found = path.endpoints().map(({ address, ifindex }) => `${address} ${ifindex}`);
-    expect(found.sort()).toEqual(["10.244.0.3 77", "10.244.0.4 78"]);
+    const found = [...path.connections.connections.entries()].map(([{ sourcePort }, { seen }]) => [sourcePort, seen]);
+    expect(found.sort()).toEqual([
+      [1, 9],
+      [2, 5],
+    ]);
+    expect(path.endpoints()).toEqual([]);
   });
 
   test("that nobody knows are left alone, and told", () => {

@@ -77,8 +77,9 @@ export class Migration implements Disposable {
   /** After the programs were replaced: nobody writes the older maps any more. @throws KernelError */
   finish(): void {
     for (const older of this.#older) {
-      // What the earlier programs have changed of an element since is seen again with its next packet; what they added is not.
-      if (!arrayTypes.includes(older.info.type)) copy(older);
+      // What programs write forgets the longest unused; the rest is the agent's, which may have removed some of it since. What the earlier
+      // programs have changed of an element is seen again with its next packet; what they added is not.
+      if (older.info.type === MapType.lruHash) copy(older);
       rmSync(older.path);
     }
     this[Symbol.dispose]();
