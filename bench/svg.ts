@@ -42,7 +42,7 @@ const style = `
 export function drawBars({ title, note, bars }: Chart): string {
   const height = top + bars.length * rowHeight + margin;
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">`,
     `<style>${style}\n</style>`,
     `<rect class="page" width="${width}" height="${height}" rx="8"/>`,
     text(margin, 28, title, "title"),
@@ -72,10 +72,10 @@ function drawRow({ label, beside, twill, other, ratio, unit }: Bars, y: number):
 
 function text(x: number, y: number, content: string, kind?: string): string {
   const attribute = kind === undefined ? "" : ` class="${kind}"`;
-  return `<text x="${round(x)}" y="${y}"${attribute}>${escape(content)}</text>`;
+  return `<text x="${round(x)}" y="${y}"${attribute}>${escaped(content)}</text>`;
 }
 
-function escape(content: string): string {
+function escaped(content: string): string {
   return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
 
