@@ -5,8 +5,7 @@ import { verdictOf } from "#model/policy/evaluate.ts";
 import { formatProtocol, type Traffic } from "#model/policy/match.ts";
 import { formatParty, type Party, type PodParty } from "#model/policy/party.ts";
 import { type Direction, formatOrigin } from "#model/policy/rule.ts";
-import { type Cidr, contains, lengthOf } from "#net/cidr.ts";
-import type { Ip } from "#net/ip.ts";
+import type { Cidr } from "#net/cidr.ts";
 import {
   localNode,
   namespaceNames,
@@ -16,9 +15,9 @@ import {
   randomPolicy,
   randomTeam,
 } from "#test/policy/random-policies.ts";
+import { decide } from "#test/policy/resolved.ts";
 import { forEachSeed, type Random } from "#test/random.ts";
 import { type Identity, Resolver } from "./resolver.ts";
-import type { ListEntry, VerdictList } from "./verdict-list.ts";
 
 const clusters = process.env["TWILL_LONG"] === "1" ? 20_000 : 1_500;
 
@@ -30,35 +29,6 @@ function resolverOf(world: RandomWorld): Resolver {
   for (const [name, policies] of world.policies) resolver.setPolicies(name, policies);
   resolver.resolve();
   return resolver;
-}
-
-/** As the packet path finds it: the address itself, then the longest block. */
-function identityAt(resolver: Resolver, address: Ip): Identity {
-  const own = resolver.identityOf(address);
-  if (own !== undefined) return own;
-  const around = [...resolver.allChanges().blocks].filter((block) => contains(block, address));
-  const [longest] = around.sort((a, b) => lengthOf(b) - lengthOf(a));
-  return longest === undefined ? "other" : (resolver.identityOfBlock(longest) ?? "other");
-}
-
-function lookUp({ key, entries }: VerdictList, protocol: number, port: number): Pick<ListEntry, "allow" | "rule"> {
-  if (key === "allow") return { allow: true, rule: undefined };
-  const fitting = entries.filter(
-    (entry) =>
-      entry.protocol === undefined ||
-      (entry.protocol === protocol && port >> (16 - entry.bits) === entry.port >> (16 - entry.bits)),
-  );
-  const length = (entry: ListEntry) => (entry.protocol === undefined ? -1 : entry.bits);
-  return fitting.sort((a, b) => length(b) - length(a))[0] ?? { allow: false, rule: undefined };
-}
-
-function decide(resolver: Resolver, pod: PodParty, direction: Direction, other: Ip, protocol: number, port: number) {
-  const set = resolver.setOf(pod.name);
-  const identity = identityAt(resolver, other);
-  if (set === undefined) throw new Error(`${pod.name} is not resolved`);
-  if (set === "open" || identity === "self") return { allow: true, rule: undefined };
-  const side = set[direction];
-  return lookUp((identity === "other" ? undefined : side.choices.get(identity)) ?? side.rest, protocol, port);
 }
 
 function trafficOf(
