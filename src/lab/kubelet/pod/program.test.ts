@@ -32,6 +32,11 @@ describe("programOf()", () => {
       "standin --udp 53 --tcp 53",
     ],
     [
+      "a port that the stand-in cannot serve",
+      { image: "sip", ports: [{ containerPort: 80 }, { containerPort: 80, protocol: "SCTP" }] },
+      "standin --tcp 80",
+    ],
+    [
       "ports of probes",
       { image: "app", ports: [{ containerPort: 80 }], livenessProbe: probe, readinessProbe: probe },
       "standin --tcp 80 --try-tcp 8081",

@@ -38,9 +38,10 @@ export function programOf(
 
 function standinArgs(pod: Pod, container: Container, node: string): readonly string[] {
   const { namespace = "default", name } = pod.metadata;
-  const declared = (container.ports ?? []).map(({ containerPort, protocol = "TCP" }) =>
-    protocol === "UDP" ? ["--udp", String(containerPort)] : ["--tcp", String(containerPort)],
-  );
+  // The stand-in knows no SCTP.
+  const declared = (container.ports ?? [])
+    .filter(({ protocol }) => protocol !== "SCTP")
+    .map(({ containerPort, protocol }) => [protocol === "UDP" ? "--udp" : "--tcp", String(containerPort)]);
   const probed = probePorts(container).map((port) => ["--try-tcp", String(port)]);
   const guessed = declared.length === 0 ? usualPorts.map((port) => ["--try-tcp", String(port)]) : [];
   return [
