@@ -87,7 +87,7 @@ describe("the shop's pods under containerd", () => {
 
     await using labs = await TestLabs.open();
     const lab = labs.name();
-    labs.ok("up", lab, "--nodes", "1");
+    labs.ok("up", lab, "--nodes", "1", "--plugins");
     labs.ok("load", "--lab", lab, "--wait", shop);
     const [inLab, ...others] = cachedResults(join(labs.folder, lab, "nodes/node1/var-lib-cni"));
     expect(inLab).toMatchObject({ ips: [{ address: "POD/24", gateway: "10.244.0.1" }] });
