@@ -1,6 +1,6 @@
 // A lab with agents whose pods answer who they are and who asked, for one test.
 
-import { readlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
@@ -10,7 +10,8 @@ import type { LoadReport } from "./connection-load.ts";
 import { groupOf, type TestLabs, twill } from "./lab.ts";
 
 const loadScript = new URL("connection-load.ts", import.meta.url).pathname;
-const podTool = join(dirname(twill), "twill-pod");
+export const maxLogLines = 30;
+export const podTool = join(dirname(twill), "twill-pod");
 
 /** A service of three pods that always leads to the same one is broken. */
 const maxTries = 30;
@@ -144,10 +145,17 @@ export class AgentLab {
     };
   }
 
-  signalAgent(node: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): number {
-    const pids = this.#agentOf(node);
-    for (const pid of pids) process.kill(pid, signal);
-    return pids.length;
+  /** @throws Error with the end of its log when it does not run */
+  signalAgent(node: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    const [pid] = this.#agentOf(node);
+    if (pid === undefined) throw new Error(`The agent of ${node} has ended by itself: ${this.agentLog(node)}`);
+    process.kill(pid, signal);
+  }
+
+  /** The last lines. */
+  agentLog(node: string): string {
+    const log = readFileSync(join(this.labs.folder, this.name, "nodes", node, "agent.log"), "utf8");
+    return log.trimEnd().split("\n").slice(-maxLogLines).join("\n");
   }
 
   agentProgram(node: string): string {

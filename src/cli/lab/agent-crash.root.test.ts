@@ -69,8 +69,7 @@ describe("agents that are killed", () => {
           there.add(name);
         }
         await Bun.sleep(random.below(maxPauseMs));
-        const node = random.pick(nodes);
-        expect([kill, lab.signalAgent(node, "SIGKILL")]).toEqual([kill, 1]);
+        lab.signalAgent(random.pick(nodes), "SIGKILL");
         if (random.bool()) await Bun.sleep(random.below(maxPauseMs));
         labs.ok("up", lab.name);
       }

@@ -98,7 +98,7 @@ describe("a lab with agents", () => {
       const [address = ""] = far.addresses;
       const load = await lab.startLoad(near.name, [address, ...(await lab.serviceAddresses())].map(echoAt));
       await Bun.sleep(300);
-      expect(["node1", "node2"].map((node) => lab.signalAgent(node, "SIGKILL"))).toEqual([1, 1]);
+      for (const node of ["node1", "node2"]) lab.signalAgent(node, "SIGKILL");
       expect(lab.seenBy(near.name, address, 8080)).toBe(near.addresses[0] ?? "");
       const lacking = () => labs.broken(lab.name).join() === "node1: lacks agent,node2: lacks agent";
       expect(await within(5_000, lacking)).toBe(true);
