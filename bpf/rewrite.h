@@ -44,10 +44,10 @@ static __always_inline __s64 address_difference(const struct tuple *from, const 
 {
 	if (v6)
 		return bpf_csum_diff((__be32 *)&from->source, 2 * sizeof(struct address), (__be32 *)&to->source, 2 * sizeof(struct address), 0);
-	__be32 before[2] = { from->source.word[3], from->destination.word[3] };
-	__be32 after[2] = { to->source.word[3], to->destination.word[3] };
+	__u64 sum = (__u64)(__u32)~from->source.word[3] + (__u32)~from->destination.word[3] + to->source.word[3] + to->destination.word[3];
 
-	return bpf_csum_diff(before, sizeof(before), after, sizeof(after), 0);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (__u32)sum + (sum >> 32);
 }
 
 /* Into the IP header at `l3`. */
@@ -58,6 +58,22 @@ static __always_inline int store_addresses(struct __sk_buff *skb, __u16 l3, cons
 	__be32 after[2] = { to->source.word[3], to->destination.word[3] };
 
 	return bpf_skb_store_bytes(skb, l3 + offsetof(struct iphdr, saddr), after, sizeof(after), 0);
+}
+
+/* With the header's checksum, in place: a call for each costs more. `parse_packet` has seen to it that the header can be reached. */
+static __always_inline int store_addresses_v4(struct __sk_buff *skb, const struct tuple *to, __u32 difference)
+{
+	struct iphdr *ip = packet_start(skb) + ETH_HLEN;
+	__u32 sum;
+
+	if ((void *)(ip + 1) > packet_end(skb))
+		return -1;
+	sum = (__u16)~ip->check + (difference & 0xffff) + (difference >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip->check = ~((sum & 0xffff) + (sum >> 16));
+	ip->saddr = to->source.word[3];
+	ip->daddr = to->destination.word[3];
+	return 0;
 }
 
 static __always_inline int rewrite_port(struct __sk_buff *skb, const struct packet *packet, int destination, __be16 from, __be16 to)
@@ -92,8 +108,6 @@ __noinline int rewrite(struct __sk_buff *skb, struct packet *packet, const struc
 	if (!checksum && (from->source_port != to->source_port || from->destination_port != to->destination_port))
 		return -1;
 	difference = address_difference(from, to, v6);
-	if (!v6 && bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0, difference, 0))
-		return -1;
 	if (!(packet->flags & PACKET_FRAGMENT_LATER)) {
 		const __u64 keep_none = packet->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 
@@ -110,7 +124,7 @@ __noinline int rewrite(struct __sk_buff *skb, struct packet *packet, const struc
 				return -1;
 		}
 	}
-	if (store_addresses(skb, ETH_HLEN, to, v6))
+	if (v6 ? store_addresses(skb, ETH_HLEN, to, v6) : store_addresses_v4(skb, to, difference))
 		return -1;
 	packet->tuple = *to;
 	return 0;

@@ -77,20 +77,24 @@ __noinline int judge_again(struct connection *connection, const struct packet *p
 	return 1;
 }
 
-/* Only a connection that this node has chosen a backend for is turned back by its translation. */
-static __always_inline int translate(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
+static __always_inline void become(struct __sk_buff *skb, struct packet *packet, struct fate *fate, struct translation *translation,
+				   __u32 now)
 {
-	struct tuple says = packet->tuple;
-	struct translation *translation = bpf_map_lookup_elem(&translations, &says);
-
-	if (!translation)
-		return 0;
 	if (now != translation->seen)
 		translation->seen = now;
 	if (rewrite(skb, packet, &translation->to))
 		fate->drop = DROP_TRANSLATION;
 	fate->translated = 1;
-	return 1;
+}
+
+/* Only a connection that this node has chosen a backend for is turned back by its translation. */
+static __always_inline void translate(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
+{
+	struct tuple says = packet->tuple;
+	struct translation *translation = bpf_map_lookup_elem(&translations, &says);
+
+	if (translation)
+		become(skb, packet, fate, translation, now);
 }
 
 /* Nobody can say any more who opened a TCP connection whose beginning was not seen; either end may have, if policies let it. */
@@ -167,7 +171,7 @@ __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, 
 		return NOT_OURS;
 	}
 	fate->service = translation->service;
-	translate(skb, packet, fate, now);
+	become(skb, packet, fate, translation, now);
 	if (connection)
 		follow(connection, packet, exchanged == !!(connection->flags & CONNECTION_EXCHANGED), now);
 	return connection ? IS_KNOWN : IS_NEW;
