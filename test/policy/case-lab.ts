@@ -1,6 +1,6 @@
 // The nine pods of the cases in a lab, and what a case makes and changes there.
 
-import { clusterNetworkPolicies, namespaces, networkPolicies, pods, services } from "#kube/resource.ts";
+import { services } from "#kube/resource.ts";
 import type { TestLabs } from "#test/lab.ts";
 import {
   type Cell,
@@ -26,7 +26,6 @@ const serverLabel = "server";
 /** What a lab can send: its kernel may know no SCTP. */
 const served = ["TCP", "UDP"] as const;
 
-type ApiObject = Extract<NonNullable<Step["make"]>, readonly unknown[]>[number];
 type Labels = Readonly<Record<string, string>>;
 
 export class CaseLab {
@@ -34,7 +33,6 @@ export class CaseLab {
   /** Of both families, by pod. */
   readonly #addresses = new Map<string, readonly string[]>();
   readonly #serviceAddresses = new Map<string, readonly string[]>();
-  readonly #policies = new Map<string, ApiObject>();
   #podLabels = initialPodLabels;
   #namespaceLabels = initialNamespaceLabels;
 
@@ -66,15 +64,15 @@ export class CaseLab {
 
   /** Everything as it was before the case: in force together with the next step. */
   async reset(): Promise<void> {
-    for (const name of [...this.#policies.keys()]) await this.#remove(name);
+    await this.lab.remove();
     await this.#label(initialPodLabels, initialNamespaceLabels);
   }
 
   /** Resolves when the step is in force. Blocks are of one family. */
   async play({ make = [], remove = [], podLabels = {}, namespaceLabels = {} }: Step, v6: boolean): Promise<void> {
     const objects = typeof make === "function" ? make((pod) => this.#addressOf(this.#addresses, pod, v6)) : make;
-    for (const object of objects) await this.#apply(object);
-    for (const name of remove) await this.#remove(name);
+    for (const object of objects) await this.lab.apply(object);
+    if (remove.length > 0) await this.lab.remove(...remove);
     await this.#label({ ...this.#podLabels, ...podLabels }, { ...this.#namespaceLabels, ...namespaceLabels });
     await this.lab.settled();
   }
@@ -96,33 +94,13 @@ export class CaseLab {
     return found;
   }
 
-  async #apply(object: ApiObject): Promise<void> {
-    const { namespace, name } = object.metadata;
-    const { shape: _, ...resource } = namespace === undefined ? clusterNetworkPolicies : networkPolicies;
-    await this.lab.client.apply<ApiObject>(resource, object);
-    this.#policies.set(namespace === undefined ? name : `${namespace}/${name}`, object);
-  }
-
-  async #remove(name: string): Promise<void> {
-    const { client } = this.lab;
-    const [namespace = "", own] = name.split("/");
-    if (own === undefined) await client.remove(clusterNetworkPolicies, { name });
-    else await client.remove(networkPolicies, { namespace, name: own });
-    this.#policies.delete(name);
-  }
-
   async #label(podLabels: Readonly<Record<string, Labels>>, namespaceLabels: Readonly<Record<string, Labels>>) {
-    const { client } = this.lab;
     for (const [pod, labels] of Object.entries(podLabels)) {
       if (Bun.deepEquals(this.#podLabels[pod], labels)) continue;
-      const [namespace = "", name = ""] = pod.split("/");
-      const value = { ...labels, [serverLabel]: name };
-      await client.patch(pods, { namespace, name }, "json", [{ op: "replace", path: "/metadata/labels", value }]);
+      await this.lab.labelPod(pod, { ...labels, [serverLabel]: pod.slice(2) });
     }
     for (const [name, labels] of Object.entries(namespaceLabels)) {
-      if (Bun.deepEquals(this.#namespaceLabels[name], labels)) continue;
-      const value = { ...labels, "kubernetes.io/metadata.name": name };
-      await client.patch(namespaces, { name }, "json", [{ op: "replace", path: "/metadata/labels", value }]);
+      if (!Bun.deepEquals(this.#namespaceLabels[name], labels)) await this.lab.labelNamespace(name, labels);
     }
     this.#podLabels = podLabels;
     this.#namespaceLabels = namespaceLabels;

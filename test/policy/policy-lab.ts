@@ -15,6 +15,14 @@ import { type Places, placesOf } from "#lab/world/places.ts";
 import { findContainer, stationTarget, type Target } from "#lab/world/pod-target.ts";
 import { type TestLabs, twill, within } from "#test/lab.ts";
 
+type Labels = Readonly<Record<string, string>>;
+
+/** A policy of either kind. */
+type ApiObject = {
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+  readonly spec: object;
+};
+
 /** Somebody who calls: `x/a`, `node1`, `client`; and whom, by an address or a name. */
 export type Connection = {
   readonly from: string;
@@ -40,6 +48,7 @@ export class PolicyLab {
   readonly labs: TestLabs;
   readonly #places: Places;
   readonly #targets = new Map<string, Target>();
+  readonly #policies = new Set<string>();
   #nodes: readonly string[] = [];
   #fences = 0;
 
@@ -124,6 +133,36 @@ export class PolicyLab {
       if (await within(patienceMs, () => isInForce(node))) continue;
       throw new Error(`${node} has not in force what was written: ${JSON.stringify(await this.policiesOn(node))}`);
     }
+  }
+
+  /** Makes a policy, or replaces the one of its name. @throws KubeError */
+  async apply(object: ApiObject): Promise<void> {
+    const { namespace, name } = object.metadata;
+    const { shape: _, ...resource } = namespace === undefined ? clusterNetworkPolicies : networkPolicies;
+    await this.client.apply<ApiObject>(resource, object);
+    this.#policies.add(namespace === undefined ? name : `${namespace}/${name}`);
+  }
+
+  /** `x/name`, or `name` for one of the cluster; without a name all that were applied. */
+  async remove(...names: readonly string[]): Promise<void> {
+    for (const each of names.length === 0 ? [...this.#policies] : names) {
+      const [namespace = "", name] = each.split("/");
+      if (name === undefined) await this.client.remove(clusterNetworkPolicies, { name: namespace });
+      else await this.client.remove(networkPolicies, { namespace, name });
+      this.#policies.delete(each);
+    }
+  }
+
+  /** In the place of all that it has. */
+  async labelPod(pod: string, value: Labels): Promise<void> {
+    const [namespace = "", name = ""] = pod.split("/");
+    await this.client.patch(pods, { namespace, name }, "json", [{ op: "replace", path: "/metadata/labels", value }]);
+  }
+
+  /** In the place of all that it has beside its name. */
+  async labelNamespace(name: string, labels: Labels): Promise<void> {
+    const value = { ...labels, "kubernetes.io/metadata.name": name };
+    await this.client.patch(namespaces, { name }, "json", [{ op: "replace", path: "/metadata/labels", value }]);
   }
 
   policiesOn(node: string): Promise<PoliciesMessage> {

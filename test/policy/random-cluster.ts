@@ -16,12 +16,12 @@ import type {
 
 const keys = ["app", "tier"];
 const values = ["web", "db", "cart"];
-const namespaces = ["x", "y", "z"];
-const portNumbers = [80, 81, 443];
-const portNames = ["http", "admin"];
+export const namespaces = ["x", "y", "z"];
+export const portNumbers = [80, 81, 443];
+export const portNames = ["http", "admin"];
 const protocols = ["TCP", "UDP", "SCTP"];
 const outsideAddresses = ["203.0.113.10", "10.244.7.7", "2001:db8::1"];
-const blocks = [
+const usualBlocks = [
   "10.244.0.0/16",
   "10.244.0.0/30",
   "10.244.0.2/32",
@@ -46,7 +46,7 @@ function maybe<T>(random: Random, percent: number, make: () => T): T | undefined
   return happens(random, percent) ? make() : undefined;
 }
 
-function labelsOf(random: Random): Record<string, string> {
+export function labelsOf(random: Random): Record<string, string> {
   return Object.fromEntries(keys.flatMap((key) => (happens(random, 70) ? [[key, random.pick(values)]] : [])));
 }
 
@@ -73,7 +73,7 @@ function portOf(random: Random) {
   return { ...(protocol && { protocol }), port, ...(endPort && { endPort }) };
 }
 
-function peerOf(random: Random) {
+function peerOf(random: Random, blocks: readonly string[]) {
   const kind = random.below(10);
   if (kind < 3) {
     const cidr = random.pick(blocks);
@@ -92,16 +92,16 @@ function namespaceSelectorOf(random: Random) {
   return { matchExpressions: [{ key: "team", operator: random.pick(["Exists", "DoesNotExist"]) }] };
 }
 
-function policyOf(random: Random, index: number): OraclePolicy {
+function policyOf(random: Random, index: number, blocks: readonly string[]): OraclePolicy {
   const ingress = maybe(random, 60, () =>
     random.list(2, () => ({
-      ...maybe(random, 80, () => ({ from: random.list(3, () => peerOf(random)) })),
+      ...maybe(random, 80, () => ({ from: random.list(3, () => peerOf(random, blocks)) })),
       ...maybe(random, 60, () => ({ ports: random.list(2, () => portOf(random)) })),
     })),
   );
   const egress = maybe(random, 50, () =>
     random.list(2, () => ({
-      ...maybe(random, 80, () => ({ to: random.list(3, () => peerOf(random)) })),
+      ...maybe(random, 80, () => ({ to: random.list(3, () => peerOf(random, blocks)) })),
       ...maybe(random, 60, () => ({ ports: random.list(2, () => portOf(random)) })),
     })),
   );
@@ -117,7 +117,7 @@ function policyOf(random: Random, index: number): OraclePolicy {
   };
 }
 
-function clusterPolicyOf(random: Random, index: number): OracleClusterPolicy {
+function clusterPolicyOf(random: Random, index: number, blocks: readonly string[]): OracleClusterPolicy {
   const namespacesOrPods = () =>
     random.bool()
       ? { namespaces: namespaceSelectorOf(random) }
@@ -199,18 +199,30 @@ function serviceOf(random: Random, index: number): OracleService {
   };
 }
 
+/** Policies about any cluster of these labels, ports and blocks. */
+export function randomPolicies(
+  random: Random,
+  blocks: readonly string[] = usualBlocks,
+): Pick<OracleCluster, "policies" | "clusterPolicies"> {
+  return {
+    policies: random.list(4, (index) => policyOf(random, index, blocks)),
+    clusterPolicies: happens(random, 60) ? random.list(3, (index) => clusterPolicyOf(random, index, blocks)) : [],
+  };
+}
+
+/** Labels that namespaces may have beside their names. */
+export function randomTeam(random: Random): Record<string, string> {
+  return happens(random, 50) ? { team: random.pick(values) } : {};
+}
+
 export function randomCluster(random: Random): OracleCluster {
-  const named = namespaces.map((name) => [
-    name,
-    { "kubernetes.io/metadata.name": name, ...(happens(random, 50) ? { team: random.pick(values) } : {}) },
-  ]);
+  const named = namespaces.map((name) => [name, { "kubernetes.io/metadata.name": name, ...randomTeam(random) }]);
   return {
     namespaces: Object.fromEntries(named),
     nodes,
     pods: Array.from({ length: random.int(2, 5) }, (_, index) => podOf(random, index)),
     services: random.list(2, (index) => serviceOf(random, index)),
-    policies: random.list(4, (index) => policyOf(random, index)),
-    clusterPolicies: happens(random, 60) ? random.list(3, (index) => clusterPolicyOf(random, index)) : [],
+    ...randomPolicies(random),
   };
 }
 
