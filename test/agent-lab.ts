@@ -10,7 +10,7 @@ import type { LoadReport } from "./connection-load.ts";
 import { groupOf, type TestLabs, twill } from "./lab.ts";
 
 const loadScript = new URL("connection-load.ts", import.meta.url).pathname;
-export const maxLogLines = 30;
+const maxLogLines = 30;
 export const podTool = join(dirname(twill), "twill-pod");
 
 /** A service of three pods that always leads to the same one is broken. */
