@@ -1,9 +1,8 @@
 // The maps of policies in memory, and what the programs make of them: bpf/judge.h, step by step.
 
 import type { PolicyMaps } from "#agent/policy/held.ts";
-import type { MapFormat } from "#bpf/map.ts";
-import type { Codec } from "#codec/codec.ts";
-import { Writer } from "#codec/codec.ts";
+import type { Batch, MapFormat } from "#bpf/map.ts";
+import { encode, Writer } from "#codec/codec.ts";
 import {
   blocksFormat,
   identitiesFormat,
@@ -19,13 +18,13 @@ const e2big = 7;
 
 /** A map that is full when it has `limit` elements; keys are the same when their bytes are. */
 export class MemoryMap<K, V> {
-  readonly #key: Codec<K>;
+  readonly format: MapFormat<K, V>;
   readonly #elements = new Map<string, readonly [K, V]>();
   readonly #limit: number;
   readonly #written: () => void;
 
-  constructor({ key }: MapFormat<K, V>, limit = Number.POSITIVE_INFINITY, written: () => void = () => {}) {
-    this.#key = key;
+  constructor(format: MapFormat<K, V>, limit = Number.POSITIVE_INFINITY, written: () => void = () => {}) {
+    this.format = format;
     this.#limit = limit;
     this.#written = written;
   }
@@ -51,14 +50,22 @@ export class MemoryMap<K, V> {
     yield* [...this.#elements.values()];
   }
 
+  *batches(): Generator<Batch> {
+    const { key: keyFormat, value: valueFormat } = this.format;
+    const [keys, values] = [new Writer(), new Writer()];
+    for (const [key, value] of this.#elements.values()) {
+      keyFormat.encode(keys, key);
+      valueFormat.encode(values, value);
+    }
+    if (this.size > 0) yield { count: this.size, keys: keys.finish(), values: values.finish() };
+  }
+
   get size(): number {
     return this.#elements.size;
   }
 
   #text(key: K): string {
-    const writer = new Writer();
-    this.#key.encode(writer, key);
-    return Buffer.from(writer.finish()).toString("hex");
+    return Buffer.from(encode(this.format.key, key)).toString("hex");
   }
 }
 

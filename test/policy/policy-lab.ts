@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { askAgent } from "#api/client.ts";
 import type { PoliciesMessage } from "#api/messages.ts";
+import { readSource } from "#cli/policy/source.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { clusterNetworkPolicies, namespaces, networkPolicies, nodes, pods } from "#kube/resource.ts";
@@ -13,6 +14,7 @@ import { clientSource, nodeSource, type ProbeProtocol, type Source } from "#lab/
 import { type Round, runProbe } from "#lab/probe/run.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
 import { findContainer, stationTarget, type Target } from "#lab/world/pod-target.ts";
+import type { World } from "#model/policy/world.ts";
 import { type TestLabs, twill, within } from "#test/lab.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -20,7 +22,7 @@ type Labels = Readonly<Record<string, string>>;
 /** A policy of either kind. */
 type ApiObject = {
   readonly metadata: { readonly namespace?: string; readonly name: string };
-  readonly spec: object;
+  readonly spec?: object;
 };
 
 /** Somebody who calls: `x/a`, `node1`, `client`; and whom, by an address or a name. */
@@ -31,8 +33,13 @@ export type Connection = {
   readonly protocol: ProbeProtocol;
 };
 
-/** `title` says more than addresses do. */
-export type Expectation = Connection & { readonly allowed: boolean; readonly title?: string };
+export type Expectation = Connection & {
+  readonly allowed: boolean;
+  /** Says more than an address does. */
+  readonly title?: string;
+  /** Nobody listens there: what is allowed is refused by the one who is called. */
+  readonly isClosed?: boolean;
+};
 
 /** What policies refuse is silent: as long nobody must answer. */
 const deniedMs = 240;
@@ -174,14 +181,15 @@ export class PolicyLab {
   /** Connections that end otherwise than expected, a sentence each: allowed ones are open, others are silent. */
   async differences(expectations: readonly Expectation[]): Promise<readonly string[]> {
     const results = await this.probe(expectations, deniedMs);
-    const late = expectations.filter(({ allowed }, index) => allowed && results[index] !== "open");
+    const late = expectations.filter((each, index) => each.allowed && results[index] !== resultOf(each));
     const again = await this.probe(late, allowedMs);
     return expectations.flatMap((each, index) => {
       const at = late.indexOf(each);
       const result = at < 0 ? results[index] : again[at];
-      if (result === (each.allowed ? "open" : "silent")) return [];
+      const wanted = resultOf(each);
+      if (result === wanted) return [];
       const { from, host, port, protocol, title = host } = each;
-      return [`${from} → ${title} ${protocol}/${port} should be ${each.allowed ? "open" : "silent"} and is ${result}`];
+      return [`${from} → ${title} ${protocol}/${port} should be ${wanted} and is ${result}`];
     });
   }
 
@@ -201,6 +209,13 @@ export class PolicyLab {
     return attempts.map((attempt) => results.get(attempt));
   }
 
+  /** What `twill explain` and `twill policy` look at. */
+  async world(): Promise<World> {
+    const { kubeconfig } = this.#places;
+    const io = { stdout: () => {}, stderr: () => {}, env: new Map<string, string>() };
+    return (await readSource({ manifests: [], kubeconfig }, io)).world;
+  }
+
   /** Finds the processes of pods that are called by name from now on. */
   async findPods(): Promise<void> {
     for (const [name, pod] of await this.pods()) {
@@ -215,6 +230,10 @@ export class PolicyLab {
     this.#targets.set(name, target);
     return target;
   }
+}
+
+function resultOf({ allowed, isClosed = false }: Expectation): Result {
+  return allowed ? (isClosed ? "refused" : "open") : "silent";
 }
 
 function stationOf(name: string): string {

@@ -2,8 +2,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { askWorld } from "#cli/policy/question.ts";
-import { readSource } from "#cli/policy/source.ts";
-import { placesOf } from "#lab/world/places.ts";
 import type { World } from "#model/policy/world.ts";
 import { TestLabs } from "#test/lab.ts";
 import { Random } from "#test/random.ts";
@@ -37,12 +35,6 @@ function explained(world: World, { from, host, port, protocol }: Expectation): b
   return own.every(({ verdict }) => verdict.allowed);
 }
 
-async function readWorld(): Promise<World> {
-  const { kubeconfig } = placesOf(random.lab.name, labs.folder);
-  const io = { stdout: () => {}, stderr: () => {}, env: new Map<string, string>() };
-  return (await readSource({ manifests: [], kubeconfig }, io)).world;
-}
-
 describe("packets, the oracle and explain agree", () => {
   let allowed = 0;
   let denied = 0;
@@ -56,7 +48,7 @@ describe("packets, the oracle and explain agree", () => {
         expect(asked.length).toBeGreaterThan(300);
         allowed += asked.filter((each) => each.allowed).length;
         denied += asked.filter((each) => !each.allowed).length;
-        const world = await readWorld();
+        const world = await random.lab.world();
         const told = asked.filter((each) => explained(world, each) !== each.allowed);
         const { policies, clusterPolicies } = cluster;
         const because = JSON.stringify({ policies, clusterPolicies });
