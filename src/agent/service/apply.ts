@@ -5,7 +5,7 @@ import { maglevTable } from "#model/service/maglev.ts";
 import type { ServiceMaps } from "./have.ts";
 import type { Held } from "./held.ts";
 import type { ServiceOperation } from "./operation.ts";
-import { type BackendRow, backendKey, type FrontendRow, frontendKey, type SetRow } from "./row.ts";
+import { backendKey, type FrontendRow, frontendKey, type SetRow, toBackend } from "./row.ts";
 
 /**
  * Writes the operations, in their order and with few calls, and notes them in `held`. When a map is full, what was written of them is
@@ -106,10 +106,6 @@ export function removeSets(maps: ServiceMaps, sets: readonly SetRow[]): void {
 }
 
 /** The elements of a row, as the maps take them. */
-export function toBackend({ number, address, port, group }: BackendRow) {
-  return [number, { address, port, flags: 0, service: group }] as const;
-}
-
 export function slotsOf({ number: set, backends }: SetRow) {
   return backends.map((backend, slot) => [{ set, slot }, backend.number] as const);
 }

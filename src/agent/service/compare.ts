@@ -2,10 +2,11 @@
 
 import { encode, Reader } from "#codec/codec.ts";
 import { maglevBuckets, maglevChunk, maglevFormat } from "#datapath/service-format.ts";
-import { chunksOf, slotsOf, toBackend, toFrontend, toRange } from "./apply.ts";
+import { chunksOf, toFrontend, toRange } from "./apply.ts";
 import type { ServiceMaps } from "./have.ts";
 import type { Held } from "./held.ts";
-import { type BackendRow, backendKey, frontendKey, type SetRow } from "./row.ts";
+import { countBackends, findBackend, groupOfValue, holdsValue, noBackends, unpackBackends } from "./packed-backends.ts";
+import { backendKey, frontendKey, toBackend } from "./row.ts";
 
 /** One element that is not as it should be, and how it gets so. */
 export type Damage = { readonly text: string; readonly mend: () => void };
@@ -20,8 +21,6 @@ export class Comparison {
   readonly #maps: ServiceMaps;
   readonly #held: Held;
   readonly #retired: Retired;
-  /** Checksums of backends that were found right: a number never gets another content. */
-  #right = new Map<number, number>();
   /** Of the chunks of tables, by set. */
   #chunks = new Map<number, readonly number[]>();
 
@@ -42,31 +41,52 @@ export class Comparison {
 
   *#backends(): Generator<readonly Damage[]> {
     const { backends } = this.#maps;
-    const seen = new Set<number>();
-    const right = new Map<number, number>();
+    const seen = new Map<number, number>();
+    const strange: number[] = [];
     for (const { count, keys, values } of backends.batches()) {
       const key = new DataView(keys.buffer, keys.byteOffset);
       const damage: Damage[] = [];
       for (let index = 0; index < count; index++) {
         const number = key.getUint32(index * 4, true);
-        const bytes = values.subarray(index * backends.format.valueSize, (index + 1) * backends.format.valueSize);
-        const row = this.#held.backends.get(number);
-        const sum = Bun.hash.crc32(bytes);
-        seen.add(number);
-        if (row === undefined) {
-          if (this.#retired.isBackend(number)) continue;
-          damage.push({ text: `backend ${number} was strange`, mend: () => backends.delete(number) });
-        } else if (this.#right.get(number) === sum || isRight(row, bytes, backends)) right.set(number, sum);
-        else damage.push({ text: `backend ${number} had changed`, mend: () => backends.set(...toBackend(row)) });
+        const at = index * backends.format.valueSize;
+        const group = groupOfValue(values, at);
+        const packed = this.#held.groups.get(group)?.backends ?? noBackends;
+        const start = findBackend(packed, number);
+        if (start === undefined) {
+          if (!this.#retired.isBackend(number)) strange.push(number);
+          continue;
+        }
+        seen.set(group, (seen.get(group) ?? 0) + 1);
+        if (holdsValue(packed, start, values, at)) continue;
+        const mend = () => this.#mendBackends(group, [number]);
+        damage.push({ text: `backend ${number} had changed`, mend });
       }
       yield damage;
     }
-    this.#right = right;
-    const missing = absent(this.#held.backends, seen, (number) => backends.get(number) === undefined);
-    yield missing.map((row) => ({
-      text: `backend ${row.number} (${backendKey(row)}) was missing`,
-      mend: () => backends.set(...toBackend(row)),
-    }));
+    for (const [group, { backends: packed }] of this.#held.groups) {
+      if (countBackends(packed) === (seen.get(group) ?? 0)) continue;
+      const missing = unpackBackends(packed).filter(({ number, group: own }) => backends.get(number)?.service !== own);
+      yield missing.map((row) => ({
+        text: `backend ${row.number} (${backendKey(row)}) was missing`,
+        mend: () => this.#mendBackends(group, [row.number]),
+      }));
+    }
+    // One that says another group than its own has been mended by now.
+    yield strange
+      .filter((number) => this.#isStrange(number))
+      .map((number) => ({ text: `backend ${number} was strange`, mend: () => backends.delete(number) }));
+  }
+
+  /** What was planned meanwhile is not undone. */
+  #mendBackends(group: number, numbers: readonly number[]): void {
+    const rows = this.#held.group(group).backends.filter(({ number }) => numbers.includes(number));
+    this.#maps.backends.setAll(rows.map(toBackend));
+  }
+
+  #isStrange(number: number): boolean {
+    const group = this.#maps.backends.get(number)?.service;
+    if (group === undefined || this.#retired.isBackend(number)) return false;
+    return findBackend(this.#held.groups.get(group)?.backends ?? noBackends, number) === undefined;
   }
 
   *#slots(): Generator<readonly Damage[]> {
@@ -78,8 +98,8 @@ export class Comparison {
       const damage: Damage[] = [];
       for (let index = 0; index < count; index++) {
         const [set, slot] = [key.getUint32(index * 8, true), key.getUint32(index * 8 + 4, true)];
-        const backend = this.#held.sets.get(set)?.backends[slot];
-        if (backend?.number === value.getUint32(index * 4, true)) seen.set(set, (seen.get(set) ?? 0) + 1);
+        const backend = this.#held.sets.get(set)?.members[slot];
+        if (backend === value.getUint32(index * 4, true)) seen.set(set, (seen.get(set) ?? 0) + 1);
         else if (backend === undefined) {
           if (this.#retired.isSet(set)) continue;
           damage.push({ text: `slot ${slot} of set ${set} was strange`, mend: () => slots.delete({ set, slot }) });
@@ -87,13 +107,14 @@ export class Comparison {
       }
       yield damage;
     }
-    const isWhole = (row: SetRow) => slotsOf(row).every(([key, number]) => slots.get(key) === number);
-    const missing = absent(
-      this.#held.sets,
-      whole(seen, this.#held, ({ backends }) => backends.length),
-      (_, row) => !isWhole(row),
-    );
-    yield missing.map((row) => ({ text: `set ${row.number} was not whole`, mend: () => slots.setAll(slotsOf(row)) }));
+    const damage: Damage[] = [];
+    for (const [set, { members }] of this.#held.sets) {
+      if (seen.get(set) === members.length) continue;
+      const wanted = Array.from(members, (number, slot) => [{ set, slot }, number] as const);
+      if (wanted.every(([key, number]) => slots.get(key) === number)) continue;
+      damage.push({ text: `set ${set} was not whole`, mend: () => slots.setAll(wanted) });
+    }
+    yield damage;
   }
 
   *#tables(): Generator<readonly Damage[]> {
@@ -105,13 +126,12 @@ export class Comparison {
       const damage: Damage[] = [];
       for (let index = 0; index < count; index++) {
         const [set, slot] = [key.getUint32(index * 8, true), key.getUint32(index * 8 + 4, true)];
-        const row = this.#held.sets.get(set);
-        if (row?.maglev !== true) {
+        if (this.#held.sets.get(set)?.maglev !== true) {
           if (this.#retired.isSet(set)) continue;
           damage.push({ text: `table of set ${set} was strange`, mend: () => maglev.delete({ set, slot }) });
           continue;
         }
-        const sums = known.get(set) ?? this.#chunks.get(set) ?? chunksOf(row).map(([, chunk]) => sumOf(chunk));
+        const sums = known.get(set) ?? this.#chunks.get(set) ?? this.#tableOf(set).map(([, chunk]) => sumOf(chunk));
         known.set(set, sums);
         const bytes = values.subarray(index * maglevFormat.valueSize, (index + 1) * maglevFormat.valueSize);
         if (sums[slot] === Bun.hash.crc32(bytes)) seen.set(set, (seen.get(set) ?? 0) + 1);
@@ -119,20 +139,23 @@ export class Comparison {
       yield damage;
     }
     this.#chunks = known;
-    const tables = new Map([...this.#held.sets].filter(([, row]) => row.maglev));
-    const right = whole(seen, this.#held, () => maglevBuckets / maglevChunk);
     // One that was made since this round began is not whole in what was seen of it; writing it again does no harm.
-    yield [...tables]
-      .filter(([number]) => !right.has(number))
-      .map(([number, row]) => ({
+    yield [...this.#held.sets]
+      .filter(([number, row]) => row.maglev && seen.get(number) !== maglevBuckets / maglevChunk)
+      .map(([number]) => ({
         text: `table of set ${number} was not whole`,
-        mend: () => maglev.setAll(chunksOf(row)),
+        mend: () => maglev.setAll(this.#tableOf(number)),
       }));
+  }
+
+  #tableOf(set: number) {
+    const row = this.#held.set(set);
+    return row === undefined ? [] : chunksOf(row);
   }
 
   #ranges(): readonly Damage[] {
     const { sourceRanges } = this.#maps;
-    const wanted = [...this.#held.groups.values()].flatMap(({ number, ranges }) =>
+    const wanted = [...this.#held.groups].flatMap(([number, { ranges }]) =>
       ranges.map((block) => toRange({ group: number, block })),
     );
     const keyOf = ({ service, block }: (typeof wanted)[number]) => `${service} ${block}`;
@@ -178,10 +201,6 @@ export class Comparison {
   }
 }
 
-function isRight(row: BackendRow, bytes: Uint8Array, { format }: ServiceMaps["backends"]): boolean {
-  return Buffer.from(encode(format.value, toBackend(row)[1])).equals(bytes);
-}
-
 /** Rows that were not seen and are not there: what was made meanwhile is. */
 function absent<K, R>(
   rows: ReadonlyMap<K, R>,
@@ -191,15 +210,6 @@ function absent<K, R>(
   const missing: R[] = [];
   for (const [key, row] of rows) if (!seen.has(key) && isGone(key, row)) missing.push(row);
   return missing;
-}
-
-/** Sets of which as many elements were seen as there should be. */
-function whole(seen: ReadonlyMap<number, number>, held: Held, size: (row: SetRow) => number): ReadonlySet<number> {
-  const all = [...seen].filter(([number, count]) => {
-    const row = held.sets.get(number);
-    return row !== undefined && size(row) === count;
-  });
-  return new Set(all.map(([number]) => number));
 }
 
 function sumOf(chunk: readonly number[]): number {

@@ -125,7 +125,7 @@ export class NodeServices implements AsyncDisposable {
   #tell(metrics: Metrics): void {
     const { held } = this.#services;
     metrics.gauge("twill_service_frontends", "Places where services are reached.", () => held.frontends.size);
-    metrics.gauge("twill_service_backends", "Endpoints that new connections go to.", () => held.backends.size);
+    metrics.gauge("twill_service_backends", "Endpoints that new connections go to.", () => held.backendCount);
     metrics.gauge("twill_service_problems", "What is amiss with services.", () => this.problems.length);
     metrics.counter(
       "twill_service_mended_total",

@@ -17,6 +17,7 @@ import {
   nobody,
   protocolNumbers,
   type SetRow,
+  sameChoice,
   sameFrontend,
   setKey,
 } from "./row.ts";
@@ -71,14 +72,12 @@ export function planLeftovers(
   isClaimedFrontend: (key: string) => boolean,
 ): readonly ServiceOperation[] {
   const frontends = [...held.frontends].filter(([key]) => !isClaimedFrontend(key));
-  const groups = [...held.groups.values()].filter(({ number }) => !isClaimedGroup(number));
-  const strays = [...held.sets.values()].filter(({ group }) => group === 0);
-  const lost = [...held.backends.values()].filter(({ group }) => group === 0);
+  const groups = [...held.groups.keys()].filter((number) => !isClaimedGroup(number));
+  const strays = held.group(0);
   return inOrder([
     ...frontends.map(([, frontend]) => ({ do: "remove frontend", frontend, why: "nobody wants it" }) as const),
-    ...groups.flatMap(emptyGroup),
-    ...strays.map((set) => ({ do: "retire set", set }) as const),
-    ...lost.map((backend) => ({ do: "retire backend", backend }) as const),
+    ...groups.flatMap((number) => emptyGroup(held.group(number))),
+    ...retire(strays.sets, strays.backends),
   ]);
 }
 
@@ -150,9 +149,11 @@ function planGroup(
   }
 
   for (const frontend of frontends) {
+    const [inside, outside] = [choiceOf(frontend, "inside"), choiceOf(frontend, "outside")];
     const row: FrontendRow = {
-      ...{ ...toKey(frontend), group: group.number, affinitySeconds: frontend.affinitySeconds ?? 0 },
-      ...{ inside: choiceOf(frontend, "inside"), outside: choiceOf(frontend, "outside") },
+      ...{ ...toKey(frontend), group: group.number, affinitySeconds: frontend.affinitySeconds ?? 0, inside },
+      // Mostly the same, and there are many.
+      outside: sameChoice(inside, outside) ? inside : outside,
     };
     const before = held.frontends.get(frontendKey(row));
     if (before !== undefined && sameFrontend(before, row)) continue;

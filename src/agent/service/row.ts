@@ -57,6 +57,11 @@ export function backendKey({ address, port }: Pick<BackendRow, "address" | "port
   return `${address} ${port}`;
 }
 
+/** The element of a row, as the map takes it. */
+export function toBackend({ number, address, port, group }: BackendRow) {
+  return [number, { address, port, flags: 0, service: group }] as const;
+}
+
 /** Tells the sets of a group apart. */
 export function setKey({ backends, maglev }: Pick<SetRow, "backends" | "maglev">): string {
   return `${maglev ? "maglev" : "random"} ${backends.map(({ number }) => number).join()}`;
@@ -82,6 +87,6 @@ export function sameFrontend(a: FrontendRow, b: FrontendRow): boolean {
   );
 }
 
-function sameChoice(a: ChoiceRow, b: ChoiceRow): boolean {
+export function sameChoice(a: ChoiceRow, b: ChoiceRow): boolean {
   return a.set === b.set && a.count === b.count && a.flags === b.flags;
 }

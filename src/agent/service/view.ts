@@ -6,6 +6,7 @@ import { type Difference, Mirror } from "#kube/mirror.ts";
 import { objectName } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { endpointSlices, services } from "#kube/resource.ts";
+import { type PackedSlice, packSlice, unpackSlice } from "#model/service/packed-slice.ts";
 import { type ServiceModel, toServiceModel } from "#model/service/service.ts";
 import { type SliceModel, toSliceModel } from "#model/service/slice.ts";
 
@@ -20,7 +21,7 @@ export type ServiceViewOptions = {
 
 /** A mirror tells what is gone from what was never there: the model itself may be undefined. */
 type ServiceRow = { readonly name: string; readonly model: ServiceModel | undefined };
-type SliceRow = { readonly model: SliceModel | undefined };
+type SliceRow = { readonly packed: PackedSlice | undefined };
 
 /** Names that are remembered, so that each is in memory once. */
 const maxTexts = 65_536;
@@ -29,7 +30,7 @@ export class ServiceView implements Disposable {
   readonly #services: Mirror<Service, ServiceRow>;
   readonly #slices: Mirror<EndpointSlice, SliceRow>;
   /** By service. */
-  readonly #slicesOf = new Map<string, readonly SliceModel[]>();
+  readonly #slicesOf = new Map<string, readonly PackedSlice[]>();
   readonly #changed: (service: string) => void;
   readonly #texts = new Map<string, string>();
   /** Resolves when all has been seen once. */
@@ -47,7 +48,7 @@ export class ServiceView implements Disposable {
     this.#slices = new Mirror<EndpointSlice, SliceRow>({
       ...shared,
       resource: endpointSlices,
-      transform: (slice) => ({ model: toSliceModel(slice, (text) => this.#intern(text)) }),
+      transform: (slice) => ({ packed: this.#pack(toSliceModel(slice)) }),
       changed: (difference) => this.#sliceChanged(difference),
     });
     this.synced = Promise.all([this.#services.synced, this.#slices.synced]).then(() => undefined);
@@ -70,7 +71,11 @@ export class ServiceView implements Disposable {
 
   /** Of a service that may be gone already. */
   slicesOf(name: string): readonly SliceModel[] {
-    return this.#slicesOf.get(name) ?? [];
+    return this.#slicesOf.get(name)?.map(unpackSlice) ?? [];
+  }
+
+  #pack(model: SliceModel | undefined): PackedSlice | undefined {
+    return model === undefined ? undefined : packSlice(model, (text) => this.#intern(text));
   }
 
   /** Names of services and nodes: few, and they come again. */
@@ -83,14 +88,14 @@ export class ServiceView implements Disposable {
   }
 
   #sliceChanged({ before, after }: Difference<SliceRow>): void {
-    const [old, fresh] = [before?.model, after?.model];
+    const [old, fresh] = [before?.packed, after?.packed];
     if (old !== undefined) this.#replace(old.service, (slices) => slices.filter((slice) => slice !== old));
     if (fresh !== undefined) this.#replace(fresh.service, (slices) => [...slices, fresh]);
     for (const name of new Set([old?.service, fresh?.service])) if (name !== undefined) this.#changed(name);
   }
 
-  #replace(service: string, change: (slices: readonly SliceModel[]) => readonly SliceModel[]): void {
-    const after = change(this.slicesOf(service));
+  #replace(service: string, change: (slices: readonly PackedSlice[]) => readonly PackedSlice[]): void {
+    const after = change(this.#slicesOf.get(service) ?? []);
     if (after.length === 0) this.#slicesOf.delete(service);
     else this.#slicesOf.set(service, after);
   }

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { ip } from "#net/ip.ts";
 import { Random } from "#test/random.ts";
 import { formatFrontend, frontendsOf, type NodeSide } from "./frontend.ts";
+import { packSlice, unpackSlice } from "./packed-slice.ts";
 import type { ServiceModel } from "./service.ts";
 import type { SliceEndpoint, SliceModel } from "./slice.ts";
 
@@ -88,5 +89,13 @@ test("targets are endpoints, of this node where the policy says so, and none dra
         if (!isLocal && best.length > 0) expect(choice.targets.length).toBeGreaterThan(0);
       }
     }
+  }
+});
+
+test("a packed slice is the same slice", () => {
+  const random = new Random("packed slices");
+  for (let run = 0; run < runs; run++) {
+    const slice = randomSlice(random);
+    expect(unpackSlice(packSlice(slice, (text) => text))).toEqual(slice);
   }
 });

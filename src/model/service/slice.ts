@@ -33,23 +33,17 @@ export type SliceModel = {
 export const serviceNameLabel = "kubernetes.io/service-name";
 
 const families: Readonly<Record<string, Family>> = { IPv4: "ipv4", IPv6: "ipv6" };
-/** Most endpoints have no hints, and there are many of them. */
-const noHints: readonly string[] = [];
-
-/** One text for all that are equal: there are many endpoints and few nodes. */
-export type Intern = (text: string) => string;
-
 /** Undefined for a slice of names, or of no service. */
-export function toSliceModel(slice: EndpointSlice, intern: Intern = (text) => text): SliceModel | undefined {
+export function toSliceModel(slice: EndpointSlice): SliceModel | undefined {
   const { metadata, addressType, ports, endpoints } = slice;
   const service = metadata.labels?.[serviceNameLabel];
   const family = families[addressType];
   if (service === undefined || family === undefined) return undefined;
   return {
-    service: intern(`${metadata.namespace ?? ""}/${service}`),
+    service: `${metadata.namespace ?? ""}/${service}`,
     family,
     ports: (ports ?? []).flatMap(toPort),
-    endpoints: (endpoints ?? []).flatMap((endpoint) => toEndpoint(endpoint, family, intern)),
+    endpoints: (endpoints ?? []).flatMap((endpoint) => toEndpoint(endpoint, family)),
   };
 }
 
@@ -64,18 +58,13 @@ function toPort({ name, protocol: word, port }: NonNullable<EndpointSlice["ports
 type Hints = EndpointSlice["endpoints"][number]["hints"] & { readonly forNodes?: readonly { readonly name: string }[] };
 
 /** All addresses of an endpoint lead to the same pod: the first is enough (EndpointSlice, "addresses"). */
-function toEndpoint(
-  endpoint: EndpointSlice["endpoints"][number],
-  family: Family,
-  intern: Intern,
-): readonly SliceEndpoint[] {
+function toEndpoint(endpoint: EndpointSlice["endpoints"][number], family: Family): readonly SliceEndpoint[] {
   const { addresses, conditions = {}, nodeName: node = "", hints } = endpoint;
   const address = parseIp(addresses[0] ?? "");
   const state = stateOf(conditions);
   if (address === undefined || familyOf(address) !== family || state === undefined) return [];
   const { forNodes = [] }: Hints = hints ?? {};
-  const zones = namesOf(hints?.forZones ?? [], intern);
-  return [{ address, state, node: intern(node), zones, nodes: namesOf(forNodes, intern) }];
+  return [{ address, state, node, zones: namesOf(hints?.forZones ?? []), nodes: namesOf(forNodes) }];
 }
 
 /** What is not said means true of `ready` and `serving`, and false of `terminating`. */
@@ -84,6 +73,6 @@ function stateOf({ ready, serving, terminating }: NonNullable<EndpointSlice["end
   return (serving ?? true) && (terminating ?? false) ? "draining" : undefined;
 }
 
-function namesOf(list: readonly { readonly name: string }[], intern: Intern): readonly string[] {
-  return list.length === 0 ? noHints : list.map(({ name }) => intern(name));
+function namesOf(list: readonly { readonly name: string }[]): readonly string[] {
+  return list.map(({ name }) => name);
 }
