@@ -1,5 +1,6 @@
 // Ways that are measured in turns, a few messages each at a time, and what one comes to beside another.
 
+import { Random } from "#test/random.ts";
 import { percentile } from "./driver.ts";
 import type { Deed, TalkClient } from "./talk.ts";
 
@@ -19,7 +20,7 @@ export type LatencyRow = {
 /** How long a measurement is: turns of each way, and what is done in one. */
 export type Extent = { readonly turns: number; readonly each: number };
 
-/** Every turn begins with another way: none has the same one before it each time. */
+/** Each turn has an order of its own: no way has the same one before it each time. */
 export async function alternate<K extends string>(
   ways: Readonly<Record<K, TalkClient>>,
   deed: Deed,
@@ -28,13 +29,20 @@ export async function alternate<K extends string>(
   const keys = Object.keys(ways) as K[];
   const medians = new Map<K, number[]>(keys.map((key) => [key, []]));
   for (const key of keys) await ways[key].run(deed, each);
+  const random = new Random(turns);
   for (let turn = 0; turn < turns; turn++) {
-    const start = turn % keys.length;
-    for (const key of [...keys.slice(start), ...keys.slice(0, start)]) {
+    for (const key of shuffled(keys, random)) {
       medians.get(key)?.push(percentile(await ways[key].run(deed, each), 0.5) / 1000);
     }
   }
   return Object.fromEntries(medians) as Record<K, number[]>;
+}
+
+function shuffled<T>(values: readonly T[], random: Random): readonly T[] {
+  return values
+    .map((value) => ({ value, place: random.u32() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ value }) => value);
 }
 
 /** One way beside another, of the same run. */

@@ -1,16 +1,14 @@
 // Messages and connections between two pods under many policies, beside none, and beside nftables. `bun bench/policy.ts [small]`
 
-import { applyPolicy, Incomplete } from "#agent/policy/apply.ts";
-import { Held } from "#agent/policy/held.ts";
-import { Naming } from "#agent/policy/naming.ts";
-import { planChanges } from "#agent/policy/plan.ts";
-import { policySet } from "#datapath/policy-format.ts";
+import { Policies } from "#agent/policy/policies.ts";
+import type { Endpoint } from "#agent/state/endpoint.ts";
+import type { PodModel } from "#model/pod.ts";
 import { fromNetworkPolicy } from "#model/policy/network-policy.ts";
 import type { PodParty } from "#model/policy/party.ts";
 import type { PodEntry } from "#model/policy/resolve/population.ts";
-import { Resolver } from "#model/policy/resolve/resolver.ts";
 import type { Policy } from "#model/policy/rule.ts";
 import { ip } from "#net/ip.ts";
+import { mac } from "#net/mac.ts";
 import { PathNode, type PathPod } from "#test/path-node.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { alternate, compare, type Extent, type LatencyRow, printLatencies, type Turns } from "./alternate.ts";
@@ -66,24 +64,36 @@ function podsOf({ client, server }: Side): readonly PodEntry[] {
   });
 }
 
-/** Into the maps, as the agent of the node does it. */
-function enforce(where: Side, policies: readonly Policy[]): void {
-  const resolver = new Resolver();
-  for (let index = 0; index < namespaces; index++) resolver.setNamespace(`ns-${index}`, labelsOf(index));
-  for (const [index, pod] of podsOf(where).entries()) resolver.setPod(String(index), pod);
-  for (const [index, policy] of policies.entries()) resolver.setPolicies(String(index), [policy]);
-  resolver.resolve();
+/** Into the maps, by what does it in the agent of a node that has all pods that are local. */
+function enforce(where: Side, cluster: readonly Policy[]): void {
   const { path } = where.node;
-  const held = Held.read(path.policy);
-  const given = () => ({ set: policySet.closed, policySet: policySet.closed, keepsConnections: false });
-  const planning = { resolver, naming: new Naming(), held, given, keepsConnections: () => false };
-  const incomplete = new Incomplete();
-  const give = (pod: string, set: number) => {
-    if (Number(pod) === talkers.client) where.node.setPolicySet(where.client, set);
-    if (Number(pod) === talkers.server) where.node.setPolicySet(where.server, set);
-  };
-  applyPolicy(planChanges(planning, resolver.allChanges()), { maps: path.policy, held, give }, incomplete);
-  if (!incomplete.isEmpty) throw new Error(`Policies do not fit: ${[...incomplete.failures.keys()].join()}`);
+  const talking = new Map([where.client, where.server].map((pod) => [ip(pod.address), pod]));
+  const policies = new Policies({
+    ...{ datapath: path, cutEstablished: true, remembered: {}, remember: () => {}, log: () => {} },
+    carry: (endpoint) => {
+      const pod = endpoint.ipv4 === undefined ? undefined : talking.get(endpoint.ipv4);
+      if (pod !== undefined) where.node.setPolicySet(pod, policies.policyOf(endpoint).policySet);
+    },
+  });
+  const pods = podsOf(where);
+  for (const [index, pod] of pods.entries()) if (pod.isLocal) policies.addEndpoint(endpointOf(pod, index + 1));
+  for (let index = 0; index < namespaces; index++) policies.setNamespace(`ns-${index}`, labelsOf(index));
+  for (const pod of pods) policies.setPod(`${pod.namespace}/${pod.name}`, modelOf(pod));
+  for (const [index, policy] of cluster.entries()) policies.setPolicies(String(index), [policy]);
+  policies.begin();
+  if (policies.problems.length > 0) throw new Error(policies.problems.join());
+}
+
+function modelOf({ isLocal, ...pod }: PodEntry): PodModel {
+  const node = isLocal ? "n1" : undefined;
+  return { ...pod, uid: pod.name, fileUid: undefined, node, hostPorts: [], isApart: false, wish: undefined };
+}
+
+function endpointOf({ namespace, name, addresses: [ipv4] }: PodEntry, id: number): Endpoint {
+  const addresses = { ipv4, ipv6: undefined, mac: mac("02:00:00:00:00:01"), hostMac: mac("02:00:00:00:00:ff") };
+  const link = { ifname: "eth0", netns: "", hostName: name, ifindex: id, mtu: 1500, mapsPorts: false };
+  const pod = { namespace, name, uid: name };
+  return { id, network: "twill", containerId: name, pod, state: "ready", shaping: undefined, ...addresses, ...link };
 }
 
 function chainsFor(where: Side, policies: readonly Policy[]): void {

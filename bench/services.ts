@@ -145,8 +145,8 @@ const pinging = await alternate(
 
 const counts = [few, some, many].map((count) => count.toLocaleString("en"));
 const rows: readonly LatencyRow[] = [
-  compare("connect, ask, close by ClusterIP, against straight to the pod", connecting.few, connecting.straight, 1.03),
-  compare("the same, both from sockets that programs look at", connecting.few, connecting.inGroup),
+  compare("connect, ask, close by ClusterIP, against straight to the pod", connecting.few, connecting.inGroup, 1.03),
+  compare("the same, against sockets that no program looks at", connecting.few, connecting.straight),
   compare(`by ClusterIP with ${counts[2]} services, against ${counts[0]}`, connecting.many, connecting.few, 1.03),
   compare(`with ${counts[0]} services, against kube-proxy's rules`, connecting.few, connecting.fewRules, 1),
   compare(`with ${counts[1]} services, against kube-proxy's rules`, connecting.some, connecting.someRules, 1),
