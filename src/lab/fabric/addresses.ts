@@ -23,6 +23,9 @@ export const internetName = "www.example.com";
 export const clientBlock: Both<Cidr> = { ipv4: cidr("198.51.100.0/24"), ipv6: cidr("2001:db8:100::/64") };
 export const clientAddress: Both<Ip> = { ipv4: ip("198.51.100.10"), ipv6: ip("2001:db8:100::10") };
 
+/** On the link of `l2`, past the last node: what services of type LoadBalancer are given. */
+export const balancerBlock: Both<Cidr> = { ipv4: cidr("172.30.0.224/28"), ipv6: cidr("fd00:30::e0/124") };
+
 /** The first node's last number on the underlay, less one. */
 const firstNode = 10;
 
@@ -59,6 +62,11 @@ export function nodePlace(kind: Underlay, node: Pick<NodeSpec, "number">, family
   const block = nodeBlock(node, family);
   const own = family === "ipv4" ? `172.30.${firstNode + node.number}.10` : `fd00:30:${node.number}::10`;
   return { address: inBlock(ip(own), block), gateway: gatewayOf(block) };
+}
+
+/** Blocks whose addresses services of type LoadBalancer are given: behind routers nobody would find who announces them. */
+export function balancerBlocks({ underlay: kind, family, services }: LabSpec): readonly Cidr[] {
+  return kind === "l2" && services === "agent" ? familiesOf(family).map((each) => balancerBlock[each]) : [];
 }
 
 /** A node's own addresses, the lab's first family first. */

@@ -1,7 +1,7 @@
 // The processes that a running lab shall have, from what is wanted of it.
 
 import { join } from "node:path";
-import { podBlock } from "#lab/fabric/addresses.ts";
+import { balancerBlocks, podBlock } from "#lab/fabric/addresses.ts";
 import { nodeStation, type StationPath } from "#lab/fabric/station.ts";
 import { delayedWays } from "#lab/fabric/wires.ts";
 import { nodeConfigPath } from "#lab/node-config.ts";
@@ -54,7 +54,8 @@ function agentWords(node: string, { agent }: NodePlaces): readonly string[] {
   return ["agent", "--node", node, ...files];
 }
 
-function operatorWords({ family }: LabSpec, places: Places): readonly string[] {
-  const ranges = familiesOf(family).flatMap((each) => ["--cluster-cidr", podBlock[each]]);
-  return ["operator", "--kubeconfig", operatorKubeconfig(places), "--namespace", accountNamespace, ...ranges];
+function operatorWords(spec: LabSpec, places: Places): readonly string[] {
+  const ranges = familiesOf(spec.family).flatMap((each) => ["--cluster-cidr", podBlock[each]]);
+  const pools = balancerBlocks(spec).flatMap((block) => ["--load-balancer-pool", block]);
+  return ["operator", "--kubeconfig", operatorKubeconfig(places), "--namespace", accountNamespace, ...ranges, ...pools];
 }
