@@ -19,9 +19,10 @@ const maxTries = 30;
 /** Where pods of the set `who` say every line back. */
 export const echoPort = 9000;
 
-/** Perl is on every Debian. */
+/** Perl is on every Debian. Children that nobody waits for would keep their numbers, of which a machine has 32,768. */
 const echoServer = `
 use IO::Socket::IP;
+$SIG{CHLD} = "IGNORE";
 my $server = IO::Socket::IP->new(Listen => 5, LocalHost => "::", LocalPort => ${echoPort}, V6Only => 0, ReuseAddr => 1) or die $@;
 while (my $client = $server->accept) { next if fork; $client->autoflush(1); print $client $_ while <$client>; exit }
 `;
