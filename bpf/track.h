@@ -236,7 +236,7 @@ static __always_inline void track(struct __sk_buff *skb, struct packet *packet, 
 			bpf_map_delete_elem(&connections, &key);
 		} else if (connection->generation != node->generation &&
 			   !judge_again(connection, packet, by_opener, now, node->generation)) {
-			bpf_map_delete_elem(&connections, &key);
+			/* It stays known: an unknown one might pass as the other end's. */
 			fate->drop = DROP_POLICY;
 			return;
 		} else {

@@ -143,6 +143,21 @@ describe("what is open when policies change", () => {
     }
   });
 
+  test("stays cut, although the other end may open connections of its own, until it is allowed again", () => {
+    const { choices } = path.policy;
+    choices.set({ set, direction: directionNumber.ingress, identity: friends }, open);
+    choices.set({ set, direction: directionNumber.egress, identity: friends }, list.allow);
+    expect(passes("from_net", `${packet} S`)).toBe(true);
+    expect(passes("from_pod", `${answer} SA`)).toBe(true);
+    forbid();
+    for (let again = 0; again < 3; again++) {
+      expect(passes("from_net", `${packet} A`)).toBe(false);
+      expect(passes("from_pod", `${answer} A`)).toBe(false);
+    }
+    choices.set({ set, direction: directionNumber.ingress, identity: friends }, open);
+    expect(passes("from_net", `${packet} A`)).toBe(true);
+  });
+
   test("goes on when it is still allowed", () => {
     expect(passes("from_net", `${packet} S`)).toBe(true);
     path.set({ generation: path.settings.generation + 1 });
