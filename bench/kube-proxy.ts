@@ -12,8 +12,8 @@ export type ProxiedService = {
   /** `10.244.0.2:8080` */
   readonly endpoints: readonly string[];
   /**
-   * Leads to its only endpoint without a choice, which kube-proxy writes even then: the kernel names every anonymous map after a look at
-   * all others, 30,000 of them take it minutes. Packets of other services do not see a difference.
+   * Leads to its only endpoint without a choice, which kube-proxy writes even then: a choice is an anonymous map, and 30,000 of them in one
+   * transaction kept a processor in the kernel for minutes. Packets of other services do not see a difference.
    */
   readonly hasNoChoice?: boolean;
 };

@@ -1,5 +1,5 @@
 // An agent as a process of its own, for bench/services-model.ts: FOLDER NETNS SERVER CGROUP. Prints how long services took to be there, in
-// milliseconds from its start, and then, whenever asked by a line, its resident memory in bytes.
+// milliseconds from its start, how much of that it had a processor, and then, whenever asked by a line, its resident memory in bytes.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ services: { enabled: true, cgroup: ${cgroup} }
 cni: { folder: ${folder}/net.d, deletes: ${folder}/deletes }
 state: { folder: ${folder}/state }
 `);
-const startedAt = performance.now();
+const [startedAt, usedBefore] = [performance.now(), process.cpuUsage()];
 const agent = await Agent.start({
   ...{ config, nodeName: "n1", identity: ownNamespaces(), pace },
   client: new KubeClient(httpTransport({ server }), "twill-agent"),
@@ -39,5 +39,7 @@ const agent = await Agent.start({
 });
 while (agent.services?.isSynced !== true) await Bun.sleep(1);
 console.log(performance.now() - startedAt);
+const used = process.cpuUsage(usedBefore);
+console.log((used.user + used.system) / 1000);
 for await (const _ of console) console.log(process.memoryUsage.rss());
 process.exit(0);

@@ -212,6 +212,7 @@ const http = serveHttp(server);
 stack.defer(() => http.stop(true));
 
 const starts: number[] = [];
+const used: number[] = [];
 const memory: number[] = [];
 let times: readonly number[] = [];
 for (let round = 0; round < rounds; round++) {
@@ -220,6 +221,7 @@ for (let round = 0; round < rounds; round++) {
   const folder = box.dir();
   await using agent = new AgentProcess(folder, node.path, `http://127.0.0.1:${http.port}`, group.path);
   starts.push((await agent.next()) / 1000);
+  used.push((await agent.next()) / 1000);
   await Bun.sleep(restMs);
   memory.push((await agent.memoryBytes()) / 1e6);
   if (round > 0) continue;
@@ -230,14 +232,14 @@ for (let round = 0; round < rounds; round++) {
 const results = {
   services: serviceCount,
   endpointsEach,
-  startSeconds: { value: percentile(starts, 0.5), goal: 3 },
+  startSeconds: { value: percentile(starts, 0.5), ofProcessor: percentile(used, 0.5), goal: 3 },
   memoryMegabytes: { value: percentile(memory, 0.5), goal: 150 },
   changeMs: { p50: percentile(times, 0.5), p99: percentile(times, 0.99), goal: 20, changes },
   maglevMoved: { value: maglevMoved(), goal: 0.02, backends: maglevBackends },
 };
 const { startSeconds, memoryMegabytes, changeMs } = results;
 console.log(
-  `${serviceCount.toLocaleString("en")} services × ${endpointsEach}: ${startSeconds.value.toFixed(2)} s (goal 3), ${memoryMegabytes.value.toFixed(0)} MB (goal 150)`,
+  `${serviceCount.toLocaleString("en")} services × ${endpointsEach}: ${startSeconds.value.toFixed(2)} s (goal 3), ${startSeconds.ofProcessor.toFixed(2)} s of a processor, ${memoryMegabytes.value.toFixed(0)} MB (goal 150)`,
 );
 console.log(
   `one endpoint, write to map: p50 ${changeMs.p50.toFixed(1)} ms, p99 ${changeMs.p99.toFixed(1)} ms (goal 20)`,
