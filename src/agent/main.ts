@@ -227,7 +227,7 @@ export class Agent implements AsyncDisposable {
     this.services = await this.#startServices(stack);
     // All programs are in their places.
     this.datapath?.finishMigration();
-    stack.use(await EndpointWatch.start({ endpoints: this.endpoints, netns: host.netns, log }));
+    stack.use(await EndpointWatch.start({ endpoints: this.endpoints, host, log }));
     this.#isServing = true;
     this.#nodesChanged();
     const period = setInterval(() => {

@@ -7,7 +7,6 @@ import {
   lookUpBatch,
   lookUpElement,
   mapInfo,
-  nextKey,
   possibleCpus,
   updateBatch,
   updateElement,
@@ -84,16 +83,16 @@ export class BpfMap<K, V> {
     return deleteElement(this.#fd, this.#keyBytes(key));
   }
 
-  /** All elements; those that change meanwhile may be missing or come twice. */
+  /** All elements; those that change meanwhile may be missing or come twice. Not for per-CPU maps. */
   *entries(): Generator<readonly [K, V]> {
     const { key, value, keySize, valueSize } = this.format;
-    let last: Uint8Array | undefined;
-    for (;;) {
-      const next = new Uint8Array(new ArrayBuffer(keySize));
-      if (!nextKey(this.#fd, last, next)) return;
-      const bytes = new Uint8Array(new ArrayBuffer(valueSize));
-      if (lookUpElement(this.#fd, next, bytes)) yield [key.decode(new Reader(next)), value.decode(new Reader(bytes))];
-      last = next;
+    for (const { count, keys, values } of this.batches()) {
+      for (let index = 0; index < count; index++) {
+        yield [
+          key.decode(new Reader(keys, index * keySize, (index + 1) * keySize)),
+          value.decode(new Reader(values, index * valueSize, (index + 1) * valueSize)),
+        ];
+      }
     }
   }
 

@@ -4,6 +4,7 @@
 //   block of all pods, egress ─── to_pod          node's devices ──── from_net
 
 import { readFileSync } from "node:fs";
+import { type Damage, KeptMap, keptIn } from "#bpf/kept-map.ts";
 import { BpfMap, type MapFormat, readPerCpu } from "#bpf/map.ts";
 import type { CgroupHook } from "#kernel/bpf-link.ts";
 import { BpfObject, type MapShape } from "#kernel/bpf-object.ts";
@@ -158,8 +159,8 @@ export class Datapath implements Disposable {
     const maps = this.#object.maps.filter((map) => !isInternal(map));
     const mapFd = (name: string) => this.#object.mapFd(name);
     this.#migration = pins === undefined ? undefined : new Migration({ folder: pins, maps, mapFd, log });
-    this.#endpoints = this.#map(endpointsFormat);
-    this.#sources = this.#map(sourcesFormat);
+    this.#endpoints = this.#keep(endpointsFormat, (address) => `endpoint ${address}`);
+    this.#sources = this.#keep(sourcesFormat, (ifindex) => `source ${ifindex}`);
     this.#paces = this.#map(pacesFormat);
     this.#peers = this.#map(peersFormat);
     this.#settings = this.#map(settingsFormat);
@@ -186,6 +187,11 @@ export class Datapath implements Disposable {
 
   #map<K, V>(format: MapFormat<K, V>): BpfMap<K, V> {
     return new BpfMap(format, this.#object.mapFd(format.name));
+  }
+
+  /** A small map of which the process has a copy. */
+  #keep<K extends string | number, V>(format: MapFormat<K, V>, what: (key: K) => string): KeptMap<K, V> {
+    return new KeptMap(this.#map(format), keptIn(new Map<K, V>(), what));
   }
 
   /** Puts the programs of the pods' blocks in their places, over those of an earlier agent in one step. @throws KernelError */
@@ -274,7 +280,13 @@ export class Datapath implements Disposable {
 
   /** Host ends that the maps know, for what must be compared with the links that are there. */
   endpoints(): readonly { readonly address: Ip; readonly ifindex: number; readonly id: number }[] {
-    return [...this.#endpoints.entries()].map(([address, { ifindex, id }]) => ({ address, ifindex, id }));
+    return [...this.#endpoints.all()].map(([address, { ifindex, id }]) => ({ address, ifindex, id }));
+  }
+
+  /** Compares what the maps know of the pods of this node with what they were told, a few at a time. @throws KernelError */
+  *comparePods(): Generator<readonly Damage[]> {
+    yield* this.#sources.compare();
+    yield* this.#endpoints.compare();
   }
 
   setPeer({ block, node, mac, tunnel }: PeerEntry): void {

@@ -15,6 +15,7 @@ import {
   maxEndpointId,
 } from "#agent/state/endpoint.ts";
 import type { StateStore } from "#agent/state/store.ts";
+import type { Damage } from "#bpf/kept-map.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
 import { policySet } from "#datapath/policy-format.ts";
@@ -151,7 +152,7 @@ export class Endpoints {
       this.carry(endpoint);
       const ready: Endpoint = { ...this.#make(endpoint, ground), state: "ready" };
       store.update(ready);
-      this.#remember(ready);
+      this.#byKey.set(endpointKey(ready), ready);
       return ready;
     } catch (error) {
       this.#takeBack(endpoint);
@@ -312,6 +313,11 @@ export class Endpoints {
     // A bucket waits at the node's end of the link, which packets straight into the pod's namespace do not pass.
     const byKernel = endpoint.shaping?.ingress !== undefined;
     datapath?.setEndpoint({ ...endpoint, byKernel, ...(policies?.policyOf(endpoint) ?? open) });
+  }
+
+  /** Compares what the packet path knows of pods with what it was told, a few at a time. @throws KernelError */
+  *compare(): Generator<readonly Damage[]> {
+    yield* this.#options.datapath?.comparePods() ?? [];
   }
 
   #removePair({ netns: path, ifindex, hostName }: Endpoint): void {

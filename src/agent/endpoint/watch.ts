@@ -1,13 +1,14 @@
 // Looks after endpoints: what somebody takes away of the node's side of one comes back in a moment.
 
+import { Comparing } from "#agent/comparing.ts";
 import { addressesOf, type Endpoint, endpointIdOf } from "#agent/state/endpoint.ts";
-import type { Netns } from "#kernel/netns.ts";
 import { Monitor, type NetworkEvent } from "#netlink/monitor.ts";
+import type { Host } from "#plugins/host.ts";
 import type { Endpoints } from "./endpoints.ts";
 
 export type WatchOptions = {
   readonly endpoints: Endpoints;
-  readonly netns: Netns | undefined;
+  readonly host: Pick<Host, "netns" | "now">;
   readonly log: (line: string) => void;
 };
 
@@ -27,10 +28,14 @@ export class EndpointWatch implements Disposable {
   /** @throws KernelError when the kernel gives no events */
   static async start(options: WatchOptions): Promise<EndpointWatch> {
     const watch = new EndpointWatch(options);
-    const { netns } = options;
+    const { endpoints, host, log } = options;
+    const { netns } = host;
     const onEvent = (event: NetworkEvent) => watch.#see(event);
     watch.#stack.use(await Monitor.open({ topics: ["link", "route", "neighbour", "address"], netns, onEvent }));
     watch.#stack.defer(() => clearTimeout(watch.#timer));
+    // Of changes to maps the kernel tells nobody.
+    const round = () => endpoints.compare();
+    watch.#stack.use(new Comparing({ what: "endpoints", round, nowMs: host.now, log }));
     return watch;
   }
 

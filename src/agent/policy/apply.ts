@@ -1,11 +1,10 @@
 // Does what was planned for policies, one request at a time: what fails keeps only what depends on it from being done.
 
 import { KernelError } from "#kernel/errno.ts";
-import type { Held, PolicyMaps } from "./held.ts";
+import type { Held } from "./held.ts";
 import { formatPolicyOperation, type PolicyOperation } from "./operation.ts";
 
 export type Ground = {
-  readonly maps: PolicyMaps;
   readonly held: Held;
   /** Tells the packet path which set a pod has. @throws KernelError */
   readonly give: (pod: string, set: number, keepsConnections: boolean) => void;
@@ -98,65 +97,43 @@ function fail(operation: PolicyOperation, held: Held, incomplete: Incomplete): v
   }
 }
 
-function applyOne(operation: PolicyOperation, { maps, held, give }: Ground): void {
+function applyOne(operation: PolicyOperation, { held: { maps }, give }: Ground): void {
   switch (operation.do) {
     case "add list":
-      for (const entry of operation.entries) {
-        const { rule, allow, ...key } = entry;
+      for (const { rule, allow, ...key } of operation.entries)
         maps.lists.set({ ...key, list: operation.list }, { rule, allow });
-        held.setEntry(operation.list, entry);
-      }
       break;
     case "add set":
       maps.sets.set(operation.set, operation.lists);
-      held.setSet(operation.set, operation.lists);
       break;
     case "choose":
       maps.choices.set(operation.choice, operation.list);
-      held.setChoice({ ...operation.choice, list: operation.list });
       break;
     case "know":
       maps.identities.set(operation.address, operation.identity);
-      held.identities.set(operation.address, operation.identity);
       break;
     case "know block":
       maps.blocks.set(operation.block, operation.identity);
-      held.blocks.set(operation.block, operation.identity);
       break;
     case "give":
       give(operation.pod, operation.set, operation.keepsConnections);
       break;
     case "forget block":
       maps.blocks.delete(operation.block);
-      held.blocks.delete(operation.block);
       break;
     case "forget":
       maps.identities.delete(operation.address);
-      held.identities.delete(operation.address);
       break;
     case "choose no more":
       maps.choices.delete(operation.choice);
-      held.dropChoice(operation.choice);
       break;
     case "remove set":
       maps.sets.delete(operation.set);
-      held.setSet(operation.set, undefined);
       break;
     case "remove list":
-      removeList(operation, maps, held);
+      for (const { prefixLength, protocol, port } of operation.entries)
+        maps.lists.delete({ prefixLength, list: operation.list, protocol, port });
       break;
-  }
-}
-
-function removeList(
-  { list, entries }: Extract<PolicyOperation, { readonly do: "remove list" }>,
-  maps: PolicyMaps,
-  held: Held,
-): void {
-  for (const entry of entries) {
-    const { prefixLength, protocol, port } = entry;
-    maps.lists.delete({ prefixLength, list, protocol, port });
-    held.dropEntry(list, entry);
   }
 }
 

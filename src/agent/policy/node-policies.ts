@@ -1,5 +1,6 @@
 // Policies on this node: what is watched brought to the packet path, and what there is to tell about it.
 
+import { Comparing } from "#agent/comparing.ts";
 import { type Endpoint, formatEndpoint } from "#agent/state/endpoint.ts";
 import type { Histogram, Metrics } from "#base/metrics.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
@@ -52,6 +53,8 @@ export class NodePolicies implements Disposable {
   readonly #waiting = new Set<string>();
   readonly #delays: Histogram;
   readonly #nodes = new Map<string, NodeModel>();
+  #comparing: Comparing | undefined;
+  #hasEnded = false;
   #problem: string | undefined;
 
   constructor(options: NodePoliciesOptions) {
@@ -65,10 +68,13 @@ export class NodePolicies implements Disposable {
     });
     this.#delays = this.#register();
     void Promise.all([othersKnown, this.#watch.synced]).then(() => {
+      if (this.#hasEnded) return;
       this.#problem = undefined;
       // The node itself must be known as such from the first moment: it asks its pods how they are.
       this.nodesChanged();
       policies.begin();
+      const { nowMs } = options;
+      this.#comparing = new Comparing({ what: "policies", round: () => policies.compare(), nowMs, log });
       options.begun();
       log(`policies: enforced, ${policies.policies.size} of them`);
     });
@@ -163,6 +169,8 @@ export class NodePolicies implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#hasEnded = true;
+    this.#comparing?.[Symbol.dispose]();
     this.#watch[Symbol.dispose]();
   }
 
@@ -201,6 +209,11 @@ export class NodePolicies implements Disposable {
       "twill_policy_problems",
       "Kinds of things that policies want and that could not be done.",
       () => policies.problems.length,
+    );
+    metrics.counter(
+      "twill_policy_mended_total",
+      "Elements of the maps of policies that were not as they should be.",
+      () => this.#comparing?.mended ?? 0,
     );
     return metrics.histogram(
       "twill_policy_in_force_seconds",

@@ -2,7 +2,7 @@
 
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
-import type { ChoiceRow, EntryRow, SetRow } from "./held.ts";
+import { type ChoiceRow, type EntryRow, formatChoice, type SetRow } from "./held.ts";
 
 /** In this order: what is new is complete before anything leads there, and what is old goes when nothing does any more. */
 export type PolicyOperation =
@@ -63,8 +63,4 @@ export function formatPolicyOperation(operation: PolicyOperation): string {
     case "remove set":
       return `remove set ${operation.set}`;
   }
-}
-
-function formatChoice({ set, direction, identity }: ChoiceRow): string {
-  return `${identity} in set ${set} ${direction === 0 ? "ingress" : "egress"}`;
 }

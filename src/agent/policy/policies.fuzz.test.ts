@@ -7,8 +7,9 @@ import type { PodModel } from "#model/pod.ts";
 import { verdictOf } from "#model/policy/evaluate.ts";
 import type { Party, PodParty } from "#model/policy/party.ts";
 import type { PodEntry } from "#model/policy/resolve/population.ts";
-import type { Ip } from "#net/ip.ts";
-import { type Limits, MemoryMaps } from "#test/policy/memory-maps.ts";
+import { cidr } from "#net/cidr.ts";
+import { type Ip, ip } from "#net/ip.ts";
+import { type Limits, type MemoryMap, MemoryMaps } from "#test/policy/memory-maps.ts";
 import { localNode, RandomWorld, randomPod, randomPolicy } from "#test/policy/random-policies.ts";
 import { forEachSeed, type Random } from "#test/random.ts";
 import { Policies } from "./policies.ts";
@@ -233,4 +234,56 @@ describe("Policies", () => {
     });
     expect(full).toBeGreaterThan(worlds / 10);
   }, 120_000);
+
+  test("whatever somebody else does to the maps is undone, and nothing else is", () => {
+    let mended = 0;
+    forEachSeed(worlds, (random) => {
+      const world = new RandomWorld(random);
+      const node = new Node();
+      const policies = startAgent(node, world);
+      for (let step = 0; step < 4; step++) {
+        changeOne(world, policies, random);
+        policies.flush();
+        expect([...policies.compare()].flat()).toEqual([]);
+        const before = node.generation;
+        const harmed = harm(node.maps, random);
+        const damage = [...policies.compare()].flat();
+        for (const { mend } of damage) mend();
+        expect([damage.length, node.generation > before]).toEqual([harmed, harmed > 0]);
+        compare(node, world);
+        mended += harmed;
+      }
+    });
+    expect(mended).toBeGreaterThan(worlds);
+  }, 120_000);
 });
+
+/** Deletes, changes or adds an element of each map; how many were harmed. */
+function harm({ identities, blocks, sets, choices, lists }: MemoryMaps, random: Random): number {
+  const other = (value: number) => value + 1;
+  return [
+    harmOne(random, identities, ip("10.99.0.1"), other, 17),
+    harmOne(random, blocks, cidr("10.99.0.0/16"), other, 17),
+    harmOne(random, sets, 99, ({ ingress, egress }) => ({ ingress: egress + 1, egress: ingress }), {
+      ingress: 0,
+      egress: 0,
+    }),
+    harmOne(random, choices, { set: 99, direction: 0, identity: 17 }, other, 0),
+    harmOne(
+      random,
+      lists,
+      { prefixLength: 32, list: 99, protocol: 0, port: 0 },
+      ({ rule, allow }) => ({ rule, allow: 1 - allow }),
+      { rule: 0, allow: 1 },
+    ),
+  ].filter(Boolean).length;
+}
+
+function harmOne<K, V>(random: Random, map: MemoryMap<K, V>, strange: K, change: (value: V) => V, value: V): boolean {
+  const element = [...map.entries()][random.below(Math.max(map.size, 1))];
+  if (random.chance(3)) map.set(strange, value);
+  else if (element === undefined) return false;
+  else if (random.bool()) map.delete(element[0]);
+  else map.set(element[0], change(element[1]));
+  return true;
+}

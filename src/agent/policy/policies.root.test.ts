@@ -1,8 +1,15 @@
 // An agent that enforces policies for real: pods wired by the shim, policies at an API server, packets through the kernel.
 
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { BpfMap } from "#bpf/map.ts";
+import { endpointsFormat, sourcesFormat } from "#datapath/formats.ts";
+import { pinName, preparePins } from "#datapath/pins.ts";
+import { list } from "#datapath/policy-format.ts";
+import { openPinned } from "#kernel/bpf-map.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import { networkPolicies, pods } from "#kube/resource.ts";
+import { ip } from "#net/ip.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
 import type { Netns } from "#test/sandbox.ts";
 import { ask, startEcho } from "#test/traffic.ts";
@@ -156,4 +163,39 @@ describe("a node's policies", () => {
     });
     expect(it.node.agent.endpoints.list()).toEqual([]);
   }, 30_000);
+
+  test("come back when somebody deletes, changes or adds elements of their maps", async () => {
+    await using it = await start();
+    await it.server.addNamespace("shop");
+    await applyPolicy(it, ["web"]);
+    const [db, web, cart] = [await addPod(it, "db"), await addPod(it, "web"), await addPod(it, "cart")];
+    await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
+    const { identities, sets, choices, lists } = it.node.agent.datapath?.policy ?? raise("the programs are not used");
+    it.node.log.length = 0;
+    const own = ip(web.v4);
+    identities.set(ip(cart.v4), identities.get(own) ?? 0);
+    identities.delete(own);
+    for (const [set, chosen] of sets.entries()) sets.set(set, { ...chosen, ingress: list.allow });
+    choices.deleteAll([...choices.entries()].map(([choice]) => choice));
+    for (const [entry] of lists.entries()) lists.delete(entry);
+    const pins = preparePins(`${it.node.folder}/bpf`, "twill-n1");
+    using endpoints = openPinned(join(pins, pinName(endpointsFormat)));
+    using sources = openPinned(join(pins, pinName(sourcesFormat)));
+    new BpfMap(endpointsFormat, endpoints.number).delete(ip(db.v4));
+    const senders = new BpfMap(sourcesFormat, sources.number);
+    senders.deleteAll([...senders.entries()].map(([ifindex]) => ifindex));
+    const whats = ["policies: identity", "policies: policy", "policies: choice", "policies: entry"];
+    const all = [...whats, "endpoints: endpoint", "endpoints: source"];
+    const isMended = (what: string) => it.node.log.some((line) => line.startsWith(what) && line.endsWith(", mended"));
+    await until("all is mended", () => all.every(isMended));
+    for (const address of [db.v4, db.v6]) {
+      expect(ask(it.box, web.netns, address, port)).toStartWith("db");
+      expect(ask(it.box, cart.netns, address, port)).toBe("");
+    }
+    expect(it.node.agent.metrics.format()).toMatch(/^twill_policy_mended_total [1-9]/m);
+  }, 30_000);
 });
+
+function raise(problem: string): never {
+  throw new Error(problem);
+}

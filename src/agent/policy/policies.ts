@@ -5,18 +5,19 @@
 //
 // Nothing is written before everything has been seen once: until then the maps are as an earlier agent left them.
 
-import { addressesOf, type Endpoint, endpointKey } from "#agent/state/endpoint.ts";
+import { addressesOf, type Endpoint } from "#agent/state/endpoint.ts";
+import type { Damage } from "#bpf/kept-map.ts";
 import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
 import { policySet } from "#datapath/policy-format.ts";
-import { hasUid, type PodModel } from "#model/pod.ts";
+import type { PodModel } from "#model/pod.ts";
 import type { Labels } from "#model/policy/party.ts";
 import { type Changes, isNone } from "#model/policy/resolve/changes.ts";
 import { hasNamespace } from "#model/policy/resolve/choice-index.ts";
-import type { PodEntry } from "#model/policy/resolve/population.ts";
 import { type NodeEntry, Resolver } from "#model/policy/resolve/resolver.ts";
 import type { Policy } from "#model/policy/rule.ts";
 import { applyPolicy, Incomplete } from "./apply.ts";
 import { Held, type PolicyMaps } from "./held.ts";
+import { LocalPods, podKey } from "./local-pods.ts";
 import { Naming, type Remembered } from "./naming.ts";
 import { formatPolicyOperation, type PolicyOperation } from "./operation.ts";
 import { mayTighten, type Planning, planAbandoned, planChanges, planIdleLists, planLeftovers } from "./plan.ts";
@@ -40,16 +41,12 @@ const maxShown = 20;
 /** Numbers given beyond those in use, before those of things that are gone are given back. */
 const spareNumbers = 10_000;
 
-type Local = { readonly endpoints: Map<string, Endpoint> };
-
 export class Policies {
   readonly resolver = new Resolver();
   readonly naming: Naming;
   readonly #options: PoliciesOptions;
   readonly #held: Held;
-  readonly #models = new Map<string, PodModel>();
-  readonly #locals = new Map<string, Local>();
-  readonly #given = new Map<string, EndpointPolicy>();
+  readonly #pods: LocalPods;
   readonly #policies = new Map<string, { readonly policies: readonly Policy[]; readonly keeps: boolean }>();
   readonly #namespaces = new Map<string, Labels>();
   #incomplete = new Incomplete();
@@ -64,7 +61,8 @@ export class Policies {
     this.#options = options;
     this.naming = new Naming(options.remembered);
     this.#rememberedText = JSON.stringify(this.naming.remembered);
-    this.#held = Held.read(options.datapath.policy);
+    this.#held = new Held(options.datapath.policy);
+    this.#pods = new LocalPods(options.carry);
   }
 
   /** What cannot be enforced, a sentence each. */
@@ -104,8 +102,7 @@ export class Policies {
   }
 
   setPod(key: string, model: PodModel | undefined): void {
-    if (model === undefined) this.#models.delete(key);
-    else this.#models.set(key, model);
+    this.#pods.setModel(key, model);
     this.#tellPod(key);
     this.#schedule();
   }
@@ -121,7 +118,7 @@ export class Policies {
   #settleAll(): void {
     this.#settle(() => this.resolver.allChanges());
     if (!this.#incomplete.isEmpty) return;
-    const [planning, given] = [this.#planning(), this.#givenSets()];
+    const [planning, given] = [this.#planning(), this.#pods.givenSets()];
     const leftovers = [...planLeftovers(planning, given), ...planAbandoned(planning, given)];
     this.#apply(leftovers);
     if (leftovers.length > 0) this.#judgeAgain();
@@ -130,49 +127,35 @@ export class Policies {
 
   /** One that has come up, or was there before this agent. */
   addEndpoint(endpoint: Endpoint): void {
-    const { pod } = endpoint;
-    const before = addressesOf(endpoint).map((address) => this.#options.datapath.policyOf(address))[0];
-    const first = pod === undefined ? open : closed;
-    this.#given.set(endpointKey(endpoint), this.#given.get(endpointKey(endpoint)) ?? before ?? first);
-    if (pod === undefined) return;
-    const key = keyOf(pod);
-    this.#locals
-      .getOrInsertComputed(key, () => ({ endpoints: new Map() }))
-      .endpoints.set(endpointKey(endpoint), endpoint);
-    this.#tellPod(key);
-    this.#schedule();
+    const { datapath } = this.#options;
+    this.#pods.add(endpoint, addressesOf(endpoint).map((address) => datapath.policyOf(address))[0]);
+    this.#tellPodOf(endpoint);
   }
 
   removeEndpoint(endpoint: Endpoint): void {
-    this.#given.delete(endpointKey(endpoint));
-    if (endpoint.pod === undefined) return;
-    const key = keyOf(endpoint.pod);
-    const local = this.#locals.get(key);
-    if (local?.endpoints.delete(endpointKey(endpoint)) !== true) return;
-    if (local.endpoints.size === 0) this.#locals.delete(key);
-    this.#tellPod(key);
-    this.#schedule();
+    this.#pods.remove(endpoint);
+    this.#tellPodOf(endpoint);
   }
 
   /** What the packet path is to be told of an endpoint. */
   policyOf(endpoint: Endpoint): EndpointPolicy {
-    return this.#given.get(endpointKey(endpoint)) ?? (endpoint.pod === undefined ? open : closed);
+    return this.#pods.policyOf(endpoint);
   }
 
   /** Why policies about an endpoint's pod are not in force, in words; undefined: they are. */
-  whyNot({ pod, ...endpoint }: Endpoint): string | undefined {
+  whyNot(endpoint: Endpoint): string | undefined {
+    const { pod } = endpoint;
     if (pod === undefined) return undefined;
     if (!this.#isKnown) return "the agent waits for the API server's policies";
-    const key = keyOf(pod);
-    const model = this.#models.get(key);
-    const isKnown = model !== undefined && hasUid(model, pod.uid);
-    if (!isKnown && this.#couldSelect(pod.namespace))
-      return `the API server has told of no pod ${key} ${pod.uid}`.trim();
-    const given = this.#given.get(endpointKey(endpoint));
-    if (!isKnown) return undefined;
+    const key = podKey(pod);
+    if (!this.#pods.isKnown(endpoint)) {
+      const isOpen = !this.#couldSelect(pod.namespace);
+      return isOpen ? undefined : `the API server has told of no pod ${key} ${pod.uid}`.trim();
+    }
     const wanted = this.resolver.setOf(key);
     const number = typeof wanted === "object" ? this.naming.sets.numberOf(wanted.key) : policySet.open;
-    return given?.policySet === number ? undefined : (this.problems[0] ?? "they are being written");
+    const given = this.#pods.policyOf(endpoint).policySet;
+    return given === number ? undefined : (this.problems[0] ?? "they are being written");
   }
 
   /** Writes what has changed. */
@@ -188,7 +171,7 @@ export class Policies {
     this.#incomplete = new Incomplete();
     // What was begun for sets that are not wanted any more makes room.
     this.#retire();
-    this.#apply(planAbandoned(this.#planning(), this.#givenSets()));
+    this.#apply(planAbandoned(this.#planning(), this.#pods.givenSets()));
     this.#sweep();
     this.#settleAll();
   }
@@ -200,9 +183,18 @@ export class Policies {
 
   /** Pods of this node, with what policies make of them: in force, or not yet. */
   *locals(): Iterable<{ readonly pod: string; readonly policies: readonly Policy[]; readonly inForce: boolean }> {
-    for (const [pod, { endpoints }] of this.#locals) {
-      const inForce = [...endpoints.values()].every((endpoint) => this.whyNot(endpoint) === undefined);
+    for (const pod of this.#pods.keys) {
+      const inForce = [...this.#pods.all(pod)].every((endpoint) => this.whyNot(endpoint) === undefined);
       yield { pod, policies: this.resolver.policiesOf(pod), inForce };
+    }
+  }
+
+  /** Compares the maps with what they should hold, a few thousand elements at a time. @throws KernelError */
+  *compare(): Generator<readonly Damage[]> {
+    for (const damage of this.#held.compare()) {
+      yield damage;
+      // Connections may have been allowed by what was not right.
+      if (damage.length > 0) this.#judgeAgain();
     }
   }
 
@@ -216,7 +208,7 @@ export class Policies {
   }
 
   #settle(changes: () => Changes): void {
-    this.#openUnknown();
+    this.#pods.openUnknown((namespace) => this.#couldSelect(namespace));
     this.resolver.resolve();
     this.#write(changes());
     this.resolver.takeChanges();
@@ -245,12 +237,8 @@ export class Policies {
 
   /** When not all could be written, pods may still have old sets: those stay. */
   #retire(): void {
-    const given = this.#givenSets();
+    const given = this.#pods.givenSets();
     this.resolver.retire(({ key }) => given.has(this.naming.sets.numberOf(key)));
-  }
-
-  #givenSets(): ReadonlySet<number> {
-    return new Set([...this.#given.values()].map((each) => each.policySet));
   }
 
   #judgeAgain(): void {
@@ -259,73 +247,33 @@ export class Policies {
   }
 
   #apply(operations: readonly PolicyOperation[]): void {
-    const { log, datapath } = this.#options;
+    const { log } = this.#options;
     const shown = operations.filter(isTold);
     if (shown.length > maxShown) log(`policies: ${shown.length} operations`);
     else for (const operation of shown) log(`policies: ${formatPolicyOperation(operation)}`);
     const give = (pod: string, set: number, keepsConnections: boolean) =>
-      this.#give(pod, { policySet: set, keepsConnections });
-    applyPolicy(operations, { maps: datapath.policy, held: this.#held, give }, this.#incomplete);
-  }
-
-  #give(pod: string, given: EndpointPolicy): void {
-    for (const endpoint of this.#endpointsOf(pod)) {
-      const key = endpointKey(endpoint);
-      const before = this.#given.get(key);
-      this.#given.set(key, given);
-      try {
-        this.#options.carry(endpoint);
-      } catch (error) {
-        if (before !== undefined) this.#given.set(key, before);
-        throw error;
-      }
-    }
+      this.#pods.give(pod, { policySet: set, keepsConnections });
+    applyPolicy(operations, { held: this.#held, give }, this.#incomplete);
   }
 
   #planning(): Planning {
     return {
       ...{ resolver: this.resolver, naming: this.naming, held: this.#held },
-      given: (pod) => {
-        const all = this.#endpointsOf(pod).map((endpoint) => this.#given.get(endpointKey(endpoint)) ?? closed);
-        return all.find((each) => each.policySet === policySet.closed) ?? all[0];
-      },
+      given: (pod) => this.#pods.given(pod),
       keepsConnections: (pod) =>
         !this.#options.cutEstablished ||
         this.resolver.policiesOf(pod).some(({ origin }) => this.#policies.get(policyId(origin))?.keeps === true),
     };
   }
 
-  /** Of the pod that is known by this name now: an earlier one of the same name keeps what it has. */
-  #endpointsOf(pod: string): readonly Endpoint[] {
-    const model = this.#models.get(pod);
-    const endpoints = [...(this.#locals.get(pod)?.endpoints.values() ?? [])];
-    return endpoints.filter((endpoint) => model !== undefined && hasUid(model, endpoint.pod?.uid ?? ""));
-  }
-
   #tellPod(key: string): void {
-    const model = this.#models.get(key);
-    this.resolver.setPod(key, model === undefined || model.isApart ? undefined : this.#entryOf(key, model));
+    this.resolver.setPod(key, this.#pods.entryOf(key));
   }
 
-  /** The agent knows the addresses of its own pods before the API server does. */
-  #entryOf(key: string, { namespace, name, labels, addresses, ports, createdMs }: PodModel): PodEntry {
-    const own = this.#endpointsOf(key);
-    const all = own.length === 0 ? addresses : [...new Set([...own.flatMap(addressesOf), ...addresses])];
-    return { namespace, name, labels, addresses: all, ports, createdMs, isLocal: own.length > 0 };
-  }
-
-  /** Pods that the API server does not know, where no policy could be about them. */
-  #openUnknown(): void {
-    for (const [pod, { endpoints }] of this.#locals) {
-      const known = new Set(this.#endpointsOf(pod));
-      for (const endpoint of endpoints.values()) {
-        const key = endpointKey(endpoint);
-        const isClosed = this.#given.get(key)?.policySet === policySet.closed;
-        if (known.has(endpoint) || !isClosed || this.#couldSelect(endpoint.pod?.namespace ?? "")) continue;
-        this.#given.set(key, open);
-        this.#options.carry(endpoint);
-      }
-    }
+  #tellPodOf({ pod }: Endpoint): void {
+    if (pod === undefined) return;
+    this.#tellPod(podKey(pod));
+    this.#schedule();
   }
 
   #couldSelect(namespace: string): boolean {
@@ -365,9 +313,6 @@ export class Policies {
   }
 }
 
-const closed: EndpointPolicy = { policySet: policySet.closed, keepsConnections: false };
-const open: EndpointPolicy = { policySet: policySet.open, keepsConnections: false };
-
 /** What must be there before anything leads to it. */
 function isPreparation({ do: word }: PolicyOperation): boolean {
   return word === "add list" || word === "add set" || word === "choose";
@@ -376,10 +321,6 @@ function isPreparation({ do: word }: PolicyOperation): boolean {
 /** Addresses come and go all over the cluster. */
 function isTold({ do: word }: PolicyOperation): boolean {
   return word !== "know" && word !== "forget";
-}
-
-function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `${namespace}/${name}`;
 }
 
 /** `NetworkPolicy shop/db` */

@@ -1,5 +1,7 @@
 // When services are updated, compared and tidied: at once when something changes, a little at a time when there is much to do.
 
+import { Comparing } from "#agent/comparing.ts";
+import type { Damage } from "#bpf/kept-map.ts";
 import type { Services } from "./services.ts";
 
 export type RoundsOptions = {
@@ -13,16 +15,12 @@ export type RoundsOptions = {
 const settleMs = 2;
 /** Owners that are updated before others get a turn. */
 const maxAtOnce = 250;
-/** For how long a comparison may hold up others, and how long they have then. */
-const slice = { workMs: 4, restMs: 20 } as const;
-/** A comparison begins this long after the one before began; one that takes long, so many times as long as it took later. */
-const compare = { periodMs: 1_000, share: 25 } as const;
 
 export class Rounds implements Disposable {
   readonly #options: RoundsOptions;
   readonly #dirty = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #comparing: ReturnType<typeof setTimeout> | undefined;
+  #comparing: Comparing | undefined;
   #isSynced = false;
   #hasEnded = false;
 
@@ -52,13 +50,14 @@ export class Rounds implements Disposable {
     if (this.#hasEnded) return;
     this.#try(() => this.#options.services.removeLeftovers());
     this.#isSynced = true;
-    this.#comparing = setTimeout(() => this.#compare(), compare.periodMs);
+    const { nowMs, log } = this.#options;
+    this.#comparing = new Comparing({ what: "services", round: () => this.#round(), nowMs, log });
   }
 
   [Symbol.dispose](): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
-    clearTimeout(this.#comparing);
+    this.#comparing?.[Symbol.dispose]();
   }
 
   #run(): void {
@@ -75,37 +74,21 @@ export class Rounds implements Disposable {
     });
   }
 
-  #compare(): void {
-    const { services, nowMs } = this.#options;
-    const began = nowMs();
-    let worked = 0;
-    const steps = services.compare();
-    const go = () => {
-      const start = nowMs();
-      let isDone = false;
-      const isWell = this.#try(() => {
-        services.removeRetired();
-        while (!isDone && nowMs() - start < slice.workMs) isDone = steps.next().done === true;
-      });
-      isDone ||= !isWell;
-      worked += nowMs() - start;
-      if (this.#hasEnded) return;
-      const waitMs = Math.max(compare.periodMs, worked * compare.share) - (nowMs() - began);
-      this.#comparing = isDone
-        ? setTimeout(() => this.#compare(), Math.max(waitMs, slice.restMs))
-        : setTimeout(go, slice.restMs);
-    };
-    go();
+  *#round(): Generator<readonly Damage[]> {
+    const { services } = this.#options;
+    services.removeRetired();
+    for (const damage of services.compare()) {
+      yield damage;
+      services.removeRetired();
+    }
   }
 
-  /** False when it failed: it is tried again with the next change, or the next round. */
-  #try(work: () => void): boolean {
+  /** What failed is tried again with the next change. */
+  #try(work: () => void): void {
     try {
       work();
-      return true;
     } catch (error) {
       this.#options.log(`services: ${error instanceof Error ? error.message : String(error)}`);
-      return false;
     }
   }
 }

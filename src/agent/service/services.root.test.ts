@@ -1,6 +1,7 @@
 // Services in the kernel's own maps: how they change, what a new agent takes over, what comes back, and what does not fit.
 
 import { describe, expect, test } from "bun:test";
+import { mendAll } from "#agent/comparing.ts";
 import { Datapath } from "#datapath/datapath.ts";
 import { preparePins } from "#datapath/pins.ts";
 import { frontendsOf, type NodeSide } from "#model/service/frontend.ts";
@@ -82,7 +83,7 @@ class World implements Disposable {
 
   compare(): readonly string[] {
     this.log.length = 0;
-    for (const _ of this.services.compare());
+    for (const damage of this.services.compare()) mendAll(damage, "services", (line) => this.log.push(line));
     return this.log.map((line) => line.replace("services: ", ""));
   }
 

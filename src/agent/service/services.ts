@@ -3,6 +3,7 @@
 //   ServiceView ──name──► want ─► claims (who has which place) ─► plan (against Held) ─► apply ─► maps
 //   pods with host ports ──┘                                                 comparison ──► mend ──┘
 
+import type { Damage } from "#bpf/kept-map.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import { Claims } from "#model/service/claims.ts";
 import type { Frontend } from "#model/service/frontend.ts";
@@ -150,15 +151,11 @@ export class Services {
     return [...this.#unfit.keys()];
   }
 
-  /** Compares and mends a batch at a time, through all maps once. @throws KernelError */
-  *compare(): Generator<void> {
-    const { log } = this.#options;
+  /** Compares a batch at a time, through all maps once; whoever asks mends. @throws KernelError */
+  *compare(): Generator<readonly Damage[]> {
     for (const damage of this.#comparison.round()) {
-      for (const { text } of damage.slice(0, maxShown)) log(`services: ${text}, mended`);
-      if (damage.length > maxShown) log(`services: ${damage.length - maxShown} more mended`);
-      for (const each of damage) each.mend();
       this.#mended += damage.length;
-      yield;
+      yield damage;
     }
   }
 
