@@ -31,7 +31,8 @@ export function serveHealth(agent: Agent, port: number): Disposable & { readonly
     hostname: "127.0.0.1",
     port,
     fetch(request) {
-      const { pathname } = new URL(request.url);
+      // A request of HTTP/1.0 may have no host.
+      const { pathname } = new URL(request.url, "http://node");
       if (pathname === "/healthz") return new Response("ok\n");
       if (pathname === "/metrics") return new Response(agent.metrics.format(), { headers: metricsHeaders });
       if (pathname !== "/readyz") return new Response("there are /healthz, /readyz and /metrics\n", { status: 404 });

@@ -1,4 +1,4 @@
-// Keeps the packet path's program on what the node's devices receive, as devices, addresses and routes come and go.
+// Keeps the packet path's programs on what the node's devices receive and send, as devices, addresses and routes come and go.
 
 import { ifindexOf } from "#agent/endpoint/watch.ts";
 import { endpointIdOf } from "#agent/state/endpoint.ts";
@@ -86,13 +86,16 @@ export class Devices implements Disposable {
       const known = new Set(this.#known.map(({ ifindex }) => ifindex));
       for (const device of wanted) {
         if (!known.has(device.ifindex)) log(`devices: watch what ${device.name} receives`);
-        if (all || !known.has(device.ifindex)) datapath.attachDevice(connection, device.ifindex, "from_net");
+        if (!all && known.has(device.ifindex)) continue;
+        for (const program of ["from_net", "to_net"] as const)
+          datapath.attachDevice(connection, device.ifindex, program);
       }
       const left = new Set(wanted.map(({ ifindex }) => ifindex));
       for (const { ifindex, name } of this.#known) {
         if (left.has(ifindex)) continue;
         log(`devices: leave ${name} alone`);
-        connection.apply([removeProgram({ ifindex, direction: "ingress" })]);
+        for (const direction of ["ingress", "egress"] as const)
+          connection.apply([removeProgram({ ifindex, direction })]);
       }
       const differs = JSON.stringify(wanted) !== JSON.stringify(this.#known);
       this.#known = wanted;

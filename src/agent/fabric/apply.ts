@@ -70,6 +70,7 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
 /** Puts the programs of this agent in the places of those that an earlier one left: theirs may know other maps. @throws KernelError */
 export function adoptOverlay({ connection, datapath }: FabricTarget, ifindex: number, mac: Overlay["mac"]): void {
   datapath?.attachDevice(connection, ifindex, "from_overlay");
+  datapath?.attachDevice(connection, ifindex, "to_net");
   setTunnel(datapath, ifindex, mac);
 }
 

@@ -1,7 +1,7 @@
 // What balancers and kubelets are answered, byte for byte where they look at bytes.
 
 import { describe, expect, test } from "bun:test";
-import { answerHealthCheck, answerHealthz, HealthChecks } from "./health-check.ts";
+import { answerHealthCheck, answerHealthz, HealthChecks, pathOf } from "./health-check.ts";
 
 describe("answerHealthCheck()", () => {
   test("says how many endpoints there are, as kube-proxy does", async () => {
@@ -20,6 +20,10 @@ describe("answerHealthCheck()", () => {
       expect(answerHealthCheck({ service: "shop/web", port: 1, localEndpoints }, healthy).status).toBe(503);
     });
   }
+});
+
+test("pathOf() reads requests without a Host header", () => {
+  expect([pathOf({ url: "/healthz" }), pathOf({ url: "http://n1:10256/livez?x=1" })]).toEqual(["/healthz", "/livez"]);
 });
 
 describe("answerHealthz()", () => {

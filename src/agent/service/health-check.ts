@@ -36,6 +36,11 @@ export function answerHealthz(path: string, { healthy, eligible, updatedMs, nowM
   return new Response(body, { status: isWell ? 200 : 503, headers });
 }
 
+/** Of a request that may have no Host header, as balancers' checks of HTTP/1.0 do: its URL is a path alone then. */
+export function pathOf({ url }: Pick<Request, "url">): string {
+  return new URL(url, "http://node").pathname;
+}
+
 /** Listens on one port for each service that is asked for. */
 export class HealthChecks implements Disposable {
   readonly #healthy: () => boolean;

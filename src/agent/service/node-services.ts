@@ -23,7 +23,8 @@ import { type Ip, ip } from "#net/ip.ts";
 import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { AddressBook } from "./address-book.ts";
-import { answerHealthz, HealthChecks } from "./health-check.ts";
+import { Affinities } from "./affinities.ts";
+import { answerHealthz, HealthChecks, pathOf } from "./health-check.ts";
 import { SpecialNamespaces } from "./namespaces.ts";
 import { reservedPortsPath, reservePorts, translatedPorts } from "./port-range.ts";
 import { openRefusals, refusalText } from "./refusals.ts";
@@ -71,6 +72,7 @@ export class NodeServices implements AsyncDisposable {
   readonly #announcer: Announcer;
   #announcing: ReturnType<typeof setTimeout> | undefined;
   #devices: Devices | undefined;
+  #hasHostBackends = false;
   #side: ServiceSide;
   #book = new AddressBook([]);
   #bookText = "";
@@ -98,12 +100,16 @@ export class NodeServices implements AsyncDisposable {
     const stale = this.#stack.use(
       new StaleFlows({ maps: datapath.connections, netns: host.netns, podNamespaces, log }),
     );
+    const affinities = this.#stack.use(new Affinities({ maps: datapath.services, log }));
     this.#services = new Services({
       datapath,
       log,
       nowMs: host.now,
       wantOf: (owner) => this.#wantOf(owner),
-      gone: (backends) => stale.forget(backends),
+      gone: (backends) => {
+        stale.forget(backends);
+        affinities.forget(backends.map(({ number }) => number));
+      },
     });
     this.#tell(options.metrics);
     this.#rounds = this.#stack.use(new Rounds({ services: this.#services, nowMs: host.now, log }));
@@ -292,7 +298,7 @@ export class NodeServices implements AsyncDisposable {
     const server = Bun.serve({
       port,
       fetch: (request) =>
-        answerHealthz(new URL(request.url).pathname, {
+        answerHealthz(pathOf(request), {
           healthy: this.isSynced && this.#problem === undefined,
           eligible: self() !== undefined,
           updatedMs: host.now(),
@@ -324,6 +330,7 @@ export class NodeServices implements AsyncDisposable {
     if (model !== undefined) {
       this.#setHealthCheck(owner, model.healthCheckNodePort);
       const want = wantService(model, this.#view.slicesOf(owner), this.#side, this.#book);
+      this.#noteHostBackends(want);
       return { ...want, rank: `${model.createdAt} ${owner}` };
     }
     this.#setHealthCheck(owner, 0);
@@ -334,6 +341,19 @@ export class NodeServices implements AsyncDisposable {
     if (endpoint === undefined || wishes === undefined) return { ...wantNothing, rank: owner };
     const want = wantHostPorts({ owner, ports: wishes.hostPorts, addresses: addressesOf(endpoint) }, this.#side);
     return { ...want, rank: `${new Date(wishes.createdMs).toISOString()} ${owner}` };
+  }
+
+  /** What the node itself says is looked at from then on. */
+  #noteHostBackends({ frontends }: Want): void {
+    const { datapath } = this.#options;
+    if (this.#hasHostBackends) return;
+    const own = new Set(this.#side.portAddresses);
+    const isOwn = frontends.some(({ inside, outside }) =>
+      [...inside.targets, ...outside.targets].some(({ address }) => own.has(address)),
+    );
+    if (!isOwn) return;
+    datapath.set({ hasHostBackends: true });
+    this.#hasHostBackends = true;
   }
 
   #setHealthCheck(service: string, port: number): void {
@@ -358,11 +378,15 @@ export class NodeServices implements AsyncDisposable {
     const found = this.#devices?.list.flatMap(({ addresses }) => addresses) ?? [];
     const chosen = config.services.nodePortAddresses;
     const all = [...new Set([...this.#nodeAddresses(), ...found, ...loopback])];
+    const others = this.#options
+      .nodes()
+      .flatMap(({ name, addresses }) => (name === nodeName ? [] : Object.values(addresses)));
+    const isOpen = (address: Ip) => chosen.length === 0 || chosen.some((block) => contains(block, address));
     return {
       node: nodeName,
       zone: self()?.labels[zoneLabel],
-      portAddresses: all.filter((each) => chosen.length === 0 || chosen.some((block) => contains(block, each))),
-      directReturn: config.fabric.mode === "direct",
+      portAddresses: all.filter(isOpen),
+      directReturn: config.fabric.mode === "direct" ? { otherNodes: others.filter(isOpen) } : undefined,
     };
   }
 }

@@ -8,25 +8,26 @@ import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { service, slice } from "#test/lab/services.ts";
 import { AddressBook } from "./address-book.ts";
-import { wantService } from "./want.ts";
+import { type ServiceSide, wantService } from "./want.ts";
 
 const book = new AddressBook([
   { name: "n1", addresses: { ipv4: ip("172.30.0.11") }, blocks: [cidr("10.244.1.0/24"), cidr("fd00:10:244:1::/64")] },
   { name: "n2", addresses: { ipv4: ip("172.30.0.12") }, blocks: [cidr("10.244.2.0/25")] },
 ]);
-const side = { node: "n1", zone: undefined, portAddresses: [ip("172.30.0.11")], directReturn: false };
+const side: ServiceSide = { node: "n1", zone: undefined, portAddresses: [ip("172.30.0.11")], directReturn: undefined };
 
 function show(
   spec: object,
   endpoint = "10.244.1.7",
   ingress: readonly object[] = [],
   annotations = {},
+  from = side,
 ): readonly string[] {
   const object = service(spec, { loadBalancer: { ingress: [...ingress] } });
   const model = toServiceModel({ ...object, metadata: { ...object.metadata, annotations } });
   const endpoints = toSliceModel(slice([{ addresses: [endpoint] }]));
   if (model === undefined || endpoints === undefined) return [];
-  const { frontends, refusals, faults } = wantService(model, [endpoints], side, book);
+  const { frontends, refusals, faults } = wantService(model, [endpoints], from, book);
   return [...frontends.map(formatFrontend), `else refused: ${refusals.join(" ")}`, ...faults];
 }
 
@@ -85,5 +86,18 @@ describe("wantService()", () => {
       "else refused: 10.96.0.20",
       "Service shop/web asks to be answered directly, which needs fabric.mode direct: it is not",
     ]);
+  });
+
+  test("answers directly what clients have asked other nodes for, too", () => {
+    const said = { "twill.dev/direct-return": "true" };
+    const direct = { ...side, directReturn: { otherNodes: [ip("172.30.0.12")] } };
+    const spec = { type: "NodePort", ports: [{ port: 80, nodePort: 30080 }] };
+    expect(show(spec, "10.244.1.7", [], said, direct)).toEqual([
+      own,
+      `node-port tcp 172.30.0.11:30080 → ${to}; returns directly`,
+      `node-port tcp 172.30.0.12:30080 → ${to}; returns directly`,
+      "else refused: 10.96.0.20",
+    ]);
+    expect(show(spec, "10.244.1.7", [], {}, direct).join()).not.toContain("172.30.0.12");
   });
 });

@@ -8,8 +8,8 @@ import type { Ip } from "#net/ip.ts";
 import type { AddressBook } from "./address-book.ts";
 
 export type ServiceSide = NodeSide & {
-  /** Whether an endpoint's node can answer clients by itself. */
-  readonly directReturn: boolean;
+  /** Undefined: an endpoint's node cannot answer clients by itself. Else what clients may have asked: other nodes hand on what they got. */
+  readonly directReturn: { readonly otherNodes: readonly Ip[] } | undefined;
 };
 
 export type Want = {
@@ -39,11 +39,13 @@ export function wantService(
     refused.add(address);
     faults.push(`Service ${service.name} is not served at ${address}: that is ${owner.text}`);
   }
-  if (service.directReturn && !side.directReturn) {
+  if (service.directReturn && side.directReturn === undefined) {
     faults.push(`Service ${service.name} asks to be answered directly, which needs fabric.mode direct: it is not`);
   }
-  const model = { ...service, directReturn: service.directReturn && side.directReturn };
-  const frontends = frontendsOf(model, slices, side).filter(({ address }) => !refused.has(address));
+  const otherNodes = (service.directReturn && side.directReturn?.otherNodes) || [];
+  const model = { ...service, directReturn: service.directReturn && side.directReturn !== undefined };
+  const ends = { ...side, portAddresses: [...side.portAddresses, ...otherNodes] };
+  const frontends = frontendsOf(model, slices, ends).filter(({ address }) => !refused.has(address));
   const whole = frontends.filter(
     ({ kind, address }) => kind === "cluster" || (kind === "balancer" && book.ownerOf(address) === undefined),
   );

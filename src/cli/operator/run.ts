@@ -52,7 +52,8 @@ function serveHealth(port: number): Disposable {
   const server = Bun.serve({
     port,
     fetch: (request) =>
-      new URL(request.url).pathname === "/healthz"
+      // A request of HTTP/1.0 may have no host.
+      new URL(request.url, "http://operator").pathname === "/healthz"
         ? new Response("ok\n")
         : new Response("there is /healthz\n", { status: 404 }),
   });
