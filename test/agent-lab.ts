@@ -1,19 +1,16 @@
 // A lab with agents whose pods answer who they are and who asked, for one test.
 
 import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { containerTarget } from "#lab/world/pod-target.ts";
-import type { LoadReport } from "./connection-load.ts";
-import { groupOf, type TestLabs, twill } from "./lab.ts";
+import { groupOf, type TestLabs } from "./lab.ts";
+import { type Load, startLoad } from "./start-load.ts";
 
-const loadScript = new URL("connection-load.ts", import.meta.url).pathname;
 const maxLogLines = 30;
-export const podTool = join(dirname(twill), "twill-pod");
-
-/** A service of three pods that always leads to the same one is broken. */
+export /** A service of three pods that always leads to the same one is broken. */
 const maxTries = 30;
 
 /** Where pods of the set `who` say every line back. */
@@ -38,7 +35,8 @@ const daemonSet = (name: string, spec: object) => ({
   spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec } },
 });
 
-const echo = { name: "echo", image: "echo", command: ["perl", "-e", echoServer] };
+/** Says every line back. */
+export const echoContainer = { name: "echo", image: "echo", command: ["perl", "-e", echoServer] };
 
 /** Where the pods of each set answer. */
 export const answerPorts = { who: 8080, peer: 8080, host: 8081 } as const;
@@ -49,7 +47,7 @@ const manifest = JSON.stringify({
   apiVersion: "v1",
   kind: "List",
   items: [
-    daemonSet("who", { containers: [answering("who", answerPorts.who), echo] }),
+    daemonSet("who", { containers: [answering("who", answerPorts.who), echoContainer] }),
     daemonSet("peer", { containers: [answering("peer", answerPorts.peer)] }),
     daemonSet("host", {
       hostNetwork: true,
@@ -129,21 +127,9 @@ export class AgentLab {
 
   /**
    * Connects from inside of a pod to places that say lines back, until `end` is called (test/connection-load.ts).   */
-  async startLoad(pod: string, places: readonly string[]): Promise<{ readonly end: () => Promise<LoadReport> }> {
-    const { folder } = this.labs;
+  async startLoad(pod: string, places: readonly string[]): Promise<Load> {
     const found = await this.labs.client(this.name).get(pods, { namespace: "default", name: pod });
-    const { pid, cgroup } = containerTarget(placesOf(this.name, folder), found);
-    const words = ["--pid", String(pid), "--cgroup", cgroup, "--", process.execPath, loadScript, ...places];
-    const child = Bun.spawn([podTool, "exec", ...words], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
-    const output = new Response(child.stdout).text();
-    return {
-      end: async () => {
-        child.stdin.end();
-        const text = await output;
-        await child.exited;
-        return JSON.parse(text) as LoadReport;
-      },
-    };
+    return startLoad(containerTarget(placesOf(this.name, this.labs.folder), found), places);
   }
 
   /** @throws Error with the end of its log when it does not run */

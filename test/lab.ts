@@ -1,7 +1,7 @@
 // Labs for one test: started by the built executable, gone when the test ends or at the next run after it was killed.
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { nodes } from "#kube/resource.ts";
@@ -15,6 +15,8 @@ import { needsRoot } from "./sandbox.ts";
 
 /** The built executable. */
 export const twill = resolve(import.meta.dir, "../dist/twill");
+/** What does the lab's work beside it, such as probes. */
+export const podTool = join(dirname(twill), "twill-pod");
 const timeoutMs = 60_000;
 
 export type LabRan = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };

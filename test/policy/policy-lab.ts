@@ -1,12 +1,13 @@
 // A lab for policies: what agents have in force is waited for, never guessed, and connections are tried as expected or found different.
 
 import { writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { askAgent } from "#api/client.ts";
 import type { PoliciesMessage } from "#api/messages.ts";
 import { readSource } from "#cli/policy/source.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
+import type { Metadata } from "#kube/object.ts";
 import { clusterNetworkPolicies, namespaces, networkPolicies, nodes, pods } from "#kube/resource.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
 import type { Attempt, Result } from "#lab/probe/attempt.ts";
@@ -15,15 +16,13 @@ import { type Round, runProbe } from "#lab/probe/run.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
 import { findContainer, stationTarget, type Target } from "#lab/world/pod-target.ts";
 import type { World } from "#model/policy/world.ts";
-import { type TestLabs, twill, within } from "#test/lab.ts";
+import { podTool, type TestLabs, within } from "#test/lab.ts";
+import { type Load, startLoad } from "#test/start-load.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
 /** A policy of either kind. */
-type ApiObject = {
-  readonly metadata: { readonly namespace?: string; readonly name: string };
-  readonly spec?: object;
-};
+type ApiObject = { readonly metadata: Metadata };
 
 /** Somebody who calls: `x/a`, `node1`, `client`; and whom, by an address or a name. */
 export type Connection = {
@@ -47,7 +46,6 @@ const deniedMs = 240;
 const allowedMs = 2_000;
 const patienceMs = 10_000;
 const fence = "fence";
-const podTool = join(dirname(twill), "twill-pod");
 
 export class PolicyLab {
   readonly name: string;
@@ -144,7 +142,7 @@ export class PolicyLab {
 
   /** Makes a policy, or replaces the one of its name. @throws KubeError */
   async apply(object: ApiObject): Promise<void> {
-    const { namespace, name } = object.metadata;
+    const { namespace, name = "" } = object.metadata;
     const { shape: _, ...resource } = namespace === undefined ? clusterNetworkPolicies : networkPolicies;
     await this.client.apply<ApiObject>(resource, object);
     this.#policies.add(namespace === undefined ? name : `${namespace}/${name}`);
@@ -207,6 +205,11 @@ export class PolicyLab {
       if (attempt !== undefined) results.set(attempt, result);
     }
     return attempts.map((attempt) => results.get(attempt));
+  }
+
+  /** Connections from a pod to places that say lines back, until it is ended. */
+  startLoad(from: string, places: readonly string[]): Load {
+    return startLoad(this.#targetOf(from), places);
   }
 
   /** What `twill explain` and `twill policy` look at. */

@@ -69,7 +69,10 @@ export class RandomLab {
       if (namespaces.includes(namespace))
         await lab.labelPod(`${namespace}/${name}`, { ...labelsOf(random), [serverLabel]: name });
     }
-    const { policies, clusterPolicies } = randomPolicies(random, blocksOf(before));
+    let { policies, clusterPolicies } = randomPolicies(random, blocksOf(before));
+    // Without any everything is open, which says little.
+    while (policies.length + clusterPolicies.length < 2)
+      ({ policies, clusterPolicies } = randomPolicies(random, blocksOf(before)));
     for (const policy of [...policies.map(withExceptionsInside), ...clusterPolicies]) {
       await lab.apply(policy).catch((error: unknown) => {
         if (!hasReason(error, "Invalid", "BadRequest")) throw error;
