@@ -1,21 +1,27 @@
-// `twill policy denials`: connections that policies refused on this node of late.
+// `twill policy denials`: connections that policies refused of late, on this node or on all of a lab.
 
-import { askAgent } from "#api/client.ts";
 import type { DenialMessage, DenialsMessage } from "#api/messages.ts";
-import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import { type AgentsFlags, askAgents } from "#cli/agent/ask-agents.ts";
+import type { CommandIo } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 
-type DenialsCall = { readonly flags: { readonly "api-socket": string; readonly output: OutputFormat } };
+/** `node`: who refused it, where several were asked. */
+export type NodeDenial = DenialMessage & { readonly node?: string };
 
-export async function runDenials({ flags }: DenialsCall, io: CommandIo): Promise<number> {
-  const { denials } = await askAgent<DenialsMessage>(flags["api-socket"], "GET /v1/denials");
+export async function runDenials({ flags }: { readonly flags: AgentsFlags }, io: CommandIo): Promise<number> {
+  const { answers, isOne, exitCode } = await askAgents<DenialsMessage>(flags, "GET /v1/denials", io);
+  const denials = answers
+    .flatMap(({ where, answer }) => answer.denials.map((denial) => (isOne ? denial : { node: where, ...denial })))
+    .sort((a, b) => a.secondsAgo - b.secondsAgo);
   if (flags.output === "json") io.stdout(`${JSON.stringify({ denials }, undefined, 2)}\n`);
   else io.stdout(denials.length === 0 ? "nothing was refused\n" : formatDenials(denials));
-  return 0;
+  return exitCode;
 }
 
-export function formatDenials(denials: readonly DenialMessage[]): string {
+export function formatDenials(denials: readonly NodeDenial[]): string {
+  const hasNodes = denials.some(({ node }) => node !== undefined);
   const rows = denials.map((denial) => [
+    ...(hasNodes ? [denial.node ?? ""] : []),
     `${denial.secondsAgo} s ago`,
     denial.sourceName ?? denial.source,
     denial.destinationName ?? denial.destination,
@@ -23,7 +29,7 @@ export function formatDenials(denials: readonly DenialMessage[]): string {
     String(denial.packets),
     `${denial.direction}: ${denial.because.join(", ") || "a policy that is gone"}`,
   ]);
-  return formatTable([["LAST", "FROM", "TO", "WHAT", "PACKETS", "BECAUSE"], ...rows]);
+  return formatTable([[...(hasNodes ? ["NODE"] : []), "LAST", "FROM", "TO", "WHAT", "PACKETS", "BECAUSE"], ...rows]);
 }
 
 /** `tcp/80`; of ICMP `icmp/8.0`, its type and code. */

@@ -2,7 +2,7 @@
 
 import { UsageError } from "#cli/command.ts";
 import type { Traffic } from "#model/policy/match.ts";
-import { formatParty, type Party } from "#model/policy/party.ts";
+import { formatParty, type NodeParty, type Party } from "#model/policy/party.ts";
 import type { Protocol } from "#model/policy/rule.ts";
 import type { ServiceEntry } from "#model/policy/service-entry.ts";
 import { type Backend, backendsOf, type World } from "#model/policy/world.ts";
@@ -10,8 +10,8 @@ import { familyOf, type Ip, parseIp } from "#net/ip.ts";
 import { type End, find } from "./ends.ts";
 import { numberedTraffic, type Target } from "./target.ts";
 
-/** A party, and the traffic that arrives there. */
-export type Destination = End & { readonly traffic: Traffic };
+/** A party, and the traffic that arrives there. `sees`: who sends it there, where that is not who began. */
+export type Destination = End & { readonly traffic: Traffic; readonly sees?: NodeParty };
 
 /** Through which port of a service a connection goes. */
 export type Route = {
@@ -31,8 +31,11 @@ export function reachesOf(world: World, target: Target, source: Party, namespace
   const { where, port, protocol } = target;
   const address = parseIp(where);
   const behind = address === undefined ? undefined : frontOf(world, address, port, protocol);
-  if (address !== undefined && behind !== undefined)
-    return [through(world, behind.service, behind.port, [address], formatPlace(address, Number(port)), source)];
+  if (address !== undefined && behind !== undefined) {
+    const { service, node } = behind;
+    const front = formatPlace(address, Number(port));
+    return [through(world, { service, port: behind.port, addresses: [address], front, node }, source)];
+  }
   const found = find(world, where, namespace);
   if ("service" in found) return throughService(world, found.service, target, source);
   const destinations = found.ends.flatMap((end) =>
@@ -43,15 +46,15 @@ export function reachesOf(world: World, target: Target, source: Party, namespace
 
 /** The service that answers at an address and port: its own, or a port of every node. */
 function frontOf({ services, nodes }: World, address: Ip, port: string | undefined, protocol: Protocol) {
-  const isNode = nodes.some(({ addresses }) => addresses.includes(address));
+  const node = nodes.find(({ addresses }) => addresses.includes(address));
   for (const service of services) {
     const own = service.addresses.includes(address);
     const found = service.ports.find(
       (each) =>
         each.protocol === protocol &&
-        ((own && String(each.port) === port) || (isNode && String(each.nodePort) === port)),
+        ((own && String(each.port) === port) || (node !== undefined && String(each.nodePort) === port)),
     );
-    if (found !== undefined) return { service, port: found };
+    if (found !== undefined) return { service, port: found, node };
     if (own)
       throw new UsageError(
         `${address} is service ${service.namespace}/${service.name}, which has no port ${port ?? "without a number"} of ${protocol}: ${portsOf(service)}`,
@@ -77,7 +80,7 @@ function throughService(
   return wanted.map((each) => {
     const [address] = service.addresses;
     const front = address === undefined ? undefined : formatPlace(address, each.port);
-    return through(world, service, each, service.addresses, front, source);
+    return through(world, { service, port: each, addresses: service.addresses, front, node: undefined }, source);
   });
 }
 
@@ -85,19 +88,17 @@ function portsOf({ ports }: ServiceEntry): string {
   return `its ports are ${ports.map(({ port, protocol }) => `${port}/${protocol}`).join(", ")}`;
 }
 
-function through(
-  world: World,
-  service: ServiceEntry,
-  port: Route["port"],
-  addresses: readonly Ip[],
-  front: string | undefined,
-  source: Party,
-): Reach {
+/** What is asked; `node` where it is a port of that node. */
+type Front = Omit<Route, "passedOver"> & { readonly addresses: readonly Ip[]; readonly node: NodeParty | undefined };
+
+function through(world: World, { service, port, addresses, front, node }: Front, source: Party): Reach {
   // A translation keeps the family.
   const families = new Set(addresses.map(familyOf));
+  // Who is in the cluster chooses a backend at its own place.
+  const entry = source.party === "address" ? node : undefined;
   const passedOver: { pod: string; why: string }[] = [];
   const destinations = backendsOf(world, service, port).flatMap((backend): readonly Destination[] => {
-    const why = reasonAgainst(backend, service, source);
+    const why = reasonAgainst(backend, service, source, entry);
     if (why !== undefined) {
       passedOver.push({ pod: backend.name, why });
       return [];
@@ -106,13 +107,22 @@ function through(
     const number = service.headless ? port.port : backend.port;
     const own = backend.party.addresses.filter((each) => families.size === 0 || families.has(familyOf(each)));
     const party = { ...backend.party, addresses: own };
-    return [{ party, remark: undefined, traffic: { protocol: port.protocol, port: number } }];
+    const destination = { party, remark: undefined, traffic: { protocol: port.protocol, port: number } };
+    const isHidden = entry !== undefined && nodeOf(party) !== entry.name && !service.directReturn;
+    return [isHidden ? { ...destination, sees: entry } : destination];
   });
   return { route: { service, port, front, passedOver }, destinations };
 }
 
-function reasonAgainst({ ready, party }: Backend, { localOnly }: ServiceEntry, source: Party): string | undefined {
+function reasonAgainst(
+  { ready, party }: Backend,
+  { localOnly, localOutside }: ServiceEntry,
+  source: Party,
+  entry: NodeParty | undefined,
+): string | undefined {
   if (!ready) return "is not ready";
+  if (entry !== undefined && localOutside && nodeOf(party) !== entry.name)
+    return `is not on ${entry.name}, and externalTrafficPolicy is Local`;
   if (!localOnly || source.party === "address") return undefined;
   const own = nodeOf(source);
   return own === undefined || nodeOf(party) === own

@@ -158,7 +158,14 @@ describe("twill explain", () => {
       ["a/client svc/web:80", "  a/web-3 is not ready\n"],
       ["a/client 10.96.0.9:80", "through service a/web port 80\n", "the same for a/client → a/web-2\n"],
       ["a/client web.a.svc.cluster.local:http", "through service a/web port 80\n"],
-      ["world 172.30.0.11:30080", "through service a/web port 80\n"],
+      [
+        "world 172.30.0.11:30080",
+        "through service a/web port 80\n",
+        "node node1 → a/web-1 tcp/8080: allowed\n",
+        "a/web-1 is on another node than node1, and sees node1 in the place of world\n",
+      ],
+      ["world 172.30.0.12:30080", "world → a/web-1 tcp/8080: allowed\n"],
+      ["world 172.30.0.11:30081", "  a/web-1 is not on node1, and externalTrafficPolicy is Local\n", "refused\n"],
       ["a/client deploy/web", "the same for a/client → a/web-2, a/client → a/web-3\n"],
       ["a/client agent:9100", "a/client → node node2 tcp/9100: allowed\n", "a/agent shares the network of node2\n"],
       ["a/client node1", "  a pod always reaches its own node\n"],
@@ -338,6 +345,11 @@ ${["1 10.244.1.3 fd00::13 True", "2 10.244.2.4 fd00::24 True", "3 10.244.2.5 fd0
     kind: Service
     metadata: {namespace: a, name: web}
     spec: {type: NodePort, clusterIP: 10.96.0.9, selector: {app: web}, ports: [{name: http, port: 80, targetPort: http, nodePort: 30080}]}
+  - apiVersion: v1
+    kind: Service
+    metadata: {namespace: a, name: near}
+    spec:
+      {type: NodePort, clusterIP: 10.96.0.11, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80, targetPort: http, nodePort: 30081}]}
   - {apiVersion: v1, kind: Service, metadata: {namespace: a, name: empty}, spec: {clusterIP: 10.96.0.10, selector: {app: none}, ports: [{port: 80}]}}
   - {apiVersion: v1, kind: Service, metadata: {namespace: a, name: api}, spec: {clusterIP: 10.96.0.1, ports: [{port: 443}]}}
   - apiVersion: discovery.k8s.io/v1

@@ -32,10 +32,18 @@ export function askWorld(world: World, from: string, to: string, namespace: stri
   });
 }
 
-function answer(world: World, from: End, route: Route | undefined, destination: Destination): Answer {
+function answer(world: World, source: End, route: Route | undefined, destination: Destination): Answer {
+  const from = seenBy(destination, source);
   const judgements = judge(world.policies, from.party, destination.party, destination.traffic);
   const allowed = judgements.length > 0 && judgements.every(({ verdict }) => verdict.allowed);
   return { from, route, destination, judgements, allowed };
+}
+
+/** Who the destination's policies are asked about. */
+function seenBy({ party, sees }: Destination, source: End): End {
+  if (sees === undefined) return source;
+  const remark = `${formatParty(party)} is on another node than ${sees.name}, and sees ${sees.name} in the place of ${formatParty(source.party)}`;
+  return { party: sees, remark };
 }
 
 /** Why, in words: a text for each address family when they differ. */

@@ -1,13 +1,9 @@
 // `twill policy status`: on how many pods each policy is in force, on this node or on several.
 
-import { askAgent } from "#api/client.ts";
 import type { PoliciesMessage, PolicyMessage } from "#api/messages.ts";
-import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import { type AgentsFlags, askAgents } from "#cli/agent/ask-agents.ts";
+import type { CommandIo } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-
-type StatusCall = { readonly flags: { readonly "api-socket": readonly string[]; readonly output: OutputFormat } };
-
-const defaultSocket = "/run/twill/agent.sock";
 
 /** What a policy is on all nodes that were asked. */
 export type PolicySummary = Omit<PolicyMessage, "since"> & {
@@ -17,11 +13,10 @@ export type PolicySummary = Omit<PolicyMessage, "since"> & {
   readonly since: string | null;
 };
 
-/** Exit code 1: a policy is not in force on every pod that it is about. */
-export async function runStatus({ flags }: StatusCall, io: CommandIo): Promise<number> {
-  const given = flags["api-socket"];
-  const sockets = given.length > 0 ? given : [io.env.get("TWILL_AGENT_SOCKET") ?? defaultSocket];
-  const messages = await Promise.all(sockets.map((socket) => askAgent<PoliciesMessage>(socket, "GET /v1/policies")));
+/** Exit code 1: a policy is not in force on every pod that it is about, or an agent does not answer. */
+export async function runStatus({ flags }: { readonly flags: AgentsFlags }, io: CommandIo): Promise<number> {
+  const { answers, exitCode } = await askAgents<PoliciesMessage>(flags, "GET /v1/policies", io);
+  const messages = answers.map(({ answer }) => answer);
   const summaries = summarize(messages);
   if (flags.output === "json") io.stdout(`${JSON.stringify({ policies: summaries }, undefined, 2)}\n`);
   else {
@@ -30,7 +25,7 @@ export async function runStatus({ flags }: StatusCall, io: CommandIo): Promise<n
     }
     io.stdout(summaries.length === 0 ? "there are no policies\n" : formatSummaries(summaries));
   }
-  return summaries.every(({ pods, inForce }) => pods === inForce) ? 0 : 1;
+  return summaries.every(({ pods, inForce }) => pods === inForce) ? exitCode : 1;
 }
 
 export function summarize(messages: readonly PoliciesMessage[]): readonly PolicySummary[] {

@@ -2,6 +2,7 @@
 
 import type { ServicePort } from "kubernetes-types/core/v1";
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
+import { directReturnAnnotation } from "#model/service/service.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Labels } from "./party.ts";
 import type { Protocol } from "./rule.ts";
@@ -21,6 +22,10 @@ export type ServiceEntry = {
   readonly externalName: string | undefined;
   /** Pods are sent to backends of their own node only. */
   readonly localOnly: boolean;
+  /** Clients outside are sent to backends of the node that they come through only. */
+  readonly localOutside: boolean;
+  /** Backends of other nodes see who is outside, and not the node that it came through. */
+  readonly directReturn: boolean;
   /** A client keeps its backend. */
   readonly sticky: boolean;
   readonly ports: readonly {
@@ -57,6 +62,8 @@ export function serviceEntry(service: Service, slices: readonly EndpointSlice[])
     addresses: texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
     headless: spec?.clusterIP === "None",
     localOnly: spec?.internalTrafficPolicy === "Local",
+    localOutside: spec?.externalTrafficPolicy === "Local",
+    directReturn: metadata.annotations?.[directReturnAnnotation] === "true",
     sticky: spec?.sessionAffinity === "ClientIP",
     externalName: spec?.type === "ExternalName" ? spec.externalName : undefined,
     ports: (spec?.ports ?? []).map(
