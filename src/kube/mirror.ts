@@ -73,22 +73,24 @@ export class Mirror<T extends { readonly metadata: Metadata }, R = T> implements
       // Without a transformation R is T.
       value: transform === undefined ? (object as unknown as R) : transform(object),
     });
+    /** Of before the list that is being read. */
+    let unseen = new Set<string>();
     for await (const change of reflect(client, resource, read, selection, pace, this.#end.signal, followed)) {
-      if (change.change === "replaced") {
-        this.#replace(change.objects);
+      if (change.change === "listing") unseen = new Set(this.#objects.keys());
+      else if (change.change === "set") {
+        for (const row of change.objects) {
+          unseen.delete(row.name);
+          this.#set(row);
+        }
+      } else if (change.change === "listed") {
+        for (const name of unseen) this.#remove(name);
+        unseen.clear();
         synced();
-      } else if (change.change === "set") this.#set(change.object);
-      else if (change.change === "removed") {
+      } else if (change.change === "removed") {
         this.#see(change.object);
         this.#remove(change.object.name);
       } else failed?.(change.error);
     }
-  }
-
-  #replace(rows: readonly Row<R>[]): void {
-    const names = new Set(rows.map(({ name }) => name));
-    for (const name of [...this.#objects.keys()]) if (!names.has(name)) this.#remove(name);
-    for (const row of rows) this.#set(row);
   }
 
   #set(row: Row<R>): void {

@@ -5,10 +5,14 @@ import { hasReason } from "./kube-error.ts";
 import type { Metadata } from "./object.ts";
 import type { Resource } from "./resource.ts";
 
-/** What happened to the collection: all of it was read anew, one object is there as given, one is gone, or a round failed. */
+/**
+ * What happened to the collection: it is read anew, some of its objects are there as given, what was not given since `listing` is not
+ * there any more, one is gone, or a round failed.
+ */
 export type Change<T> =
-  | { readonly change: "replaced"; readonly objects: readonly T[] }
-  | { readonly change: "set"; readonly object: T }
+  | { readonly change: "listing" }
+  | { readonly change: "set"; readonly objects: readonly T[] }
+  | { readonly change: "listed" }
   | { readonly change: "removed"; readonly object: T }
   | { readonly change: "failed"; readonly error: unknown; readonly retryMs: number };
 
@@ -43,14 +47,9 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
   while (!signal.aborted) {
     try {
       if (revision === undefined) {
-        const objects: R[] = [];
-        let listed = "";
-        for await (const { items, metadata } of client.pages(resource, { ...selection, signal })) {
-          for (const item of items) objects.push(read(item));
-          listed = metadata.resourceVersion ?? "";
-        }
-        revision = listed;
-        yield { change: "replaced", objects };
+        yield { change: "listing" };
+        revision = yield* list(client, resource, read, { ...selection, signal });
+        yield { change: "listed" };
       }
       const timeoutSeconds = Math.round(watchSeconds * (1 + pace.random()));
       const options = { ...selection, resourceVersion: revision, timeoutSeconds, signal, opened };
@@ -58,7 +57,7 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
         revision = object.metadata.resourceVersion ?? revision;
         retryMs = firstRetryMs;
         if (type === "DELETED") yield { change: "removed", object: read(object) };
-        else if (type !== "BOOKMARK") yield { change: "set", object: read(object) };
+        else if (type !== "BOOKMARK") yield { change: "set", objects: [read(object)] };
       }
       // A server that ends every watch at once must not be asked in a tight loop.
       await pace.sleep(firstRetryMs * pace.random(), signal);
@@ -75,4 +74,19 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
       retryMs = Math.min(2 * retryMs, lastRetryMs);
     }
   }
+}
+
+/** Page by page: of a large collection only what `read` keeps is ever in memory. Returns the revision at which it holds. */
+async function* list<T, R>(
+  client: KubeClient,
+  resource: Resource<T>,
+  read: (object: T) => R,
+  options: Selection & { readonly signal: AbortSignal },
+): AsyncGenerator<Change<R>, string> {
+  let revision = "";
+  for await (const { items, metadata } of client.pages(resource, options)) {
+    yield { change: "set", objects: items.map(read) };
+    revision = metadata.resourceVersion ?? "";
+  }
+  return revision;
 }

@@ -3,6 +3,7 @@
 import { encode, Reader } from "#codec/codec.ts";
 import { maglevBuckets, maglevChunk, maglevFormat } from "#datapath/service-format.ts";
 import { chunksOf, toFrontend, toRange } from "./apply.ts";
+import { frontendKeyAt, isFrontendAt } from "./element-bytes.ts";
 import type { ServiceMaps } from "./have.ts";
 import type { Held } from "./held.ts";
 import { countBackends, findBackend, groupOfValue, holdsValue, noBackends, unpackBackends } from "./packed-backends.ts";
@@ -173,43 +174,33 @@ export class Comparison {
 
   *#frontends(): Generator<readonly Damage[]> {
     const { frontends } = this.#maps;
-    const { key: keyFormat, keySize, valueSize, value: valueFormat } = frontends.format;
-    const seen = new Set<string>();
+    const { key: keyFormat, keySize, valueSize } = frontends.format;
+    let seen = 0;
     for (const { count, keys, values } of frontends.batches()) {
+      const key = new DataView(keys.buffer, keys.byteOffset);
+      const value = new DataView(values.buffer, values.byteOffset);
       const damage: Damage[] = [];
       for (let index = 0; index < count; index++) {
-        const place = keyFormat.decode(new Reader(keys, index * keySize, (index + 1) * keySize));
-        const key = frontendKey(place);
-        const row = this.#held.frontends.get(key);
-        seen.add(key);
+        const name = frontendKeyAt(key, index * keySize);
+        const row = this.#held.frontends.get(name);
         if (row === undefined) {
-          damage.push({ text: `frontend ${key} was strange`, mend: () => frontends.delete(place) });
+          const place = keyFormat.decode(new Reader(keys, index * keySize, (index + 1) * keySize));
+          damage.push({ text: `frontend ${name} was strange`, mend: () => frontends.delete(place) });
           continue;
         }
-        const bytes = values.subarray(index * valueSize, (index + 1) * valueSize);
-        const [, value] = toFrontend(row);
-        if (!Buffer.from(encode(valueFormat, value)).equals(bytes))
-          damage.push({ text: `frontend ${key} had changed`, mend: () => frontends.set(...toFrontend(row)) });
+        seen++;
+        if (isFrontendAt(value, index * valueSize, row)) continue;
+        damage.push({ text: `frontend ${name} had changed`, mend: () => frontends.set(...toFrontend(row)) });
       }
       yield damage;
     }
-    const missing = absent(this.#held.frontends, seen, (_, row) => frontends.get(toFrontend(row)[0]) === undefined);
+    if (seen === this.#held.frontends.size) return;
+    const missing = [...this.#held.frontends.values()].filter((row) => frontends.get(toFrontend(row)[0]) === undefined);
     yield missing.map((row) => ({
       text: `frontend ${frontendKey(row)} was missing`,
       mend: () => frontends.set(...toFrontend(row)),
     }));
   }
-}
-
-/** Rows that were not seen and are not there: what was made meanwhile is. */
-function absent<K, R>(
-  rows: ReadonlyMap<K, R>,
-  seen: ReadonlySet<K>,
-  isGone: (key: K, row: R) => boolean,
-): readonly R[] {
-  const missing: R[] = [];
-  for (const [key, row] of rows) if (!seen.has(key) && isGone(key, row)) missing.push(row);
-  return missing;
 }
 
 function sumOf(chunk: readonly number[]): number {
