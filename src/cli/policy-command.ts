@@ -1,6 +1,6 @@
 // The declarations of `twill policy` and `twill explain`.
 
-import { apiSocketFlag } from "./agent/socket-flag.ts";
+import { agentsEnvironment, agentsFlags } from "./agent/socket-flag.ts";
 import { type Group, type Leaf, leaf, outputFlag, UsageError } from "./command.ts";
 import { sourceFlags } from "./policy/source-flags.ts";
 
@@ -83,20 +83,14 @@ export const policyCommand: Group = {
       summary: "shows on how many pods each policy is in force, and since when",
       about:
         "Asks this node's agent, or those of several nodes: a policy is in force when all of its pods have it. Exits with 1 when one is not.",
-      flags: {
-        "api-socket": {
-          value: "PATH",
-          repeated: true,
-          complete: "file",
-          about: "where an agent answers questions; may be given again; this node's unless given",
-        },
-        ...outputFlag,
-      },
+      flags: { ...agentsFlags, ...outputFlag },
+      environment: agentsEnvironment,
       load: async () => (await import("./policy/status.ts")).runStatus,
     }),
     denials: leaf({
-      summary: "lists connections that policies refused on this node of late, and why",
-      flags: { ...apiSocketFlag, ...outputFlag },
+      summary: "lists connections that policies refused of late, and why",
+      flags: { ...agentsFlags, ...outputFlag },
+      environment: agentsEnvironment,
       load: async () => (await import("./policy/denials.ts")).runDenials,
     }),
     assert: leaf({

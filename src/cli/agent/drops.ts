@@ -1,28 +1,34 @@
-// `twill drops`: what the packet path of this node did with packets.
+// `twill drops`: what the packet path of this node, or of each node of a lab, did with packets.
 
-import { askAgent } from "#api/client.ts";
 import type { DropsMessage } from "#api/messages.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import type { ApiFlags } from "./status.ts";
+import { type AgentsFlags, askAgents } from "./ask-agents.ts";
 
-export async function agentDrops({ flags }: { readonly flags: ApiFlags }, io: CommandIo): Promise<number> {
-  const message = await askAgent<DropsMessage>(flags["api-socket"], "GET /v1/drops");
-  if (flags.output === "json") io.stdout(`${JSON.stringify(message, undefined, 2)}\n`);
-  else
-    io.stdout(
-      message.outcomes === null
-        ? "the programs are not used: the kernel counts alone\n"
-        : formatDrops(message.outcomes),
-    );
-  return 0;
+export async function agentDrops({ flags }: { readonly flags: AgentsFlags }, io: CommandIo): Promise<number> {
+  const { answers, isOne, exitCode } = await askAgents<DropsMessage>(flags, "GET /v1/drops", io);
+  const [first] = answers;
+  if (flags.output === "json") {
+    const message = isOne ? first?.answer : answers.map(({ where, answer }) => ({ node: where, ...answer }));
+    io.stdout(`${JSON.stringify(message, undefined, 2)}\n`);
+  } else if (answers.every(({ answer }) => answer.outcomes === null))
+    io.stdout("the programs are not used: the kernel counts alone\n");
+  else io.stdout(formatDrops(answers, isOne));
+  return exitCode;
 }
 
-function formatDrops(outcomes: Exclude<DropsMessage["outcomes"], null>): string {
-  const rows = Object.entries(outcomes).map(([outcome, { packets, bytes }]) => [
-    outcome,
-    String(packets),
-    String(bytes),
-  ]);
-  return formatTable([["OUTCOME", "PACKETS", "BYTES"], ...rows]);
+function formatDrops(
+  answers: readonly { readonly where: string; readonly answer: DropsMessage }[],
+  isOne: boolean,
+): string {
+  const heading = [...(isOne ? [] : ["NODE"]), "OUTCOME", "PACKETS", "BYTES"];
+  const rows = answers.flatMap(({ where, answer }) =>
+    Object.entries(answer.outcomes ?? {}).map(([outcome, { packets, bytes }]) => [
+      ...(isOne ? [] : [where]),
+      outcome,
+      String(packets),
+      String(bytes),
+    ]),
+  );
+  return formatTable([heading, ...rows]);
 }

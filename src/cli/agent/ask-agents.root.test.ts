@@ -1,0 +1,68 @@
+// Commands that ask the agents of all nodes of a lab, and whom they mean when nobody says it.
+
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { TestLabs, twill } from "#test/lab.ts";
+
+const limitMs = 60_000;
+
+type Ran = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+
+/** `twill WORDS` on the host. */
+function run(variables: Readonly<Record<string, string>>, ...words: readonly string[]): Ran {
+  const env = { PATH: process.env["PATH"], ...variables };
+  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, "src/cli/main.ts", ...words], { env });
+  return { exitCode: exitCode ?? 128, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+function nodesIn({ stdout }: Ran): readonly string[] {
+  return (JSON.parse(stdout) as readonly { readonly node: string }[]).map(({ node }) => node);
+}
+
+describe("what may be asked of several agents", () => {
+  test(
+    "is asked of all nodes of a lab, whoever names it, and shown as far as they answer",
+    async () => {
+      await using labs = await TestLabs.open();
+      const lab = labs.name();
+      labs.ok("up", lab, "--nodes", "2");
+      const root = { TWILL_LAB_DIR: labs.folder };
+      const json = ["-o", "json"];
+      const meant: readonly (readonly [string, Ran])[] = [
+        ["a flag", run(root, "status", "--lab", lab, ...json)],
+        ["TWILL_LAB", run({ ...root, TWILL_LAB: lab }, "status", ...json)],
+        [
+          "KUBECONFIG",
+          run({ ...root, KUBECONFIG: join(labs.folder, lab, "control/admin.kubeconfig") }, "status", ...json),
+        ],
+        ["drops", run(root, "drops", "--lab", lab, ...json)],
+      ];
+      for (const [what, ran] of meant) expect([what, ...nodesIn(ran)]).toEqual([what, "node1", "node2"]);
+      expect(run(root, "drops", "--lab", lab).stdout).toMatch(/^NODE +OUTCOME .*\nnode1 .*\n(.*\n)*node2 /);
+      expect(run(root, "policy", "status", "--lab", lab)).toMatchObject({ stdout: "there are no policies\n" });
+      expect(run(root, "policy", "denials", "--lab", lab)).toMatchObject({ stdout: "nothing was refused\n" });
+      // Within a node the variables of a lab mean nothing: its own agent answers.
+      const inside = labs.inside(lab, "node1", "env", `TWILL_LAB=${lab}`, twill, "status");
+      expect(inside.stdout).toMatch(/^node {7}node1, /);
+
+      labs.ok("agent", "kill", "--lab", lab, "node2");
+      const half = run(root, "status", "--lab", lab, ...json);
+      expect([half.exitCode, ...nodesIn(half)]).toEqual([1, "node1"]);
+      expect(half.stderr).toBe("The agent of node node2 does not answer\n");
+    },
+    limitMs,
+  );
+
+  test("says so when the lab that is named is not there, or nobody answers", async () => {
+    await using labs = await TestLabs.open();
+    const root = { TWILL_LAB_DIR: labs.folder };
+    expect(run(root, "status", "--lab", "nowhere")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('Cannot find lab "nowhere"'),
+    });
+    const socket = join(labs.folder, "agent.sock");
+    expect(run({ ...root, TWILL_AGENT_SOCKET: socket, TWILL_LAB: "nowhere" }, "drops").stderr).toContain(
+      `Cannot ask the agent at ${socket}`,
+    );
+  });
+});
