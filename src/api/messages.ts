@@ -96,6 +96,8 @@ export type ServiceMessage = {
   readonly frontends: readonly ServiceFrontendMessage[];
   /** Where new connections go, each once. */
   readonly backends: readonly ServiceBackendMessage[];
+  /** Of one that was asked for by its name, all that slices have of it; null: not asked, or the API server does not answer. */
+  readonly endpoints: readonly ServiceEndpointMessage[] | null;
   /** Tracked connections that came through it, unless a socket was led there. */
   readonly connections: number;
   /** What is amiss, a sentence each. */
@@ -123,6 +125,23 @@ export type ServiceBackendMessage = {
   readonly address: Ip;
   readonly port: number;
   readonly local: boolean;
+  readonly connections: number;
+};
+
+export type ServiceEndpointMessage = {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly address: Ip;
+  readonly port: number;
+  /** `shop/web-1`; null where slices name no pod. */
+  readonly pod: string | null;
+  readonly node: string | null;
+  /** `ending` ones still serve, and are asked where nobody is ready. */
+  readonly state: "ready" | "ending" | "not ready";
+  /** Names of the slices that it is in. */
+  readonly slices: readonly string[];
+  /** Whether new connections go there from this node. */
+  readonly asked: boolean;
+  /** That this node tracks with it, whoever led them there. */
   readonly connections: number;
 };
 

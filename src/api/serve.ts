@@ -7,7 +7,7 @@ import { claimSocketPath } from "#plugins/service/socket-path.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
 import { viewConnections } from "./view-connections.ts";
 import { viewDenials, viewPolicies } from "./view-policies.ts";
-import { viewServices } from "./view-services.ts";
+import { viewOneService, viewServices } from "./view-services.ts";
 import { viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
 
 type Answer = { readonly status: number; readonly body: object };
@@ -43,13 +43,13 @@ export function serveHealth(agent: Agent, port: number): Disposable & { readonly
   return { port: server.port ?? port, [Symbol.dispose]: () => void server.stop(true) };
 }
 
-function answer(agent: Agent, request: Request): Response {
+async function answer(agent: Agent, request: Request): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
-  const { status, body } = route(agent, `${request.method} ${pathname}`, searchParams);
+  const { status, body } = await route(agent, `${request.method} ${pathname}`, searchParams);
   return Response.json(body, { status });
 }
 
-function route(agent: Agent, line: string, query: URLSearchParams): Answer {
+function route(agent: Agent, line: string, query: URLSearchParams): Answer | Promise<Answer> {
   switch (line) {
     case "GET /v1/status":
       return ok(viewStatus(agent));
@@ -94,9 +94,10 @@ function connections(agent: Agent, query: URLSearchParams): Answer {
   return ok(viewConnections(agent, Number(text)));
 }
 
-function services(agent: Agent, name: string | undefined): Answer {
-  const message = viewServices(agent, name);
-  if (name === undefined || message.services === null || message.services.length > 0) return ok(message);
+async function services(agent: Agent, name: string | undefined): Promise<Answer> {
+  if (name === undefined) return ok(viewServices(agent));
+  const message = await viewOneService(agent, name);
+  if (message.services === null || message.services.length > 0) return ok(message);
   return refuse(404, `This node serves no "${name}": there is no such service, or it has no address of its own`);
 }
 

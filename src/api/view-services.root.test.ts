@@ -6,7 +6,7 @@ import { startNode, until } from "#test/agent.ts";
 import { slice } from "#test/lab/services.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { SocketNode } from "#test/sockets/socket-node.ts";
-import { viewServices } from "./view-services.ts";
+import { viewOneService, viewServices } from "./view-services.ts";
 
 test("viewServices() tells where services are reached, who answers, and what is amiss", async () => {
   using groups = new Sandbox();
@@ -20,9 +20,13 @@ test("viewServices() tells where services are reached, who answers, and what is 
   await client.create(services, { metadata, spec });
   await client.create(
     endpointSlices,
-    slice([{ addresses: ["10.244.1.7"], nodeName: "n1" }, { addresses: ["10.9.9.9"] }]),
+    slice([
+      { addresses: ["10.244.1.7"], nodeName: "n1", targetRef: { kind: "Pod", name: "web-1", namespace } },
+      { addresses: ["10.9.9.9"] },
+      { addresses: ["10.9.9.8"], conditions: { ready: false } },
+    ]),
   );
-  const view = () => viewServices(it.node.agent, "shop/web").services?.[0];
+  const view = () => viewServices(it.node.agent).services?.[0];
   await until(
     "the service is served",
     () => view()?.frontends[0]?.inside === 2 && view()?.frontends[0]?.served === true,
@@ -37,5 +41,12 @@ test("viewServices() tells where services are reached, who answers, and what is 
     problems: ['Service shop/web: annotation twill.dev/balance must be one of random, maglev, found "best"'],
   });
   expect(viewServices(it.node.agent).services?.map(({ name }) => name)).toEqual(["shop/web"]);
-  expect(viewServices(it.node.agent, "shop/none").services).toEqual([]);
+  const [whole] = (await viewOneService(it.node.agent, "shop/web")).services ?? [];
+  const slices = { slices: ["web-1"], connections: 0 };
+  expect(whole?.endpoints).toMatchObject([
+    { address: "10.244.1.7", pod: "shop/web-1", node: "n1", state: "ready", asked: true, ...slices },
+    { address: "10.9.9.8", pod: null, node: null, state: "not ready", asked: false, ...slices },
+    { address: "10.9.9.9", pod: null, state: "ready", asked: true, ...slices },
+  ]);
+  expect((await viewOneService(it.node.agent, "shop/none")).services).toEqual([]);
 });

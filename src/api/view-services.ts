@@ -7,35 +7,53 @@ import { Reader } from "#codec/codec.ts";
 import { connectionsFormat } from "#datapath/connection-format.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Choice, Frontend } from "#model/service/frontend.ts";
+import { isPodOwner } from "#model/service/host-port.ts";
 import type { ServiceBackendMessage, ServiceFrontendMessage, ServiceMessage, ServicesMessage } from "./messages.ts";
+import { viewEndpoints } from "./view-service-endpoints.ts";
 
-/** All of them, or one by its name: `shop/web`. */
-export function viewServices({ services, datapath }: Agent, name?: string): ServicesMessage {
+/** All of them. */
+export function viewServices({ services, datapath }: Agent): ServicesMessage {
   if (services === undefined || datapath === undefined) return { services: null };
-  const owners = name === undefined ? [...new Set([...services.view.names, ...services.services.owners])] : [name];
+  const owners = [...new Set([...services.view.names, ...services.services.owners])];
   const counts = countConnections(datapath);
+  return { services: owners.sort().flatMap((owner) => viewService(services, owner, counts)) };
+}
+
+/** One by its name, `shop/web`, with all endpoints that its slices have; none when there is no such service. */
+export async function viewOneService({ services, datapath }: Agent, name: string): Promise<ServicesMessage> {
+  if (services === undefined || datapath === undefined) return { services: null };
+  const counts = countConnections(datapath);
+  const found = viewService(services, name, counts);
+  const slices = found.length === 0 || isPodOwner(name) ? [] : await services.view.readSlices(name).catch(() => null);
   return {
-    services: owners
-      .sort()
-      .map((owner) => viewService(services, owner, counts))
-      .filter(({ frontends, problems }) => frontends.length + problems.length > 0),
+    services: found.map((service) => ({
+      ...service,
+      endpoints:
+        slices === null ? null : viewEndpoints(slices, services.view.service(name)?.ports ?? [], service, counts),
+    })),
   };
 }
 
-/** By group, and by group and endpoint. */
-type Counts = ReadonlyMap<string, number>;
+/** By group, by group and endpoint, and by protocol and endpoint. */
+export type Counts = ReadonlyMap<string, number>;
 
-function viewService(services: NodeServices, owner: string, counts: Counts): ServiceMessage {
+/** None for one that has nothing to show. */
+function viewService(services: NodeServices, owner: string, counts: Counts): readonly ServiceMessage[] {
   const { frontends } = services.wantOf(owner);
+  const problems = services.services.problemsOf(owner);
+  if (frontends.length + problems.length === 0) return [];
   const groupOf = (frontend: Frontend) => services.services.groupNumber(owner, frontend.group);
   const groups = new Set(frontends.map(groupOf));
-  return {
-    name: owner,
-    frontends: frontends.map((frontend) => viewFrontend(services, frontend, groupOf(frontend))),
-    backends: viewBackends(frontends, groupOf, counts),
-    connections: [...groups].reduce<number>((sum, group) => sum + (counts.get(String(group)) ?? 0), 0),
-    problems: services.services.problemsOf(owner),
-  };
+  return [
+    {
+      name: owner,
+      endpoints: null,
+      problems,
+      frontends: frontends.map((frontend) => viewFrontend(services, frontend, groupOf(frontend))),
+      backends: viewBackends(frontends, groupOf, counts),
+      connections: [...groups].reduce<number>((sum, group) => sum + (counts.get(String(group)) ?? 0), 0),
+    },
+  ];
 }
 
 function viewFrontend(
@@ -80,8 +98,10 @@ function countConnections({ connections: { connections } }: Datapath): Counts {
   for (const batch of connections.batches()) {
     for (let index = 0; index < batch.count; index++) {
       const { service } = value.decode(new Reader(batch.values, index * valueSize, (index + 1) * valueSize));
-      if (service === 0) continue;
       const ends = key.decode(new Reader(batch.keys, index * keySize, (index + 1) * keySize));
+      count(`${ends.protocol} ${ends.destination} ${ends.destinationPort}`);
+      count(`${ends.protocol} ${ends.source} ${ends.sourcePort}`);
+      if (service === 0) continue;
       count(String(service));
       // The key does not say who is who: only one of its ends is an endpoint of the service.
       count(`${service} ${ends.destination} ${ends.destinationPort}`);

@@ -1,6 +1,6 @@
 // The declarations of the commands of a node: the agent itself, and what it tells about the node's network.
 
-import { agentsEnvironment, agentsFlags, apiSocketFlag } from "#cli/agent/socket-flag.ts";
+import { apiSocketFlag } from "#cli/agent/socket-flag.ts";
 import { defaultRunDir } from "#plugins/run-dir.ts";
 import { type Flags, type Group, leaf, outputFlag } from "./command.ts";
 
@@ -48,8 +48,7 @@ export const agentCommand = leaf({
 
 export const statusCommand = leaf({
   summary: "shows this node's network: blocks, peers, endpoints, problems",
-  flags: { ...agentsFlags, ...outputFlag },
-  environment: agentsEnvironment,
+  flags: asking,
   load: async () => (await import("#cli/agent/status.ts")).agentStatus,
 });
 
@@ -61,15 +60,17 @@ export const endpointsCommand = leaf({
 
 export const servicesCommand = leaf({
   summary: "shows the services that this node serves: where they are reached, and who answers",
-  args: { name: { optional: true, about: "one of them, as NAMESPACE/NAME" } },
-  flags: asking,
+  about:
+    "Shows the services that this node serves, and where they are reached. Of one service also its endpoints: the pods, the slices that name them,\n" +
+    "whether they are ready, and how many connections this node knows of.",
+  args: { name: { optional: true, complete: "service", about: "one of them, as NAMESPACE/NAME" } },
+  flags: { ...asking, names: { about: "print names only, each on a line" } },
   load: async () => (await import("#cli/agent/services.ts")).agentServices,
 });
 
 export const dropsCommand = leaf({
   summary: "shows what became of packets, and why some were dropped",
-  flags: { ...agentsFlags, ...outputFlag },
-  environment: agentsEnvironment,
+  flags: asking,
   load: async () => (await import("#cli/agent/drops.ts")).agentDrops,
 });
 

@@ -7,8 +7,8 @@ export type CommandIo = {
   readonly env: ReadonlyMap<string, string>;
 };
 
-/** What a shell offers in the place of a value. */
-export type Completion = "file" | "folder" | "command";
+/** What a shell offers in the place of a value; `service`: names that the agent of the node knows. */
+export type Completion = "file" | "folder" | "command" | "service";
 
 type Value = {
   readonly about: string;

@@ -1,6 +1,6 @@
 // Completion for bash.
 
-import type { Place, Values } from "./completion-place.ts";
+import { namesQuestion, type Place, type Values } from "./completion-place.ts";
 
 /** For `source <(twill completion bash)`. */
 export function bashCompletion(places: readonly Place[]): string {
@@ -55,10 +55,11 @@ function replies(commands: readonly string[], { words, complete }: Values): stri
   const all = [...commands, ...words];
   const options = [
     ...(all.length === 0 ? [] : [`-W "${all.join(" ")}"`]),
+    ...(complete === "service" ? [`-W "$("\${COMP_WORDS[0]}" ${namesQuestion})"`] : []),
     ...(complete === "file" ? ["-f"] : complete === "folder" ? ["-d"] : []),
   ];
   // Names of files may hold blanks; the shell marks folders itself.
-  const mark = complete === undefined ? "" : "compopt -o filenames 2>/dev/null; ";
+  const mark = complete !== "file" && complete !== "folder" ? "" : "compopt -o filenames 2>/dev/null; ";
   return options.length === 0 ? "COMPREPLY=()" : `${mark}${compgen(options.join(" "))}`;
 }
 

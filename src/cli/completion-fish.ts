@@ -1,6 +1,6 @@
 // Completion for fish.
 
-import { type FlagPlace, type Place, quoted, type Values } from "./completion-place.ts";
+import { type FlagPlace, namesQuestion, type Place, quoted, type Values } from "./completion-place.ts";
 
 /** For `twill completion fish | source`, or as a file of ~/.config/fish/completions. */
 export function fishCompletion(places: readonly Place[]): string {
@@ -53,5 +53,6 @@ function flagWords({ words, values }: FlagPlace): string {
 function optionsOf({ words, complete }: Values): string {
   if (complete === "file") return "--force-files";
   if (complete === "folder") return "--arguments '(__fish_complete_directories)'";
+  if (complete === "service") return `--arguments '(twill ${namesQuestion})'`;
   return words.length === 0 ? "" : `--arguments ${quoted(words.join(" "))}`;
 }

@@ -81,9 +81,12 @@ function flagPlace([name, flag]: readonly [string, Flag]): FlagPlace {
 }
 
 function valuesOf(specs: readonly (Argument | Flag)[]): Values {
-  const complete = specs.map((spec) => spec.complete).find((kind) => kind === "file" || kind === "folder");
+  const complete = specs.map((spec) => spec.complete).find((kind) => kind !== undefined && kind !== "command");
   return { words: specs.flatMap(({ words = [] }) => words), complete };
 }
+
+/** What a shell asks the executable that is being completed for names, each on a line; nothing comes where no agent answers. */
+export const namesQuestion = "services --names 2>/dev/null";
 
 /** In single quotes, as all three shells read them. */
 export function quoted(text: string): string {

@@ -1,6 +1,6 @@
 // Completion for zsh.
 
-import { type FlagPlace, type Offer, type Place, quoted, type Values } from "./completion-place.ts";
+import { type FlagPlace, namesQuestion, type Offer, type Place, quoted, type Values } from "./completion-place.ts";
 
 /** For `source <(twill completion zsh)`, or as a file `_twill` in a folder of $fpath. */
 export function zshCompletion(places: readonly Place[]): string {
@@ -53,7 +53,8 @@ function offers({ path, commands, flags, values }: Place): string {
 
 function valueLines({ words, complete }: Values): readonly string[] {
   const files = complete === "file" ? ["_files"] : complete === "folder" ? ["_files -/"] : [];
-  return [...(words.length === 0 ? [] : [`compadd ${words.map(quoted).join(" ")}`]), ...files];
+  const names = complete === "service" ? [`compadd \${(f)"$($words[1] ${namesQuestion})"}`] : [];
+  return [...(words.length === 0 ? [] : [`compadd ${words.map(quoted).join(" ")}`]), ...names, ...files];
 }
 
 function flagOffers({ words, about }: FlagPlace): readonly Offer[] {

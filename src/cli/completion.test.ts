@@ -29,12 +29,16 @@ function run(command: readonly string[], script: string): readonly string[] {
     .sort();
 }
 
+/** The executable that is asked for names. */
+const answer = (given: string) => `test "${given}" = "services --names" && printf "%s\\n" shop/db shop/web`;
+const names = { posix: `twill() { ${answer("$*")}; }`, fish: `function twill; ${answer("$argv")}; end` };
+
 /** What each shell offers for the last word of the line. */
 const shells = {
   bash: async (line: string) => {
     const words = line.split(" ");
     const driver = `COMP_WORDS=(${words.map((word) => JSON.stringify(word)).join(" ")}); COMP_CWORD=${words.length - 1}; _twill; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    return run(["bash", "--norc"], `${await scriptFor("bash")}\n${driver}`);
+    return run(["bash", "--norc"], `${names.posix}\n${await scriptFor("bash")}\n${driver}`);
   },
   // Without a terminal zsh completes nothing: its builtins only print here, and the prefix is matched by hand.
   zsh: async (line: string) => {
@@ -47,11 +51,14 @@ const shells = {
       "_describe() { local name=$@[-1]; print -rl -- $" + "{(P)name%%:*}; }",
     ];
     const driver = `words=(${words.map((word) => JSON.stringify(word)).join(" ")}); CURRENT=${words.length}; _twill`;
-    const offered = run(["zsh", "-f"], `${stubs.join("\n")}\n${await scriptFor("zsh")}\n${driver}`);
+    const offered = run(["zsh", "-f"], `${names.posix}\n${stubs.join("\n")}\n${await scriptFor("zsh")}\n${driver}`);
     return offered.filter((word) => word.startsWith(last) && (last.startsWith("-") || !word.startsWith("-")));
   },
   fish: async (line: string) => {
-    const offered = run(["fish", "--no-config"], `${await scriptFor("fish")}\ncomplete --do-complete '${line}'`);
+    const offered = run(
+      ["fish", "--no-config"],
+      `${names.fish}\n${await scriptFor("fish")}\ncomplete --do-complete '${line}'`,
+    );
     return offered.map((offer) => offer.replace(/\t.*/, "").replace(/\/$/, ""));
   },
 } as const;
@@ -68,6 +75,7 @@ const rows: readonly (readonly [line: string, offers: readonly string[]])[] = [
   ["twill cni add --und", ["--undo"]],
   ["twill cni add --ifname eth1 --cont", ["--container-id"]],
   ["twill plugins --run-dir usr", ["usr"]],
+  ["twill services sh", ["shop/db", "shop/web"]],
   ["twill cni --undo", []],
   ["twill nonsense ", []],
 ];

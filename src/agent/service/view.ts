@@ -8,7 +8,7 @@ import type { Pace } from "#kube/reflect.ts";
 import { endpointSlices, services } from "#kube/resource.ts";
 import { type PackedSlice, packSlice, unpackSlice } from "#model/service/packed-slice.ts";
 import { type ServiceModel, toServiceModel } from "#model/service/service.ts";
-import { type SliceModel, toSliceModel } from "#model/service/slice.ts";
+import { type SliceModel, serviceNameLabel, toSliceModel } from "#model/service/slice.ts";
 
 export type ServiceViewOptions = {
   readonly client: KubeClient;
@@ -32,12 +32,14 @@ export class ServiceView implements Disposable {
   /** By service. */
   readonly #slicesOf = new Map<string, readonly PackedSlice[]>();
   readonly #changed: (service: string) => void;
+  readonly #client: KubeClient;
   readonly #texts = new Map<string, string>();
   /** Resolves when all has been seen once. */
   readonly synced: Promise<void>;
 
   constructor({ client, pace, changed, failed }: ServiceViewOptions) {
     this.#changed = changed;
+    this.#client = client;
     const shared = { client, pace, failed };
     this.#services = new Mirror<Service, ServiceRow>({
       ...shared,
@@ -76,6 +78,13 @@ export class ServiceView implements Disposable {
 
   #pack(model: SliceModel | undefined): PackedSlice | undefined {
     return model === undefined ? undefined : packSlice(model, (text) => this.#intern(text));
+  }
+
+  /** The slices of a service as the API server has them now, with all that is not kept of them. @throws KubeError */
+  async readSlices(name: string): Promise<readonly EndpointSlice[]> {
+    const [namespace = "", own = ""] = name.split("/");
+    const labelSelector = `${serviceNameLabel}=${own}`;
+    return (await this.#client.listAll(endpointSlices, { namespace, labelSelector })).items;
   }
 
   /** Names of services and nodes: few, and they come again. */

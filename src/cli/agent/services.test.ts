@@ -19,6 +19,7 @@ const web: ServiceMessage = {
     },
   ],
   backends: [{ protocol: "tcp", address: ip("10.244.1.7"), port: 8080, local: true, connections: 3 }],
+  endpoints: null,
   connections: 3,
   problems: ["Service shop/web is not served at 2001:db8::7 tcp 80: shop/old has it, and is older"],
 };
@@ -43,10 +44,28 @@ describe("formatServices()", () => {
       "",
       "ENDPOINT             ON         CONNECTIONS",
       "tcp 10.244.1.7:8080  this node  3",
-      "3 tracked connections",
+      "3 tracked connections came through it",
       "",
     ]);
     expect(formatServices({ services: [{ ...web, backends: [] }] }, true)).toContain("nobody answers");
+  });
+
+  test("shows pods, slices and states where they are known", () => {
+    const shared = { protocol: "tcp", port: 8080, connections: 0 } as const;
+    const ready = { pod: "shop/web-1", node: "n1", state: "ready", asked: true, slices: ["web-a"] } as const;
+    const other = { pod: null, node: null, state: "not ready", asked: false, slices: ["b", "c"] } as const;
+    const endpoints = [
+      { ...shared, ...ready, address: ip("10.244.1.7") },
+      { ...shared, ...other, address: ip("10.9.9.9") },
+    ];
+    const text = formatServices({ services: [{ ...web, problems: [], endpoints }] }, true);
+    expect(text.split("\n").slice(4)).toEqual([
+      "ENDPOINT             POD         NODE  STATE      ASKED FROM HERE  CONNECTIONS  SLICES",
+      "tcp 10.244.1.7:8080  shop/web-1  n1    ready      yes              0            web-a",
+      "tcp 10.9.9.9:8080    -           -     not ready  no               0            b c",
+      "3 tracked connections came through it",
+      "",
+    ]);
   });
 
   test("says so where there are none, or others serve them", () => {

@@ -7,12 +7,16 @@ import { formatTable } from "#cli/table.ts";
 import { formatPlace } from "#model/service/frontend.ts";
 import type { ApiFlags } from "./status.ts";
 
-type ServicesCall = { readonly args: { readonly name: string | undefined }; readonly flags: ApiFlags };
+type ServicesCall = {
+  readonly args: { readonly name: string | undefined };
+  readonly flags: ApiFlags & { readonly names: boolean };
+};
 
 export async function agentServices({ args, flags }: ServicesCall, io: CommandIo): Promise<number> {
   const query = args.name === undefined ? "" : `?${new URLSearchParams({ name: args.name }).toString()}`;
   const message = await askAgent<ServicesMessage>(flags["api-socket"], `GET /v1/services${query}`);
-  if (flags.output === "json") io.stdout(`${JSON.stringify(message, undefined, 2)}\n`);
+  if (flags.names) io.stdout((message.services ?? []).map(({ name }) => `${name}\n`).join(""));
+  else if (flags.output === "json") io.stdout(`${JSON.stringify(message, undefined, 2)}\n`);
   else io.stdout(formatServices(message, args.name !== undefined));
   return 0;
 }
@@ -24,7 +28,7 @@ export function formatServices({ services }: ServicesMessage, whole: boolean): s
   const rows = services.flatMap((service) => service.frontends.map((frontend) => frontendRow(service, frontend)));
   const table = formatTable([["SERVICE", "KIND", "REACHED AT", "INSIDE", "OUTSIDE", "NOTES"], ...rows]);
   const problems = services.flatMap(({ problems: each }) => each).map((problem) => `problem    ${problem}\n`);
-  return [table, ...(whole ? services.map(formatBackends) : []), ...problems].join("");
+  return [table, ...(whole ? services.map(formatEndpoints) : []), ...problems].join("");
 }
 
 function frontendRow({ name }: ServiceMessage, frontend: ServiceFrontendMessage): readonly string[] {
@@ -38,6 +42,24 @@ function frontendRow({ name }: ServiceMessage, frontend: ServiceFrontendMessage)
   return [name, kind, `${protocol} ${formatPlace(address, port)}`, String(inside), String(outside), notes.join(", ")];
 }
 
+function formatEndpoints(service: ServiceMessage): string {
+  const { endpoints, connections } = service;
+  // Ports of the host are in no slice.
+  if (endpoints === null || (endpoints.length === 0 && service.backends.length > 0)) return formatBackends(service);
+  if (endpoints.length === 0) return "\nno slice has an endpoint for it\n";
+  const rows = endpoints.map(({ protocol, address, port, pod, node, state, asked, slices, connections: own }) => [
+    `${protocol} ${formatPlace(address, port)}`,
+    pod ?? "-",
+    node ?? "-",
+    state,
+    asked ? "yes" : "no",
+    String(own),
+    slices.join(" "),
+  ]);
+  const head = ["ENDPOINT", "POD", "NODE", "STATE", "ASKED FROM HERE", "CONNECTIONS", "SLICES"];
+  return `\n${formatTable([head, ...rows])}${connections} tracked connections came through it\n`;
+}
+
 function formatBackends({ backends, connections }: ServiceMessage): string {
   if (backends.length === 0) return "\nnobody answers\n";
   const rows = backends.map(({ protocol, address, port, local, connections: own }) => [
@@ -45,5 +67,5 @@ function formatBackends({ backends, connections }: ServiceMessage): string {
     local ? "this node" : "another node",
     String(own),
   ]);
-  return `\n${formatTable([["ENDPOINT", "ON", "CONNECTIONS"], ...rows])}${connections} tracked connections\n`;
+  return `\n${formatTable([["ENDPOINT", "ON", "CONNECTIONS"], ...rows])}${connections} tracked connections came through it\n`;
 }
