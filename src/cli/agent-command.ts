@@ -1,6 +1,6 @@
 // The declarations of the commands of a node: the agent itself, and what it tells about the node's network.
 
-import { apiSocketFlag } from "#cli/agent/socket-flag.ts";
+import { agentsEnvironment, agentsFlags, apiSocketFlag } from "#cli/agent/socket-flag.ts";
 import { defaultRunDir } from "#plugins/run-dir.ts";
 import { type Flags, type Group, leaf, outputFlag } from "./command.ts";
 
@@ -48,7 +48,8 @@ export const agentCommand = leaf({
 
 export const statusCommand = leaf({
   summary: "shows this node's network: blocks, peers, endpoints, problems",
-  flags: asking,
+  flags: { ...agentsFlags, ...outputFlag },
+  environment: agentsEnvironment,
   load: async () => (await import("#cli/agent/status.ts")).agentStatus,
 });
 
@@ -70,7 +71,8 @@ export const servicesCommand = leaf({
 
 export const dropsCommand = leaf({
   summary: "shows what became of packets, and why some were dropped",
-  flags: asking,
+  flags: { ...agentsFlags, ...outputFlag },
+  environment: agentsEnvironment,
   load: async () => (await import("#cli/agent/drops.ts")).agentDrops,
 });
 
