@@ -22,14 +22,15 @@ import {
   setKey,
 } from "./row.ts";
 
-/** What a service, or a pod with ports of the host, has in the maps. */
+export type OwnedGroup = { readonly name: string; readonly number: number };
+
+/** What a service, or a pod with ports of the host, has in the maps; there are many, and most have one group. */
 export type Owned = {
-  /** Numbers of its groups, by name. */
-  readonly groups: ReadonlyMap<string, number>;
+  readonly groups: readonly OwnedGroup[];
   readonly frontends: readonly string[];
 };
 
-export const ownsNothing: Owned = { groups: new Map(), frontends: [] };
+export const ownsNothing: Owned = { groups: [], frontends: [] };
 
 export type PlanInput = {
   readonly held: Held;
@@ -48,7 +49,8 @@ export function planOwner({ held, numbers, before, isFree, wanted }: PlanInput):
   const groups = new Map<string, number>();
   const operations: ServiceOperation[] = [];
   for (const [name, frontends] of byGroup) {
-    const number = before.groups.get(name) ?? findNumber(held, frontends, isFree, groups) ?? numbers.group.next();
+    const known = before.groups.find((group) => group.name === name)?.number;
+    const number = known ?? findNumber(held, frontends, isFree, groups) ?? numbers.group.next();
     groups.set(name, number);
     operations.push(...planGroup(held.group(number), frontends, held, numbers));
   }
@@ -59,10 +61,13 @@ export function planOwner({ held, numbers, before, isFree, wanted }: PlanInput):
     if (frontend === undefined || kept.has(key) || !isOwn(before, frontend.group)) continue;
     operations.push({ do: "remove frontend", frontend, why: "nobody wants it" });
   }
-  for (const [name, number] of before.groups) {
+  for (const { name, number } of before.groups) {
     if (groups.get(name) !== number) operations.push(...emptyGroup(held.group(number)));
   }
-  return { operations: inOrder(operations), after: { groups, frontends: [...kept] } };
+  return {
+    operations: inOrder(operations),
+    after: { groups: [...groups].map(([name, number]) => ({ name, number })), frontends: [...kept] },
+  };
 }
 
 /** All that nobody has claimed when every owner has been planned: left by an earlier agent. */
@@ -86,7 +91,7 @@ function toKey({ address, protocol, port }: Frontend) {
 }
 
 function isOwn({ groups }: Owned, number: number): boolean {
-  return [...groups.values()].includes(number);
+  return groups.some((group) => group.number === number);
 }
 
 /** The number under which an earlier agent knew the group: that of one of its frontends. */

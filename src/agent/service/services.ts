@@ -45,12 +45,15 @@ const maxShown = 20;
 /** Owners that are planned and written together. */
 const maxTogether = 500;
 
+const none: readonly never[] = [];
+const nobody = "";
+
 export class Services {
   readonly #options: ServicesOptions;
   readonly #held: Held;
   readonly #numbers: NumberGivers;
+  /** Who has which place; of what is refused, `nobody`, for several may want that. */
   readonly #claims = new Claims<string>((a, b) => a === b);
-  readonly #refusals = new Claims<true>(() => true);
   readonly #owners = new Map<string, Owner>();
   /** Why an owner stays as it was. */
   readonly #unfit = new Map<string, string>();
@@ -109,7 +112,7 @@ export class Services {
 
   /** The number of an owner's group. */
   groupNumber(owner: string, group: string): number | undefined {
-    return this.#owners.get(owner)?.groups.get(group);
+    return this.#owners.get(owner)?.groups.find(({ name }) => name === group)?.number;
   }
 
   /** Brings what these owners have to what they want; returns others who want other things now. Those that do not fit stay as they are. */
@@ -124,9 +127,8 @@ export class Services {
 
   /** Removes what no owner has: once, when all owners have been updated. */
   removeLeftovers(): void {
-    const groups = new Set([...this.#owners.values()].flatMap(({ groups: own }) => [...own.values()]));
+    const groups = new Set([...this.#owners.values()].flatMap(({ groups: own }) => own.map(({ number }) => number)));
     const frontends = new Set([...this.#owners.values()].flatMap(({ frontends: own }) => own));
-    for (const [key] of this.#refusals.entries()) frontends.add(key);
     const operations = planLeftovers(
       this.#held,
       (group) => groups.has(group),
@@ -180,8 +182,8 @@ export class Services {
 
   /** Numbers of a plan that came to nothing. */
   #forget(owner: string, planned: Owned): void {
-    const before = new Set(this.#owners.get(owner)?.groups.values());
-    for (const number of planned.groups.values()) if (!before.has(number)) this.#groupNames.delete(number);
+    const before = new Set(this.#owners.get(owner)?.groups.map(({ number }) => number));
+    for (const { number } of planned.groups) if (!before.has(number)) this.#groupNames.delete(number);
   }
 
   #updateAlone(owner: string, touched: string[]): void {
@@ -200,37 +202,43 @@ export class Services {
   #plan(owner: string, touched: string[]): { readonly operations: readonly ServiceOperation[]; readonly after: Owner } {
     const { rank, ...want } = this.#options.wantOf(owner);
     const places = new Map(want.frontends.map((frontend) => [placeKey(frontend), owner]));
-    for (const { before, after } of this.#claims.replace(owner, places, rank)) {
-      for (const other of [before, after]) if (other !== undefined && other !== owner) touched.push(other);
+    const refused = new Map(want.refusals.map((address) => [refusalKey(address), nobody]));
+    for (const { before, after } of this.#claims.replace(owner, new Map([...places, ...refused]), rank)) {
+      for (const other of [before, after]) if (other && other !== owner) touched.push(other);
     }
-    const refused = new Map(want.refusals.map((address) => [frontendKey(refusal(address)), true as const]));
-    const refusals = this.#refusals.replace(owner, refused);
     const [wanted, lost] = partition(want.frontends, (frontend) => this.#claims.get(placeKey(frontend)) === owner);
     const before = this.#owners.get(owner) ?? ownsNothing;
-    const own = new Set(before.groups.values());
+    const own = new Set(before.groups.map(({ number }) => number));
     const plan = planOwner({
       ...{ held: this.#held, numbers: this.#numbers, before, wanted },
       isFree: (group) => !this.#groupNames.has(group) || own.has(group),
     });
-    for (const [name, number] of plan.after.groups) this.#groupNames.set(number, name);
+    for (const { name, number } of plan.after.groups) this.#groupNames.set(number, name);
     const faults = lost.map((frontend) => {
       const winner = this.#claims.get(placeKey(frontend));
       return `${capitalize(owner)} is not served at ${frontend.address} ${frontend.protocol} ${frontend.port}: ${winner} has it, and is older`;
     });
     return {
-      operations: [...plan.operations, ...this.#planRefusals(refusals.map(({ key, after }) => [key, after === true]))],
-      after: { ...plan.after, faults: [...want.faults, ...faults] },
+      operations: [...plan.operations, ...this.#planRefusals(before, want.refusals)],
+      after: {
+        groups: plan.after.groups,
+        frontends: [...plan.after.frontends, ...refused.keys()],
+        faults: want.faults.length + faults.length === 0 ? none : [...want.faults, ...faults],
+      },
     };
   }
 
-  #planRefusals(changes: readonly (readonly [key: string, wanted: boolean])[]): readonly ServiceOperation[] {
-    return changes.flatMap(([key, wanted]): readonly ServiceOperation[] => {
-      const frontend = refusal(key.split(" ")[0] as Ip);
-      const before = this.#held.frontends.get(key);
-      if (!wanted)
-        return before === undefined ? [] : [{ do: "remove frontend", frontend: before, why: "nobody wants it" }];
-      return before === undefined ? [{ do: "set frontend", frontend, why: "missing" }] : [];
+  /** Those that an owner had and nobody wants any more go. */
+  #planRefusals({ frontends }: Owned, wanted: readonly Ip[]): readonly ServiceOperation[] {
+    const missing = wanted.map(refusal).filter((row) => !this.#held.frontends.has(frontendKey(row)));
+    const surplus = frontends.flatMap((key) => {
+      const row = this.#held.frontends.get(key);
+      return row?.protocol === 0 && this.#claims.get(key) === undefined ? [row] : [];
     });
+    return [
+      ...missing.map((frontend) => ({ do: "set frontend", frontend, why: "missing" }) as const),
+      ...surplus.map((frontend) => ({ do: "remove frontend", frontend, why: "nobody wants it" }) as const),
+    ];
   }
 
   #apply(operations: readonly ServiceOperation[], owners: ReadonlyMap<string, Owner>): void {
@@ -254,12 +262,12 @@ export class Services {
 
   #own(owner: string, after: Owner): void {
     const before = this.#owners.get(owner);
-    const kept = new Set(after.groups.values());
-    for (const number of before?.groups.values() ?? []) if (!kept.has(number)) this.#groupNames.delete(number);
+    const kept = new Set(after.groups.map(({ number }) => number));
+    for (const { number } of before?.groups ?? []) if (!kept.has(number)) this.#groupNames.delete(number);
     this.#unfit.delete(owner);
     for (const fault of after.faults)
       if (before?.faults.includes(fault) !== true) this.#options.log(`services: ${fault}`);
-    if (after.groups.size + after.frontends.length + after.faults.length === 0) this.#owners.delete(owner);
+    if (after.groups.length + after.frontends.length + after.faults.length === 0) this.#owners.delete(owner);
     else this.#owners.set(owner, after);
   }
 }
@@ -267,6 +275,10 @@ export class Services {
 function retiredKey(operation: ServiceOperation): string {
   if (operation.do === "retire set") return `retire set ${operation.set.number}`;
   return operation.do === "retire backend" ? `retire backend ${operation.backend.number}` : "";
+}
+
+function refusalKey(address: Ip): string {
+  return frontendKey(refusal(address));
 }
 
 function placeKey({ address, protocol, port }: Frontend): string {
