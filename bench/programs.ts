@@ -86,7 +86,7 @@ function measure({ program, packet, opening = [], how, isPoliced = false }: Case
       forget();
       open();
     }
-    return runProgram(fd, bytes, loopback, how === "hot" ? repeat : 1).nanoseconds;
+    return runProgram(fd, bytes, loopback, { repeat: how === "hot" ? repeat : 1 }).nanoseconds;
   });
   return percentile(times, 0.5);
 }

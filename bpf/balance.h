@@ -68,7 +68,7 @@ __noinline int claim_answers(struct tuple *to, const struct tuple *asked, __u32 
 }
 
 /* Chooses who serves a packet: `fate` says what becomes of it. True when there is a backend, in `to`. */
-__noinline int choose(const struct packet *packet, struct fate *fate, const struct frontend *frontend, __u32 where)
+__noinline int choose(const struct packet *packet, struct fate *fate, const struct frontend *frontend)
 {
 	const struct settings *node = get_settings();
 	const struct backend *backend = 0;
@@ -78,7 +78,7 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 
 	if (!node || !packet || !fate || !frontend)
 		return 0;
-	choice = where == FROM_NET ? &frontend->outside : &frontend->inside;
+	choice = fate->where == FROM_NET ? &frontend->outside : &frontend->inside;
 	if (!may_ask(frontend, choice, &packet->tuple.source)) {
 		fate->drop = DROP_SERVICE;
 		return 0;
@@ -97,7 +97,7 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 	fate->to = packet->tuple;
 	fate->to.destination = backend->address;
 	fate->to.destination_port = backend->port;
-	if (where == FROM_NET && !find_endpoint(&backend->address)) {
+	if (fate->where == FROM_NET && !find_endpoint(&backend->address)) {
 		peer = find_peer(&backend->address);
 		if ((choice->flags & CHOICE_DIRECT_RETURN) && peer && !(peer->flags & PEER_TUNNEL)) {
 			fate->direct = 1;
@@ -112,16 +112,21 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 		fate->hidden = 1;
 	if (fate->hidden)
 		fate->to.source = packet->flags & PACKET_V6 ? node->node_v6 : node->node_v4;
+	/* The node has no address of this family. */
+	if (is_unspecified(&fate->to.source)) {
+		fate->drop = DROP_TRANSLATION;
+		return 0;
+	}
 	return 1;
 }
 
 /* True when the packet now goes to a backend; else `fate` says what becomes of it. */
-__noinline int balance(struct __sk_buff *skb, struct packet *packet, struct fate *fate, const struct frontend *frontend, __u32 where)
+__noinline int balance(struct __sk_buff *skb, struct packet *packet, struct fate *fate, const struct frontend *frontend)
 {
 	struct translation there = { .seen = seconds() };
 	struct tuple asked;
 
-	if (!packet || !fate || !frontend || !choose(packet, fate, frontend, where))
+	if (!packet || !fate || !frontend || !choose(packet, fate, frontend))
 		return 0;
 	asked = packet->tuple;
 	if (claim_answers(&fate->to, &asked, frontend->service, !fate->hidden)) {

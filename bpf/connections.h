@@ -16,6 +16,8 @@
 #define CONNECTION_FIN_OTHER 0x08
 #define CONNECTION_RESET 0x10
 #define CONNECTION_TRANSLATED 0x20 /* by `translations`: the key is what the other end sees */
+#define CONNECTION_OPENER_HERE 0x40 /* the opener is of this node: what says so over the network is forged */
+#define CONNECTION_OTHER_HERE 0x80
 #define CONNECTION_ENDED (CONNECTION_FIN_OPENER | CONNECTION_FIN_OTHER)
 
 struct connection {

@@ -11,7 +11,7 @@ enum outcome {
 	FORWARD_LOCAL = 0,      /* to a pod of this node, past the kernel's own routing */
 	FORWARD_TUNNEL = 1,     /* into the overlay */
 	FORWARD_KERNEL = 2,     /* left to the kernel's routing */
-	DROP_MALFORMED = 3,     /* shorter than its own headers say */
+	DROP_MALFORMED = 3,     /* headers that say too little or hide too much */
 	DROP_SOURCE = 4,        /* a pod sent as somebody else */
 	DROP_TUNNEL_SOURCE = 5, /* came through the tunnel from a node that does not have the sender */
 	DROP_NO_ENDPOINT = 6,   /* came from a device that is no pod's */

@@ -17,14 +17,18 @@
 /* Straight into the pod's namespace: its end of the link receives the packet as if it had come over it. */
 static __always_inline int deliver_local(struct __sk_buff *skb, const struct packet *packet, const struct endpoint *endpoint)
 {
-	/* The kernel says "time exceeded" and "too big" better than we would, and its queues shape. */
-	if ((endpoint->flags & ENDPOINT_BY_KERNEL) || packet->ttl <= 1 || (!skb->gso_segs && skb->len > endpoint->mtu + ETH_HLEN)) {
+	/* The kernel says "time exceeded" and "too big" better than we would. */
+	if (packet->ttl <= 1 || (!skb->gso_size && skb->len > endpoint->mtu + ETH_HLEN)) {
 		skb->mark |= MARK_TRACKED;
 		return to_kernel(skb);
 	}
 	if (route_headers(skb, packet, endpoint->mac, endpoint->host_mac))
 		return drop(skb, DROP_MALFORMED);
 	count(skb, FORWARD_LOCAL);
+	if (endpoint->flags & ENDPOINT_BY_LINK) {
+		skb->mark |= MARK_TRACKED;
+		return bpf_redirect(endpoint->ifindex, 0);
+	}
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }
 

@@ -10,7 +10,7 @@
 
 #define MAX_ENDPOINTS 4096
 
-#define ENDPOINT_BY_KERNEL 1        /* its packets go over the host's end of its link, where a bucket shapes them */
+#define ENDPOINT_BY_LINK 1          /* its packets go over the host's end of its link, where a bucket shapes them */
 #define ENDPOINT_KEEPS_CONNECTIONS 2 /* what is open stays open, also when a policy forbids it since */
 
 struct endpoint {

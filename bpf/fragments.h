@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Ports of packets in fragments: the first one has them, and the others are told. */
+/* Ports and protocols of packets in fragments: the first one has them, and the others are told. */
 #ifndef TWILL_FRAGMENTS_H
 #define TWILL_FRAGMENTS_H
 
@@ -9,13 +9,14 @@ struct fragment_key {
 	struct address source;
 	struct address destination;
 	__u32 fragment;
-	__u32 protocol;
+	__u32 protocol; /* of IPv4; IPv6's later fragments do not know it */
 };
 _Static_assert(sizeof(struct fragment_key) == 40, "struct fragment_key is a map's key");
 
 struct fragment_ports {
 	__be16 source;
 	__be16 destination;
+	__u32 protocol; /* as the first one's headers say */
 };
 
 struct {
@@ -37,7 +38,8 @@ __noinline int know_ports(struct packet *packet)
 	key.source = packet->tuple.source;
 	key.destination = packet->tuple.destination;
 	key.fragment = packet->fragment;
-	key.protocol = packet->protocol;
+	key.protocol = packet->flags & PACKET_V6 ? 0 : packet->protocol;
+	ports.protocol = packet->protocol;
 	ports.source = packet->tuple.source_port;
 	ports.destination = packet->tuple.destination_port;
 	if (packet->flags & PACKET_FRAGMENT_FIRST) {
@@ -49,6 +51,7 @@ __noinline int know_ports(struct packet *packet)
 		return 0;
 	packet->tuple.source_port = known->source;
 	packet->tuple.destination_port = known->destination;
+	set_protocol(packet, known->protocol);
 	return 1;
 }
 

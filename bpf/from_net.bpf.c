@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What reaches the node over its own devices or through the overlay: for its pods, and for services. */
+#include <linux/if_packet.h>
 #include "deliver.h"
 #include "track.h"
+
+#define VLAN_VID_MASK 0x0fff
 
 /* From where `track` was told that it is the business of pods or services. */
 static __always_inline int forward_from_net(struct __sk_buff *skb, const struct packet *packet, const struct fate *fate)
@@ -34,11 +37,19 @@ static __always_inline int receive(struct __sk_buff *skb, struct work *work)
 	return forward_from_net(skb, &work->packet, &work->fate);
 }
 
+/* What carries the overlay between nodes is for the node itself. */
 static __always_inline int is_underlay(const struct packet *packet)
 {
 	const struct settings *node = get_settings();
 
-	return packet->protocol == IPPROTO_UDP && node && node->tunnel_port && packet->tuple.destination_port == node->tunnel_port;
+	return packet->protocol == IPPROTO_UDP && node && node->tunnel_port && packet->tuple.destination_port == node->tunnel_port &&
+	       !find_endpoint(&packet->tuple.destination);
+}
+
+/* Frames for other machines, which the wire brings along, and of VLANs, which devices of their own receive. */
+static __always_inline int is_for_device(const struct __sk_buff *skb)
+{
+	return skb->pkt_type == PACKET_HOST && !(skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK));
 }
 
 /* The node's own devices: what is for no pod and no service is none of our business. */
@@ -47,10 +58,13 @@ int from_net(struct __sk_buff *skb)
 {
 	struct work *work = begin_work();
 
-	if (!work || parse_packet(skb, &work->packet) != PARSED_IP)
+	if (!work || !is_for_device(skb) || parse_packet(skb, &work->packet) != PARSED_IP)
 		return TC_ACT_OK;
-	if (kernel_translates() || is_underlay(&work->packet) || stays_on_link(&work->packet))
+	/* No router takes on what comes from a link-local address (RFC 4291 section 2.5.6). */
+	if (is_underlay(&work->packet) || stays_on_link(&work->packet) || is_link_local_v6(&work->packet.tuple.source))
 		return TC_ACT_OK;
+	if (kernel_translates())
+		return is_of_node(&work->packet.tuple.source) ? drop(skb, DROP_SOURCE) : TC_ACT_OK;
 	return receive(skb, work);
 }
 
@@ -69,10 +83,7 @@ int to_net(struct __sk_buff *skb)
 	work = begin_work();
 	if (!work || parse_packet(skb, &work->packet) != PARSED_IP)
 		return TC_ACT_OK;
-	if (work->packet.flags & PACKET_ICMP_ERROR)
-		translate_quoted(skb, &work->packet, &work->fate);
-	else
-		follow_translation(skb, &work->packet, &work->fate, seconds());
+	track_answer(skb, &work->packet, &work->fate);
 	return work->fate.drop ? drop(skb, work->fate.drop) : TC_ACT_OK;
 }
 

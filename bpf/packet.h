@@ -34,7 +34,7 @@ static __always_inline void *packet_end(const struct __sk_buff *skb)
 enum parsed {
 	PARSED_IP,      /* addresses are known, ports as far as the packet has them */
 	PARSED_OTHER,   /* no IP: ARP and the like */
-	PARSED_NOTHING, /* shorter than its own headers say */
+	PARSED_NOTHING, /* headers that nobody could follow, or should */
 };
 
 #define PACKET_V6 0x01
@@ -76,6 +76,12 @@ static __always_inline int is_icmp_error(const struct packet *packet, __u8 type)
 	return packet->flags & PACKET_V6 ? type < 128 : type == 3 || type == 11 || type == 12;
 }
 
+static __always_inline void set_protocol(struct packet *packet, __u8 protocol)
+{
+	packet->protocol = protocol;
+	packet->tuple.protocol = protocol == IPPROTO_ICMPV6 ? IPPROTO_ICMP : protocol;
+}
+
 static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct packet *packet)
 {
 	struct transport head = {};
@@ -85,7 +91,7 @@ static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct
 	const __u16 usual = ETH_HLEN + (packet->flags & PACKET_V6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 	__u8 protocol = packet->protocol;
 
-	packet->tuple.protocol = protocol == IPPROTO_ICMPV6 ? IPPROTO_ICMP : protocol;
+	set_protocol(packet, protocol);
 	if (packet->flags & PACKET_FRAGMENT_LATER)
 		return PARSED_IP;
 	if (protocol == IPPROTO_TCP) {
@@ -124,8 +130,12 @@ static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct
 	return PARSED_IP;
 }
 
-/* More headers between IPv6's own and the transport's than anybody sends for good are not followed. */
 #define MAX_EXTENSIONS 4
+
+static __always_inline int is_extension(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS || next == IPPROTO_FRAGMENT;
+}
 
 static __always_inline enum parsed parse_extensions(struct __sk_buff *skb, struct packet *packet, __u8 next)
 {
@@ -134,7 +144,7 @@ static __always_inline enum parsed parse_extensions(struct __sk_buff *skb, struc
 	for (int i = 0; i < MAX_EXTENSIONS; i++) {
 		__u8 head[8];
 
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT)
+		if (!is_extension(next))
 			break;
 		if (bpf_skb_load_bytes(skb, offset, head, sizeof(head)))
 			return PARSED_NOTHING;
@@ -142,9 +152,12 @@ static __always_inline enum parsed parse_extensions(struct __sk_buff *skb, struc
 			__u16 where = (__u16)head[2] << 8 | head[3];
 
 			packet->fragment = *(__u32 *)&head[4];
-			if (where & 0xfff8)
+			if (where & 0xfff8) {
+				/* What follows is no header, and its kind the first one's to say (RFC 8200 section 4.5). */
 				packet->flags |= PACKET_FRAGMENT_LATER;
-			else if (where & 1)
+				return PARSED_IP;
+			}
+			if (where & 1)
 				packet->flags |= PACKET_FRAGMENT_FIRST;
 			offset += sizeof(head);
 		} else {
@@ -152,6 +165,9 @@ static __always_inline enum parsed parse_extensions(struct __sk_buff *skb, struc
 		}
 		next = head[0];
 	}
+	/* More of them than anybody sends for good would hide from policies what they carry. */
+	if (is_extension(next))
+		return PARSED_NOTHING;
 	packet->protocol = next;
 	packet->l4 = offset;
 	return PARSED_IP;
@@ -176,7 +192,7 @@ static __always_inline enum parsed parse_packet(struct __sk_buff *skb, struct pa
 		const struct iphdr *ip = behind_link(skb, sizeof(*ip));
 		__u16 where;
 
-		if (!ip)
+		if (!ip || ip->ihl < 5)
 			return PARSED_NOTHING;
 		packet->tuple.source = address_v4(ip->saddr);
 		packet->tuple.destination = address_v4(ip->daddr);
@@ -200,6 +216,9 @@ static __always_inline enum parsed parse_packet(struct __sk_buff *skb, struct pa
 		packet->tuple.destination = address_v6(ip->daddr.in6_u.u6_addr32);
 		packet->ttl = ip->hop_limit;
 		packet->flags = PACKET_V6;
+		/* No packet has such addresses (RFC 6890); here they would be those of IPv4's pods and services. */
+		if (address_is_v4(&packet->tuple.source) || address_is_v4(&packet->tuple.destination))
+			return PARSED_NOTHING;
 		if (parse_extensions(skb, packet, ip->nexthdr) != PARSED_IP)
 			return PARSED_NOTHING;
 		return parse_transport(skb, packet);

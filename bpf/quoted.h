@@ -15,6 +15,20 @@ struct quotation {
 	__u8 protocol;
 };
 
+/* Nonzero for later fragments, which have no ports. */
+static __always_inline int skip_fragment_header(struct __sk_buff *skb, struct quotation *quotation)
+{
+	__u8 head[8];
+
+	if (quotation->protocol != IPPROTO_FRAGMENT)
+		return 0;
+	if (bpf_skb_load_bytes(skb, quotation->l4, head, sizeof(head)))
+		return -1;
+	quotation->protocol = head[0];
+	quotation->l4 += sizeof(head);
+	return head[2] || (head[3] & 0xf8);
+}
+
 static __always_inline int read_quotation(struct __sk_buff *skb, const struct packet *packet, struct quotation *quotation)
 {
 	__be16 ports[4];
@@ -29,10 +43,12 @@ static __always_inline int read_quotation(struct __sk_buff *skb, const struct pa
 		quotation->tuple.destination = address_v6(ip.daddr.in6_u.u6_addr32);
 		quotation->protocol = ip.nexthdr;
 		quotation->l4 = quotation->l3 + sizeof(ip);
+		if (skip_fragment_header(skb, quotation))
+			return -1;
 	} else {
 		struct iphdr ip;
 
-		if (bpf_skb_load_bytes(skb, quotation->l3, &ip, sizeof(ip)))
+		if (bpf_skb_load_bytes(skb, quotation->l3, &ip, sizeof(ip)) || (bpf_ntohs(ip.frag_off) & 0x1fff))
 			return -1;
 		quotation->tuple.source = address_v4(ip.saddr);
 		quotation->tuple.destination = address_v4(ip.daddr);
@@ -45,7 +61,7 @@ static __always_inline int read_quotation(struct __sk_buff *skb, const struct pa
 	if (quotation->protocol == IPPROTO_ICMP || quotation->protocol == IPPROTO_ICMPV6) {
 		quotation->tuple.protocol = IPPROTO_ICMP;
 		quotation->tuple.source_port = quotation->tuple.destination_port = ports[2];
-	} else {
+	} else if (quotation->protocol == IPPROTO_TCP || quotation->protocol == IPPROTO_UDP || quotation->protocol == IPPROTO_SCTP) {
 		quotation->tuple.source_port = ports[0];
 		quotation->tuple.destination_port = ports[1];
 	}
@@ -81,29 +97,36 @@ static __always_inline int rewrite_quotation(struct __sk_buff *skb, const struct
 	       rewrite_quoted_port(skb, packet, quotation->l4 + 2, quotation->tuple.destination_port, to->destination_port);
 }
 
-/* An error that quotes no translated packet stays as it is; policies let all of them pass. */
+/* Errors go to whom sent what they are about. A pod is an end of its connections: others' packets are none of its business. */
+static __always_inline int may_quote(const struct packet *packet, const struct fate *fate, const struct tuple *quoted)
+{
+	return address_equal(&packet->tuple.destination, &quoted->source) &&
+	       (fate->where != FROM_POD || address_equal(&packet->tuple.source, &quoted->destination));
+}
+
+/* Whether an error is about a connection that is known. Where that is translated, so is the error. */
 __noinline int translate_quoted(struct __sk_buff *skb, struct packet *packet, struct fate *fate)
 {
 	struct quotation quotation = {};
 	const struct translation *translation;
 	struct tuple answer, outer;
 
-	if (!packet || !fate || read_quotation(skb, packet, &quotation))
+	if (!packet || !fate || read_quotation(skb, packet, &quotation) || !may_quote(packet, fate, &quotation.tuple))
 		return 0;
 	turn(&quotation.tuple, &answer);
 	translation = bpf_map_lookup_elem(&translations, &answer);
-	if (!translation)
-		return 0;
+	if (!translation) {
+		make_key(&quotation.tuple, &answer);
+		return bpf_map_lookup_elem(&connections, &answer) != 0;
+	}
 	outer = packet->tuple;
 	turn(&translation->to, &answer);
 	/* A router on the way speaks for itself. */
 	if (address_equal(&packet->tuple.source, &quotation.tuple.destination))
 		outer.source = translation->to.source;
 	outer.destination = translation->to.destination;
-	if (rewrite_quotation(skb, packet, &quotation, &answer) || rewrite(skb, packet, &outer)) {
+	if (rewrite_quotation(skb, packet, &quotation, &answer) || rewrite(skb, packet, &outer))
 		fate->drop = DROP_TRANSLATION;
-		return 0;
-	}
 	fate->translated = 1;
 	return 1;
 }

@@ -124,6 +124,12 @@ __noinline int rewrite(struct __sk_buff *skb, struct packet *packet, const struc
 				return -1;
 		}
 	}
+	/*
+	 * Where the device has summed the whole packet, the kernel takes addresses to be made up for by the IP header's own checksum, which
+	 * IPv6 has not: their difference is added here (kernels from 6.16 on have a flag for it). Fails where nothing was summed.
+	 */
+	if (v6)
+		bpf_csum_update(skb, difference);
 	if (v6 ? store_addresses(skb, ETH_HLEN, to, v6) : store_addresses_v4(skb, to, difference))
 		return -1;
 	packet->tuple = *to;

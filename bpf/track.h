@@ -77,14 +77,25 @@ __noinline int judge_again(struct connection *connection, const struct packet *p
 	return 1;
 }
 
-static __always_inline void become(struct __sk_buff *skb, struct packet *packet, struct fate *fate, struct translation *translation,
-				   __u32 now)
+/* Of a connection, both directions are remembered as long as either is used. */
+__noinline int become(struct __sk_buff *skb, struct packet *packet, struct fate *fate, struct translation *translation, __u32 now)
 {
-	if (now != translation->seen)
+	if (!packet || !fate || !translation)
+		return 0;
+	if (now != translation->seen) {
+		struct translation *back;
+		struct tuple key;
+
 		translation->seen = now;
+		turn(&translation->to, &key);
+		back = bpf_map_lookup_elem(&translations, &key);
+		if (back)
+			back->seen = now;
+	}
 	if (rewrite(skb, packet, &translation->to))
 		fate->drop = DROP_TRANSLATION;
 	fate->translated = 1;
+	return 1;
 }
 
 /* Only a connection that this node has chosen a backend for is turned back by its translation. */
@@ -97,20 +108,74 @@ static __always_inline void translate(struct __sk_buff *skb, struct packet *pack
 		become(skb, packet, fate, translation, now);
 }
 
-/* Nobody can say any more who opened a TCP connection whose beginning was not seen; either end may have, if policies let it. */
-static __always_inline int judge_new(const struct packet *packet, __u32 now, struct judgement *judgement, int *turned)
+/* What of the node is here cannot come over the network. */
+static __always_inline int is_of_node(const struct address *address)
+{
+	return find_endpoint(address) || identity_of(address) == IDENTITY_SELF;
+}
+
+/* Whether it cannot be said at a glance that a packet of a known connection goes on. */
+static __always_inline int is_in_question(const struct connection *connection, const struct fate *fate, int by_opener, __u32 generation)
+{
+	const __u32 here = by_opener ? CONNECTION_OPENER_HERE : CONNECTION_OTHER_HERE;
+
+	return connection->generation != generation || (fate->where == FROM_NET && (connection->flags & here));
+}
+
+/* A packet of a known connection. False where it does not go on: `fate` says why. */
+__noinline int go_on(struct connection *connection, const struct packet *packet, struct fate *fate, int by_opener, __u32 now)
+{
+	const struct settings *node = get_settings();
+
+	if (!node || !connection || !packet || !fate)
+		return 0;
+	if (fate->where == FROM_NET && (connection->flags & (by_opener ? CONNECTION_OPENER_HERE : CONNECTION_OTHER_HERE))) {
+		fate->drop = DROP_SOURCE;
+		return 0;
+	}
+	if (connection->generation != node->generation && !judge_again(connection, packet, by_opener, now, node->generation)) {
+		/* It stays known: an unknown one might pass as the other end's. */
+		fate->drop = DROP_POLICY;
+		return 0;
+	}
+	follow(connection, packet, by_opener, now);
+	return 1;
+}
+
+/*
+ * Nobody can say any more who opened a TCP connection whose beginning was not seen; either end may have, if policies let it. Of a connection
+ * that is still translated it is known.
+ */
+static __always_inline int judge_new(const struct packet *packet, int answer, __u32 now, struct judgement *judgement, int *turned)
 {
 	struct tuple other;
 
 	*turned = 0;
-	if (packet->tuple.protocol == IPPROTO_TCP && !opens_tcp(packet)) {
+	if (answer || (packet->tuple.protocol == IPPROTO_TCP && !opens_tcp(packet))) {
+		__u16 port = packet->tuple.protocol == IPPROTO_ICMP ? judged_port(packet, 0) : bpf_ntohs(packet->tuple.source_port);
+
 		turn(&packet->tuple, &other);
-		if (judge(&other, bpf_ntohs(other.destination_port), JUDGE_SILENTLY, now, judgement)) {
+		if (judge(&other, port, answer ? 0 : JUDGE_SILENTLY, now, judgement)) {
 			*turned = 1;
 			return 1;
 		}
+		if (answer)
+			return 0;
 	}
 	return judge(&packet->tuple, judged_port(packet, 1), 0, now, judgement);
+}
+
+/* Which ends of a new connection are of this node: who sent its packet over the network is not, also where it is hidden behind the node. */
+static __always_inline __u32 ends_here(const struct packet *packet, const struct fate *fate, int turned)
+{
+	__u32 flags = 0;
+
+	if (fate->where != FROM_NET && is_of_node(&packet->tuple.source))
+		flags |= turned ? CONNECTION_OTHER_HERE : CONNECTION_OPENER_HERE;
+	/* A client that is hidden has the node's address, too. */
+	if (!fate->answer && is_of_node(&packet->tuple.destination))
+		flags |= turned ? CONNECTION_OPENER_HERE : CONNECTION_OTHER_HERE;
+	return flags;
 }
 
 /* False: policies forbid it. */
@@ -122,11 +187,14 @@ __noinline int remember(const struct packet *packet, struct fate *fate, __u32 no
 	struct tuple key;
 	int turned;
 
-	if (!node || !packet || !fate || !judge_new(packet, now, &judgement, &turned))
+	if (!node || !packet || !fate)
+		return 0;
+	/* Read before policies are: when they change meanwhile, the connection is judged again. */
+	connection.generation = node->generation;
+	if (!judge_new(packet, fate->answer, now, &judgement, &turned))
 		return 0;
 	connection.service = fate->service;
-	connection.generation = node->generation;
-	connection.flags = fate->translated ? CONNECTION_TRANSLATED : 0;
+	connection.flags = ends_here(packet, fate, turned) | (fate->translated || fate->answer ? CONNECTION_TRANSLATED : 0);
 	if (make_key(&packet->tuple, &key) != turned)
 		connection.flags |= CONNECTION_EXCHANGED;
 	connection.egress_rule = judgement.rules[EGRESS];
@@ -139,6 +207,7 @@ __noinline int remember(const struct packet *packet, struct fate *fate, __u32 no
 #define NOT_OURS 0
 #define IS_NEW 1
 #define IS_KNOWN 2
+#define IS_IN_QUESTION 3
 
 /* A translation of before, of a connection that is no more: its port begins another one. */
 static __always_inline int is_stale(const struct packet *packet, const struct connection *connection)
@@ -148,9 +217,16 @@ static __always_inline int is_stale(const struct packet *packet, const struct co
 	return !connection;
 }
 
+/* Whether a translation makes a backend's answer the service's; else it leads there. */
+static __always_inline int names_service(const struct tuple *to)
+{
+	return find_exact_frontend(&to->source, to->source_port, to->protocol) != 0;
+}
+
 /* A packet that a translation names goes where its connection went. */
 __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
 {
+	const struct settings *node = get_settings();
 	struct translation *translation;
 	struct connection *connection;
 	struct tuple key, says;
@@ -162,29 +238,31 @@ __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, 
 	translation = bpf_map_lookup_elem(&translations, &says);
 	if (!translation)
 		return NOT_OURS;
+	fate->service = translation->service;
 	exchanged = make_key(&translation->to, &key);
 	connection = bpf_map_lookup_elem(&connections, &key);
+	if (!connection && !opens_tcp(packet) && names_service(&translation->to)) {
+		fate->answer = 1;
+		return IS_NEW;
+	}
 	if (is_stale(packet, connection)) {
 		turn(&translation->to, &key);
 		bpf_map_delete_elem(&translations, &key);
 		bpf_map_delete_elem(&translations, &says);
 		return NOT_OURS;
 	}
-	fate->service = translation->service;
 	become(skb, packet, fate, translation, now);
-	if (connection)
-		follow(connection, packet, exchanged == !!(connection->flags & CONNECTION_EXCHANGED), now);
-	return connection ? IS_KNOWN : IS_NEW;
-}
-
-/* What comes over the network cannot come from this node, or from a pod of it. */
-static __always_inline int is_forged(const struct packet *packet)
-{
-	return find_endpoint(&packet->tuple.source) || identity_of(&packet->tuple.source) == IDENTITY_SELF;
+	if (!connection)
+		return IS_NEW;
+	exchanged = exchanged == !!(connection->flags & CONNECTION_EXCHANGED);
+	if (!node || is_in_question(connection, fate, exchanged, node->generation))
+		return IS_IN_QUESTION;
+	follow(connection, packet, exchanged, now);
+	return IS_KNOWN;
 }
 
 /* A packet of no known connection. What is for no pod and no service is none of our business when it comes over the network. */
-__noinline int first_packet(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 where, __u32 now)
+__noinline int first_packet(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
 {
 	const struct frontend *frontend = 0;
 	int known;
@@ -194,60 +272,137 @@ __noinline int first_packet(struct __sk_buff *skb, struct packet *packet, struct
 	known = follow_translation(skb, packet, fate, now);
 	if (known != NOT_OURS)
 		return known;
-	if (where != FROM_KERNEL)
+	if (fate->where != FROM_KERNEL)
 		frontend = find_frontend(&packet->tuple.destination, packet->tuple.destination_port, packet->tuple.protocol);
-	if (where == FROM_NET) {
+	if (fate->where == FROM_NET) {
 		if (!frontend && !find_endpoint(&packet->tuple.destination))
 			return NOT_OURS;
-		if (is_forged(packet)) {
+		if (is_of_node(&packet->tuple.source)) {
 			fate->drop = DROP_SOURCE;
 			return NOT_OURS;
 		}
 	}
-	if (frontend && !balance(skb, packet, fate, frontend, where))
+	if (frontend && !balance(skb, packet, fate, frontend))
 		return NOT_OURS;
 	return IS_NEW;
 }
 
+/* What policies forbid leaves no translation behind: whoever is refused could push out those of others. */
+static __always_inline void forget_translation(const struct packet *packet)
+{
+	const struct translation *back;
+	struct tuple answer, asked;
+
+	turn(&packet->tuple, &answer);
+	back = bpf_map_lookup_elem(&translations, &answer);
+	if (!back)
+		return;
+	turn(&back->to, &asked);
+	bpf_map_delete_elem(&translations, &asked);
+	bpf_map_delete_elem(&translations, &answer);
+}
+
+/* Errors about known connections pass with them; others are judged as any packet, but begin nothing. */
+__noinline int track_error(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
+{
+	struct judgement judgement = {};
+
+	if (!packet || !fate || translate_quoted(skb, packet, fate))
+		return 0;
+	if (fate->where == FROM_NET) {
+		if (!find_endpoint(&packet->tuple.destination))
+			return 0;
+		if (is_of_node(&packet->tuple.source)) {
+			fate->drop = DROP_SOURCE;
+			return 0;
+		}
+	}
+	if (!judge(&packet->tuple, packet->icmp, 0, now, &judgement))
+		fate->drop = DROP_POLICY;
+	return 0;
+}
+
+/* Whether a packet of these ports opens another connection than the one that is known by them. */
+static __always_inline int begins_anew(const struct packet *packet, const struct connection *connection, int by_opener)
+{
+	if (packet->tuple.protocol == IPPROTO_TCP)
+		return opens_tcp(packet) && (has_ended(connection) || !by_opener);
+	return packet->tuple.protocol == IPPROTO_ICMP && !by_opener && packet->icmp == judged_port(packet, 0);
+}
+
+static __always_inline int is_fragment(const struct packet *packet)
+{
+	return packet->flags & (PACKET_FRAGMENT_FIRST | PACKET_FRAGMENT_LATER);
+}
+
+static __always_inline struct connection *find_connection(const struct tuple *tuple, int *by_opener)
+{
+	struct tuple key;
+	int exchanged = make_key(tuple, &key);
+	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
+
+	*by_opener = connection && exchanged == !!(connection->flags & CONNECTION_EXCHANGED);
+	return connection;
+}
+
 static __always_inline void track(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 where)
 {
-	const struct settings *node = get_settings();
 	const __u32 now = seconds();
 	struct connection *connection;
-	struct tuple key;
+	int by_opener, known;
+
+	fate->where = where;
+	if (packet->flags & PACKET_ICMP_ERROR) {
+		track_error(skb, packet, fate, now);
+		return;
+	}
+	if (is_fragment(packet) && !know_ports(packet)) {
+		/* In whatever order the node's own fragments come, it can make a packet of them. */
+		if (where != FROM_NET || find_endpoint(&packet->tuple.destination))
+			fate->drop = DROP_FRAGMENT;
+		return;
+	}
+	connection = find_connection(&packet->tuple, &by_opener);
+	if (connection && !begins_anew(packet, connection, by_opener)) {
+		if (go_on(connection, packet, fate, by_opener, now) && (connection->flags & CONNECTION_TRANSLATED) && !by_opener)
+			translate(skb, packet, fate, now);
+		return;
+	}
+	known = first_packet(skb, packet, fate, now);
+	if (known == IS_IN_QUESTION) {
+		connection = find_connection(&packet->tuple, &by_opener);
+		if (connection)
+			go_on(connection, packet, fate, by_opener, now);
+	}
+	if (known != IS_NEW || fate->drop)
+		return;
+	if (!remember(packet, fate, now)) {
+		fate->drop = DROP_POLICY;
+		if (fate->translated)
+			forget_translation(packet);
+	} else if (fate->answer) {
+		translate(skb, packet, fate, now);
+	}
+}
+
+/* What the node itself sends: policies have no say, and only answers of a service's backend are not what they look like. */
+static __always_inline void track_answer(struct __sk_buff *skb, struct packet *packet, struct fate *fate)
+{
+	const __u32 now = seconds();
+	struct connection *connection;
 	int by_opener;
 
-	if (!node)
-		return;
 	if (packet->flags & PACKET_ICMP_ERROR) {
 		translate_quoted(skb, packet, fate);
 		return;
 	}
-	if ((packet->flags & (PACKET_FRAGMENT_FIRST | PACKET_FRAGMENT_LATER)) && !know_ports(packet)) {
-		fate->drop = DROP_FRAGMENT;
+	if (is_fragment(packet) && !know_ports(packet))
 		return;
-	}
-	by_opener = make_key(&packet->tuple, &key);
-	connection = bpf_map_lookup_elem(&connections, &key);
-	if (connection) {
-		by_opener = by_opener == !!(connection->flags & CONNECTION_EXCHANGED);
-		/* The ports of a connection that has ended, again. */
-		if (packet->tuple.protocol == IPPROTO_TCP && opens_tcp(packet) && (has_ended(connection) || !by_opener)) {
-			bpf_map_delete_elem(&connections, &key);
-		} else if (connection->generation != node->generation &&
-			   !judge_again(connection, packet, by_opener, now, node->generation)) {
-			/* It stays known: an unknown one might pass as the other end's. */
-			fate->drop = DROP_POLICY;
-			return;
-		} else {
-			follow(connection, packet, by_opener, now);
-			if ((connection->flags & CONNECTION_TRANSLATED) && !by_opener)
-				translate(skb, packet, fate, now);
-			return;
-		}
-	}
-	if (first_packet(skb, packet, fate, where, now) == IS_NEW && !fate->drop && !remember(packet, fate, now))
-		fate->drop = DROP_POLICY;
+	connection = find_connection(&packet->tuple, &by_opener);
+	if (!connection || !(connection->flags & CONNECTION_TRANSLATED) || by_opener)
+		return;
+	follow(connection, packet, 0, now);
+	translate(skb, packet, fate, now);
 }
 
 #endif

@@ -23,7 +23,7 @@ export function packetBytes(packet: TestPacket): Uint8Array {
   const isV6 = familyOf(ip(to)) === "ipv6";
   const headerBytes = isV6 ? 40 : 20;
   const bytes = new Uint8Array(ethernetBytes + headerBytes + payloadBytes);
-  bytes.set(macBytes(mac(packet.destinationMac ?? "02:00:00:00:00:02")), 0);
+  bytes.set(macBytes(mac(packet.destinationMac ?? "00:00:00:00:00:00")), 0);
   bytes.set(macBytes(mac(packet.sourceMac ?? "02:00:00:00:00:01")), 6);
   const view = new DataView(bytes.buffer);
   view.setUint16(12, isV6 ? 0x86dd : 0x0800);

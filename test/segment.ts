@@ -35,7 +35,8 @@ export function segment(
     ? v6Header(from, to, transport, body.length, extension)
     : v4Header(from, to, transport, body.length, fragment);
   const bytes = new Uint8Array(ethernetBytes + header.length + extension.length + body.length);
-  bytes.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, ...(v6 ? [0x86, 0xdd] : [0x08, 0])]);
+  // The loopback device's own, for which programs are told to work.
+  bytes.set([0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, ...(v6 ? [0x86, 0xdd] : [0x08, 0])]);
   bytes.set(header, ethernetBytes);
   bytes.set(extension, ethernetBytes + header.length);
   bytes.set(body, ethernetBytes + header.length + extension.length);

@@ -77,8 +77,8 @@ export type EndpointEntry = {
   readonly hostMac: Mac;
   readonly ipv4: Ip | undefined;
   readonly ipv6: Ip | undefined;
-  /** The kernel's routing brings its packets, over the node's end of its link. */
-  readonly byKernel?: boolean;
+  /** Its packets go over the node's end of its link, where something shapes them. */
+  readonly byLink?: boolean;
   /** What policies make of it; `policySet.closed` unless given. */
   readonly policySet?: number;
   /** What is open stays open, also when a policy forbids it since. */
@@ -238,8 +238,8 @@ export class Datapath implements Disposable {
 
   /** Who may send comes before who can be reached: a pod's first answer must find both. */
   setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, ...options }: EndpointEntry): void {
-    const { byKernel = false, policySet: set = policySet.closed, keepsConnections = false, shaping } = options;
-    const flags = (byKernel ? endpointFlags.byKernel : 0) | (keepsConnections ? endpointFlags.keepsConnections : 0);
+    const { byLink = false, policySet: set = policySet.closed, keepsConnections = false, shaping } = options;
+    const flags = (byLink ? endpointFlags.byLink : 0) | (keepsConnections ? endpointFlags.keepsConnections : 0);
     if (shaping?.paced === undefined) this.#paces.delete(ifindex);
     else this.#paces.set(ifindex, toPace(shaping.paced));
     const paced = shaping?.paced === undefined ? 0 : sourceFlags.paced;

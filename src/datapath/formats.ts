@@ -17,7 +17,7 @@ export const endpointsFormat = mapFormat({
 });
 
 /** Bits of an endpoint's `flags`. */
-export const endpointFlags = { byKernel: 1, keepsConnections: 2 } as const;
+export const endpointFlags = { byLink: 1, keepsConnections: 2 } as const;
 
 /** Bits of a source's `flags`. */
 export const sourceFlags = { paced: 1 } as const;

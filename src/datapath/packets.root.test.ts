@@ -53,7 +53,7 @@ function outcome(
   return [verdicts.get(run.result) ?? String(run.result), showPacket(run.packet), counted.join()];
 }
 
-const same = "ttl 64 mac 02:00:00:00:00:01 > 02:00:00:00:00:02";
+const same = "ttl 64 mac 02:00:00:00:00:01 > 00:00:00:00:00:00";
 const toSecond = "ttl 63 mac 02:00:00:00:02:ff > 02:00:00:00:02:01";
 const toTunnel = "ttl 63 mac 02:00:00:00:99:01 > 02:00:00:00:99:02";
 
@@ -81,7 +81,7 @@ describe("from_pod", () => {
         "leaves what is at its end to the kernel",
         v4("10.244.0.2", { ttl: 1 }),
         "kernel",
-        "ttl 1 mac 02:00:00:00:00:01 > 02:00:00:00:00:02",
+        "ttl 1 mac 02:00:00:00:00:01 > 00:00:00:00:00:00",
         "forward-kernel",
       ],
       [

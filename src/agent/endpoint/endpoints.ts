@@ -311,8 +311,8 @@ export class Endpoints {
   carry(endpoint: Endpoint): void {
     const { datapath, policies } = this.#options;
     // A bucket waits at the node's end of the link, which packets straight into the pod's namespace do not pass.
-    const byKernel = endpoint.shaping?.ingress !== undefined;
-    datapath?.setEndpoint({ ...endpoint, byKernel, ...(policies?.policyOf(endpoint) ?? open) });
+    const byLink = endpoint.shaping?.ingress !== undefined;
+    datapath?.setEndpoint({ ...endpoint, byLink, ...(policies?.policyOf(endpoint) ?? open) });
   }
 
   /** Compares what the packet path knows of pods with what it was told, a few at a time. @throws KernelError */
