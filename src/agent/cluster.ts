@@ -30,9 +30,7 @@ export class Cluster implements Disposable {
   constructor(options: ClusterOptions) {
     const { client, pace, store, log, nodeName } = options;
     this.#options = options;
-    const remembered = store.fact("node");
-    this.#remembered = remembered === undefined ? undefined : (JSON.parse(remembered) as NodeModel);
-    if (this.#remembered?.name !== nodeName) this.#remembered = undefined;
+    this.#remembered = rememberedNode(store, nodeName);
     this.#mirror = new Mirror<Node>({
       client,
       resource: nodes,
@@ -100,4 +98,11 @@ export class Cluster implements Disposable {
     }
     if (this.#isSynced) changed();
   }
+}
+
+/** What an earlier agent of this node knew of it last. @throws StateError */
+export function rememberedNode(store: StateStore, nodeName: string): NodeModel | undefined {
+  const text = store.fact("node");
+  const node = text === undefined ? undefined : (JSON.parse(text) as NodeModel);
+  return node?.name === nodeName ? node : undefined;
 }

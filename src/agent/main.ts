@@ -20,7 +20,7 @@ import { Datapath } from "#datapath/datapath.ts";
 import { preparePins } from "#datapath/pins.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import type { KubeClient } from "#kube/client.ts";
-import { type EventNote, EventRecorder } from "#kube/event-recorder.ts";
+import { EventRecorder } from "#kube/event-recorder.ts";
 import type { Pace } from "#kube/reflect.ts";
 import type { NodeModel } from "#model/node.ts";
 import type { PodModel } from "#model/pod.ts";
@@ -32,9 +32,10 @@ import { pluginHandler } from "#plugins/service/handler.ts";
 import { type Namespaces, sameNamespaces } from "#plugins/service/identity.ts";
 import { servePlugins } from "#plugins/service/server.ts";
 import { claimSocketPath, type SocketPath } from "#plugins/service/socket-path.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, rememberedNode } from "./cluster.ts";
 import { writeConflist } from "./cni/conflist.ts";
 import { replayDeletes } from "./cni/deletes.ts";
+import { failedSetup } from "./cni/failed-setup.ts";
 import { type TwillHost, twill } from "./cni/plugin.ts";
 import { Ports } from "./cni/ports.ts";
 import type { AgentConfig } from "./config/config.ts";
@@ -102,6 +103,8 @@ export class Agent implements AsyncDisposable {
   /** Undefined: they are not enforced. */
   readonly policies: NodePolicies | undefined;
   readonly metrics = new Metrics();
+  /** Undefined: the node's links and addresses may be others since. */
+  #podMtu: number | undefined;
   #isServing = false;
 
   /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
@@ -120,6 +123,8 @@ export class Agent implements AsyncDisposable {
     this.#options = options;
     const store = stack.use(new StateStore(join(config.state.folder, "agent.db")));
     this.ipam = new Ipam(store, config.addresses.cooldownSeconds * 1000);
+    // What is removed from now on rests in its pool.
+    this.ipam.setBlocks(rememberedNode(store, nodeName)?.blocks ?? []);
     this.datapath = config.programs.enabled ? stack.use(openDatapath(config, nodeName, log)) : undefined;
     this.datapath?.attachPods(host.route());
     prepareForwarding(host);
@@ -181,8 +186,8 @@ export class Agent implements AsyncDisposable {
   /** What a new pod may send at once, in bytes. */
   podMtu(): number {
     const { host, config } = this.#options;
-    const self: NodeModel = this.cluster.self ?? { name: "", addresses: {}, blocks: [], labels: {}, ready: false };
-    return computePodMtu(host.route(), self, config.fabric);
+    this.#podMtu ??= computePodMtu(host.route(), this.cluster.self?.addresses ?? {}, config.fabric);
+    return this.#podMtu;
   }
 
   /** Why no pod can be wired now, in words; undefined: it can. */
@@ -221,6 +226,9 @@ export class Agent implements AsyncDisposable {
         datapath: this.datapath,
         mode: config.fabric.mode,
         nodes: () => this.#fabricNodes(),
+        woken: () => {
+          this.#podMtu = undefined;
+        },
         log,
       }),
     );
@@ -363,8 +371,6 @@ export class Agent implements AsyncDisposable {
   }
 
   #restoreAll(): void {
-    const self = this.cluster.self;
-    if (self !== undefined) this.ipam.setBlocks(self.blocks);
     this.endpoints.renewSources();
     this.endpoints.restoreAll();
   }
@@ -391,10 +397,4 @@ function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["
 
 function toFabricNode({ name, addresses, blocks }: NodeModel): FabricNode {
   return { name, addresses: Object.values(addresses), blocks };
-}
-
-/** Where people look for the reason: `kubectl describe pod`. */
-function failedSetup({ namespace, name, uid }: PodName, message: string): EventNote {
-  const object = { apiVersion: "v1", kind: "Pod", namespace, name, uid: uid === "" ? undefined : uid };
-  return { object, type: "Warning", reason: "FailedNetworkSetup", message };
 }

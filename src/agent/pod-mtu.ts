@@ -15,7 +15,7 @@ const usual = 1500;
 /** From the links that have the node's addresses. @throws KernelError */
 export function computePodMtu(
   connection: Connection,
-  { addresses }: NodeModel,
+  addresses: NodeModel["addresses"],
   { mode, mtu }: AgentConfig["fabric"],
 ): number {
   if (mtu !== undefined) return mtu;

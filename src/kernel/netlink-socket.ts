@@ -4,6 +4,7 @@ import { KernelError } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { errno, libc } from "./libc.ts";
 import { type Netns, socketIn } from "./netns.ts";
+import { attachFilter, type FilterStep } from "./socket-filter.ts";
 
 /** Netlink protocols (linux/netlink.h). */
 export const NetlinkProtocol = { route: 0, sockDiag: 4, netfilter: 12, generic: 16 } as const;
@@ -85,6 +86,11 @@ export class NetlinkSocket implements Disposable {
         throw new KernelError(`Cannot join netlink group ${group}`, errno());
       }
     }
+  }
+
+  /** What the steps refuse is dropped by the kernel. @throws KernelError */
+  filter(steps: readonly FilterStep[]): void {
+    attachFilter(this.#fd, steps);
   }
 
   /** Hands the descriptor to an event loop, which closes it. */

@@ -1,7 +1,7 @@
 // Address blocks (`Cidr`, host bits zero) and interface addresses (`IfAddr`, an address with its prefix length).
 
 import type { Brand } from "#base/brand.ts";
-import { bitsOf, type Family, familyOf, type Ip, ipFromBigint, ipToBigint, parseIp } from "./ip.ts";
+import { bitsOf, type Family, familyOf, type Ip, ipBytes, ipFromBigint, ipToBigint, parseIp } from "./ip.ts";
 
 /** A block with its host bits zero, canonical: `10.0.0.0/8`, `fd00::/64`. */
 export type Cidr = Brand<string, "Cidr">;
@@ -83,7 +83,11 @@ export function contains(block: Cidr, address: Ip): boolean {
     const size = 2 ** hostBits;
     return Math.floor(ipv4ToNumber(addressOf(block)) / size) === Math.floor(ipv4ToNumber(address) / size);
   }
-  return ipToBigint(addressOf(block)) >> BigInt(hostBits) === ipToBigint(address) >> BigInt(hostBits);
+  const [bytes, others] = [ipBytes(addressOf(block)), ipBytes(address)];
+  return bytes.every((byte, i) => {
+    const free = Math.min(8, Math.max(0, hostBits - 8 * (bytes.length - 1 - i)));
+    return byte >> free === (others[i] ?? 0) >> free;
+  });
 }
 
 function ipv4ToNumber(address: Ip): number {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readlinkSync } from "node:fs";
 import { Netns } from "#kernel/netns.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import type { LinkFilter } from "./event-filter.ts";
 import { Monitor, type NetworkEvent } from "./monitor.ts";
 
 const topics = ["link", "address", "route", "neighbour"] as const;
@@ -84,6 +85,60 @@ describe("Monitor", () => {
     // Leaving the bridge was no end of the link.
     expect(seen.filter((line) => line === "removed link v1")).toHaveLength(1);
     expect(seen).not.toContain("resync");
+  });
+
+  test("tells of the links that it is to hear of", async () => {
+    using box = new Sandbox();
+    const ns = box.netns("mon");
+    using netns = new Netns(ns.path);
+    const only: string[] = [];
+    const except: string[] = [];
+    const upper = 0x7200;
+    const open = (links: LinkFilter, seen: string[]) =>
+      Monitor.open({ topics, links, netns, onEvent: (event) => seen.push(show(event)) });
+    using _only = await open({ only: upper }, only);
+    using _except = await open({ except: upper }, except);
+    for (const [name, index, net] of [
+      ["in0", 0x7200_0005, "10.1.0"],
+      ["out0", 0x1_7200, "10.2.0"],
+      ["in1", 0x7200_ffff, "10.3.0"],
+    ] as const) {
+      box.sh(ns, `ip link add ${name} index ${index} type bridge`.split(" "));
+      box.sh(ns, `ip link set ${name} up`.split(" "));
+      box.sh(ns, `ip address add ${net}.1/32 dev ${name}`.split(" "));
+      box.sh(ns, `ip route add ${net}.2/32 dev ${name}`.split(" "));
+      box.sh(ns, `ip neigh add ${net}.2 lladdr 02:00:00:00:00:02 dev ${name} nud permanent`.split(" "));
+    }
+    box.sh(ns, "ip route add blackhole 10.4.0.0/16".split(" "));
+    box.sh(ns, "ip link del out0".split(" "));
+    box.sh(ns, "ip link del in1".split(" "));
+    box.sh(ns, "ip address add 10.9.0.1/32 dev lo".split(" "));
+    const last = "set address 10.9.0.1/32";
+    await until(() => only.includes(last) && except.includes(last));
+    // IPv6 has addresses of its own, the kernel routes, bridges ports; how neighbours go is up to chance.
+    const told = (seen: readonly string[]) =>
+      new Set(seen.filter((line) => !/::| table 255|fdb|removed neighbour/.test(line)));
+    const inside = (name: string, net: string) => [
+      `set link ${name}`,
+      `set route ${net}.2/32 table 254`,
+      `set neighbour ${net}.2 permanent`,
+    ];
+    expect(told(only)).toEqual(
+      new Set([
+        ...inside("in0", "10.1.0"),
+        ...inside("in1", "10.3.0"),
+        ...["set address 10.1.0.1/32", "set address 10.2.0.1/32", "set address 10.3.0.1/32", last],
+        ...["removed address 10.2.0.1/32", "removed address 10.3.0.1/32"],
+        "removed link in1",
+      ]),
+    );
+    expect(told(except)).toEqual(
+      new Set([
+        ...inside("out0", "10.2.0"),
+        ...["set address 10.2.0.1/32", "set route 10.4.0.0/16 table 254", last],
+        ...["removed address 10.2.0.1/32", "removed link out0"],
+      ]),
+    );
   });
 
   test("tells only of its topics and its namespace", async () => {

@@ -6,6 +6,7 @@ import { KernelError } from "#kernel/errno.ts";
 import { NetlinkSocket } from "#kernel/netlink-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { AddressType, addressMessage, type LinkAddress, toAddress } from "./address.ts";
+import { filterSteps, type LinkFilter } from "./event-filter.ts";
 import { type FdbEntry, readFdbEntry } from "./fdb.ts";
 import { type Link, LinkType, toLink } from "./link.ts";
 import { linkMessage } from "./link-message.ts";
@@ -37,6 +38,8 @@ export type MonitorOptions = {
   readonly netns?: Netns | undefined;
   /** Called in the kernel's order. What it throws is the event loop's to report. */
   readonly onEvent: (event: NetworkEvent) => void;
+  /** Of which links' events to hear, by the upper half of their numbers; the kernel drops the others, but for addresses with `only`. */
+  readonly links?: LinkFilter;
   /** Room for unread events; 20,000 links' worth unless given. */
   readonly bufferBytes?: number | undefined;
 };
@@ -65,8 +68,9 @@ export class Monitor implements Disposable {
   }
 
   async #subscribe(): Promise<void> {
-    const { topics, netns, bufferBytes = defaultBufferBytes } = this.#options;
+    const { topics, netns, links, bufferBytes = defaultBufferBytes } = this.#options;
     using netlink = new NetlinkSocket("route", netns);
+    if (links !== undefined) netlink.filter(filterSteps(links));
     netlink.join(
       topics.flatMap((topic) => groups[topic]),
       bufferBytes,

@@ -1,13 +1,13 @@
 // Taking links away: at once, or marked now and removed together a moment later.
 
 import { Writer } from "#codec/codec.ts";
-import { KernelError } from "#kernel/errno.ts";
+import { isErrno, KernelError } from "#kernel/errno.ts";
 import { native } from "#kernel/native.ts";
 import { NetlinkSocket } from "#kernel/netlink-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, removeLink, removeLinkGroup, setLink } from "#netlink/link.ts";
-import { writeMessage } from "#netlink/message.ts";
+import { type Request, writeMessage } from "#netlink/message.ts";
 
 /** Where a link is: a connection into its namespace, and that namespace (undefined: the process's own). */
 export type LinkPlace = { readonly connection: Connection; readonly netns: Netns | undefined };
@@ -15,11 +15,27 @@ export type LinkPlace = { readonly connection: Connection; readonly netns: Netns
 export type LinkRemover = {
   /** Afterwards the link is down and its name is free. `host` is the node's side, where a veth's other end may be. */
   readonly remove: (link: Link, place: LinkPlace, host: LinkPlace) => void;
+  /** As `remove`, of a veth pair. False: there is no such link at `place`. */
+  readonly removePair: (pair: VethPair, place: LinkPlace, host: LinkPlace) => boolean;
+};
+
+/** A veth pair whose ends have a number that nobody else chooses: nothing is looked up. */
+export type VethPair = {
+  /** Of both ends, each in its namespace. */
+  readonly index: number;
+  /** What goes with it on the node's side. */
+  readonly also: readonly Request[];
 };
 
 export const removeAtOnce: LinkRemover = {
   remove(link, { connection }) {
     connection.apply([removeLink(link.index, link.name)]);
+  },
+
+  removePair({ index, also }, { connection }, host) {
+    const isThere = connection.tryApply([{ ...removeLink(index), allow: [] }]).length === 0;
+    host.connection.apply(also);
+    return isThere;
   },
 };
 
@@ -42,7 +58,7 @@ export class SweepingRemover implements LinkRemover, Disposable {
   }
 
   remove(link: Link, place: LinkPlace, host: LinkPlace): void {
-    place.connection.apply(this.#mark(link));
+    place.connection.apply(this.#mark(link.index, link.name));
     const far = link.info?.kind === "veth" && place !== host ? findLink(host.connection, link.parent) : undefined;
     // One end takes the other with it: sweeping on the node's side keeps no container namespace open.
     if (far?.info?.kind === "veth" && far.parent === link.index) {
@@ -54,6 +70,18 @@ export class SweepingRemover implements LinkRemover, Disposable {
     }
   }
 
+  removePair({ index, also }: VethPair, place: LinkPlace, host: LinkPlace): boolean {
+    const [failure] = place.connection.tryApply(this.#mark(index));
+    if (failure !== undefined && !isErrno(failure.error, "ENODEV")) throw failure.error;
+    const far = setLink(index, { group: rubbishGroup });
+    const failures = host.connection.tryApply(failure === undefined ? [far, ...also] : also);
+    const lacksFar = failures.some(({ request }) => request === far);
+    const unexpected = failures.find(({ request }) => request !== far);
+    if (failure === undefined) this.#schedule(lacksFar ? place.netns : host.netns);
+    if (unexpected !== undefined) throw unexpected.error;
+    return failure === undefined;
+  }
+
   /** Removes what is marked, and what an earlier process marked in `netns`. */
   sweep(netns: Netns | undefined): void {
     this.#schedule(netns);
@@ -63,12 +91,9 @@ export class SweepingRemover implements LinkRemover, Disposable {
     this.#run();
   }
 
-  #mark(link: Link) {
-    const name = `tw~${link.index.toString(36)}-${(this.#counter++ % 46656).toString(36)}`;
-    return [
-      setLink(link.index, { up: false }, link.name),
-      setLink(link.index, { name, group: rubbishGroup }, link.name),
-    ];
+  #mark(index: number, shown?: string): readonly Request[] {
+    const name = `tw~${index.toString(36)}-${(this.#counter++ % 46656).toString(36)}`;
+    return [setLink(index, { up: false }, shown), setLink(index, { name, group: rubbishGroup }, shown)];
   }
 
   #schedule(netns: Netns | undefined): void {

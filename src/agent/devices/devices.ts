@@ -1,7 +1,6 @@
 // Keeps the packet path's programs on what the node's devices receive and send, as devices, addresses and routes come and go.
 
-import { ifindexOf } from "#agent/endpoint/watch.ts";
-import { endpointIdOf } from "#agent/state/endpoint.ts";
+import { endpointLinks } from "#agent/state/endpoint.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
@@ -47,9 +46,8 @@ export class Devices implements Disposable {
     const monitor = await Monitor.open({
       topics: ["link", "route", "address"],
       netns,
-      onEvent: (event) => {
-        if (endpointIdOf(ifindexOf(event) ?? 0) === undefined) devices.wake();
-      },
+      links: { except: endpointLinks },
+      onEvent: () => devices.wake(),
     });
     devices.#stack.use(monitor);
     devices.#round(true);

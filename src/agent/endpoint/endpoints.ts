@@ -25,6 +25,7 @@ import { hostCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, randomMac } from "#net/mac.ts";
 import { findLink } from "#netlink/link.ts";
+import type { Request } from "#netlink/message.ts";
 import { removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
 import { applyWiring, type Ground } from "./apply.ts";
@@ -180,10 +181,11 @@ export class Endpoints {
   /** Takes an endpoint away as far as it is still there. @throws KernelError, StateError */
   remove(endpoint: Endpoint): void {
     const { host, store, ipam, datapath } = this.#options;
-    const node = host.route();
-    this.#removePair(endpoint);
     const addresses = addressesOf(endpoint);
-    node.apply(addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: endpoint.ifindex })));
+    this.#removePair(
+      endpoint,
+      addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: endpoint.ifindex })),
+    );
     datapath?.removeEndpoint(endpoint);
     const nowMs = host.now();
     store.end(endpoint, ipam.releasesOf(endpoint), nowMs);
@@ -288,7 +290,7 @@ export class Endpoints {
     this.carry(endpoint);
     const missing = this.#missing(endpoint, ground);
     if (missing.length === 0) return;
-    if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint);
+    if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint, []);
     applyWiring(missing, ground);
     for (const part of missing) log(`${what}: put back ${formatPart(part)}`);
   }
@@ -320,16 +322,17 @@ export class Endpoints {
     yield* this.#options.datapath?.comparePods() ?? [];
   }
 
-  #removePair({ netns: path, ifindex, hostName }: Endpoint): void {
+  /** `also`: what goes with it on the node's side. */
+  #removePair({ netns: path, ifindex, hostName }: Endpoint, also: readonly Request[]): void {
     const { host } = this.#options;
     const node = { connection: host.route(), netns: host.netns };
     using netns = openIfThere(path);
-    using connection = netns === undefined ? undefined : host.routeIn(netns);
-    // By number: at this path another container's namespace may be by now.
-    const inside = connection === undefined ? undefined : findLink(connection, ifindex);
-    if (connection !== undefined && inside?.info?.kind === "veth") {
-      host.remover.remove(inside, { connection, netns }, node);
-      return;
+    if (netns !== undefined) {
+      using connection = host.routeIn(netns);
+      // By number: at this path another container's namespace may be by now.
+      if (host.remover.removePair({ index: ifindex, also }, { connection, netns }, node)) return;
+    } else {
+      node.connection.apply(also);
     }
     const outside = findLink(node.connection, ifindex);
     if (outside?.name === hostName) host.remover.remove(outside, node, node);

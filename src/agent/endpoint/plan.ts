@@ -4,6 +4,7 @@ import { formatPart, type Part } from "./part.ts";
 
 /** The parts of `want` that `have` lacks, in the order of `want`. */
 export function planWiring(want: readonly Part[], have: readonly Part[]): readonly Part[] {
+  if (have.length === 0) return want.filter((part) => !isBornWith(part));
   const there = new Set(have.map(formatPart));
   const missing = want.filter((part) => !there.has(formatPart(part)));
   const pair = missing.find(({ part }) => part === "pair");

@@ -1,7 +1,7 @@
 // Looks after endpoints: what somebody takes away of the node's side of one comes back in a moment.
 
 import { Comparing } from "#agent/comparing.ts";
-import { addressesOf, type Endpoint, endpointIdOf } from "#agent/state/endpoint.ts";
+import { addressesOf, type Endpoint, endpointIdOf, endpointLinks } from "#agent/state/endpoint.ts";
 import { Monitor, type NetworkEvent } from "#netlink/monitor.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -31,7 +31,8 @@ export class EndpointWatch implements Disposable {
     const { endpoints, host, log } = options;
     const { netns } = host;
     const onEvent = (event: NetworkEvent) => watch.#see(event);
-    watch.#stack.use(await Monitor.open({ topics: ["link", "route", "neighbour", "address"], netns, onEvent }));
+    const topics = ["link", "route", "neighbour", "address"] as const;
+    watch.#stack.use(await Monitor.open({ topics, links: { only: endpointLinks }, netns, onEvent }));
     watch.#stack.defer(() => clearTimeout(watch.#timer));
     // Of changes to maps the kernel tells nobody.
     const round = () => endpoints.compare();
@@ -57,7 +58,9 @@ export class EndpointWatch implements Disposable {
     const id = endpointIdOf(ifindexOf(event) ?? 0);
     const endpoint = id === undefined ? undefined : this.#options.endpoints.byId(id);
     const sign = endpoint === undefined ? undefined : signOf(event, endpoint);
-    if (endpoint !== undefined && sign !== undefined) this.#suspect(endpoint.id, sign);
+    if (endpoint === undefined) return;
+    if (sign !== undefined) this.#suspect(endpoint.id, sign);
+    else if (isUp(event) && this.#suspects.get(endpoint.id) === "down") this.#suspects.delete(endpoint.id);
   }
 
   #suspect(id: number, sign: Sign): void {
@@ -99,8 +102,12 @@ export class EndpointWatch implements Disposable {
   }
 }
 
+function isUp(event: NetworkEvent): boolean {
+  return event.kind === "link" && event.change === "set" && event.link.up;
+}
+
 /** The link that an event is about; undefined for one about none. */
-export function ifindexOf(event: NetworkEvent): number | undefined {
+function ifindexOf(event: NetworkEvent): number | undefined {
   switch (event.kind) {
     case "link":
       return event.link.index;

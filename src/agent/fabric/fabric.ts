@@ -1,7 +1,6 @@
 // Keeps a node's ways to the others as they should be: after every change of a node, and of the kernel.
 
-import { ifindexOf } from "#agent/endpoint/watch.ts";
-import { endpointIdOf } from "#agent/state/endpoint.ts";
+import { endpointLinks } from "#agent/state/endpoint.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
@@ -22,6 +21,8 @@ export type FabricOptions = {
   /** All nodes as they are now; undefined for a `self` that is not known yet. */
   readonly nodes: () => { readonly self: FabricNode | undefined; readonly others: readonly FabricNode[] };
   readonly log: (line: string) => void;
+  /** Told when links or addresses of the node may be others, and from time to time. */
+  readonly woken?: () => void;
 };
 
 /** What a burst of events says is looked at once. */
@@ -51,9 +52,8 @@ export class Fabric implements Disposable {
       topics: ["link", "route", "neighbour", "address"],
       netns,
       // What pods come and go with is no way to another node.
-      onEvent: (event) => {
-        if (endpointIdOf(ifindexOf(event) ?? 0) === undefined) fabric.wake();
-      },
+      links: { except: endpointLinks },
+      onEvent: () => fabric.wake(),
     });
     fabric.#stack.use(monitor);
     fabric.#adopt();
@@ -75,6 +75,7 @@ export class Fabric implements Disposable {
 
   /** Something may have changed. */
   wake(): void {
+    this.#options.woken?.();
     // Whoever waits for the first ways waits with the node's readiness.
     if (!this.#isMade) this.#round();
     else this.#timer ??= setTimeout(() => this.#round(), settleMs);

@@ -37,6 +37,8 @@ export class AddressPool {
   #passed: bigint;
   readonly #taken = new Set<Ip>();
   #released: Map<Ip, number>;
+  /** The latest time that the pool was told of. */
+  #latestMs: number;
 
   constructor(block: Cidr, cooldownMs: number, { passed, released }: PoolMemory) {
     this.block = block;
@@ -48,6 +50,7 @@ export class AddressPool {
     this.#size = last - this.#first + (spare && familyOfCidr(block) === "ipv4" ? 0n : 1n);
     this.#passed = passed;
     this.#released = new Map(released);
+    this.#latestMs = released.reduce((latest, [, releasedMs]) => Math.max(latest, releasedMs), 0);
   }
 
   /** For the next start. */
@@ -56,7 +59,7 @@ export class AddressPool {
   }
 
   has(address: Ip): boolean {
-    return contains(this.block, address);
+    return this.#taken.has(address) || this.#released.has(address) || contains(this.block, address);
   }
 
   /** The address that is next; undefined when there is none now. Passes over those that are taken or resting. */
@@ -74,6 +77,8 @@ export class AddressPool {
 
   /** After the clock was set back, a rest begins anew: it must not last until the clock is where it was. */
   #forgetFuture(nowMs: number): void {
+    if (nowMs >= this.#latestMs) return;
+    this.#latestMs = nowMs;
     for (const [address, releasedMs] of this.#released) if (releasedMs > nowMs) this.#released.set(address, nowMs);
   }
 
@@ -86,6 +91,7 @@ export class AddressPool {
     this.#taken.delete(address);
     this.#released.delete(address);
     this.#released.set(address, nowMs);
+    this.#latestMs = Math.max(this.#latestMs, nowMs);
   }
 
   /** Ends the rest of an address; whether it rested. */

@@ -39,6 +39,9 @@ const firstIfindex = 0x7200_0000;
 
 export const maxEndpointId = 0xffff;
 
+/** What the numbers of all endpoints' links have in common: their upper half. */
+export const endpointLinks = firstIfindex >>> 16;
+
 export function ifindexOf(id: number): number {
   return firstIfindex + id;
 }

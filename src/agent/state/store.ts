@@ -6,7 +6,10 @@ import { dirname } from "node:path";
 import type { PoolMemory } from "#agent/ipam/pool.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
-import { addressesOf, type Endpoint, endpointKey } from "./endpoint.ts";
+import { type Endpoint, endpointKey, maxEndpointId } from "./endpoint.ts";
+
+/** How far counters on the disk may be from what they count, so that not every endpoint writes them. */
+const stride = 64;
 
 /** The layout below; a file of another one is not touched. */
 const layout = 1;
@@ -36,6 +39,10 @@ export class StateStore implements Disposable {
   readonly #database: Database;
   readonly #path: string;
   readonly #statements;
+  /** As on the disk: the last number given, or one that is given soon. */
+  #lastId = 0;
+  /** As on the disk. */
+  readonly #passed = new Map<Cidr, bigint>();
 
   /** @throws StateError when the file is damaged, of a newer Twill, or cannot be written */
   constructor(path: string) {
@@ -49,12 +56,16 @@ export class StateStore implements Disposable {
       this.#statements = {
         put: database.query("INSERT INTO endpoint VALUES ($id, $record) ON CONFLICT DO UPDATE SET record = $record"),
         drop: database.query("DELETE FROM endpoint WHERE id = $id"),
-        take: database.query("DELETE FROM released WHERE address = $address"),
+        take: database.query("DELETE FROM released WHERE address IN ($ipv4, $ipv6)"),
         release: database.query(
           "INSERT INTO released VALUES ($address, $block, $at) ON CONFLICT DO UPDATE SET block = $block, at = $at",
         ),
         pass: database.query("INSERT INTO passed VALUES ($block, $count) ON CONFLICT DO UPDATE SET count = $count"),
         fact: database.query("INSERT INTO fact VALUES ($name, $value) ON CONFLICT DO UPDATE SET value = $value"),
+        // `Database.transaction` would make five functions for each.
+        start: database.query("BEGIN IMMEDIATE"),
+        commit: database.query("COMMIT"),
+        undo: database.query("ROLLBACK"),
       } as const;
     } catch (cause) {
       database?.close();
@@ -64,17 +75,24 @@ export class StateStore implements Disposable {
 
   /** Writes a new endpoint down, its addresses taken. @throws StateError */
   begin(endpoint: Endpoint, progress: readonly Progress[]): void {
+    const { id, ipv4 = null, ipv6 = null } = endpoint;
+    const isAhead = id <= this.#lastId && id > this.#lastId - stride;
+    const lastId = isAhead ? this.#lastId : Math.min(id + stride - 1, maxEndpointId);
+    // A pool that is found a little behind passes over addresses that are taken or rest.
+    const far = progress.filter(({ block, passed }) => passed - (this.#passed.get(block) ?? -1n) >= stride);
     this.#transact(() => {
       this.#put(endpoint);
-      this.#statements.fact.run({ name: "lastId", value: String(endpoint.id) });
-      for (const address of addressesOf(endpoint)) this.#statements.take.run({ address });
-      for (const { block, passed } of progress) this.#statements.pass.run({ block, count: String(passed) });
+      this.#statements.take.run({ ipv4, ipv6 });
+      if (!isAhead) this.#statements.fact.run({ name: "lastId", value: String(lastId) });
+      for (const { block, passed } of far) this.#statements.pass.run({ block, count: String(passed) });
     });
+    this.#lastId = lastId;
+    for (const { block, passed } of far) this.#passed.set(block, passed);
   }
 
   /** Replaces an endpoint's record. @throws StateError */
   update(endpoint: Endpoint): void {
-    this.#transact(() => this.#put(endpoint));
+    this.#read(() => this.#put(endpoint));
   }
 
   /** Forgets an endpoint; its addresses begin to rest. @throws StateError */
@@ -133,7 +151,18 @@ export class StateStore implements Disposable {
   }
 
   #transact(work: () => void): void {
-    this.#read(() => this.#database.transaction(work).immediate());
+    const { start, commit, undo } = this.#statements;
+    this.#read(() => {
+      start.run();
+      try {
+        work();
+        commit.run();
+      } catch (error) {
+        // A full disk has it undone already.
+        if (this.#database.inTransaction) undo.run();
+        throw error;
+      }
+    });
   }
 
   #read<T>(work: () => T): T {
