@@ -1,5 +1,6 @@
 // Asks the agent of this node over its local API.
 
+import { isErrno } from "#kernel/errno.ts";
 import type { ProblemMessage } from "./messages.ts";
 
 /** The agent cannot be asked, or refuses. */
@@ -18,13 +19,17 @@ export async function askAgent<T>(socket: string, line: string, signal?: AbortSi
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new AgentApiError(`Cannot ask the agent at ${socket}: ${problem}; is \`twill agent\` running on this node?`, {
-      cause,
-    });
+    throw new AgentApiError(`Cannot ask the agent at ${socket}: ${whyNot(cause)}`, { cause });
   }
   const body: unknown = await response.json();
   // Both ends are of one executable.
   if (response.ok) return body as T;
   throw new AgentApiError((body as ProblemMessage).problem);
+}
+
+/** The runtime's own sentences for these speak of addresses on the web. */
+function whyNot(cause: unknown): string {
+  if (isErrno(cause, "ENOENT")) return "there is no such socket; is `twill agent` running on this node?";
+  if (isErrno(cause, "ECONNREFUSED")) return "nobody listens there; is `twill agent` running on this node?";
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,6 +1,7 @@
 // The local API over its socket, with an agent behind it.
 
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addressAt, startNode } from "#test/agent.ts";
 import { askAgent } from "./client.ts";
@@ -48,6 +49,15 @@ describe("the local API", () => {
       done: `${address} may be given out again at once`,
     });
     await expect(askAgent(socket, "GET /v1/nothing")).rejects.toThrow("there is no GET /v1/nothing");
+    const nowhere = join(it.node.folder, "nowhere.sock");
+    await expect(askAgent(nowhere, "GET /v1/status")).rejects.toThrow(
+      `Cannot ask the agent at ${nowhere}: there is no such socket; is \`twill agent\` running on this node?`,
+    );
+    const deaf = join(it.node.folder, "deaf.sock");
+    writeFileSync(deaf, "");
+    await expect(askAgent(deaf, "GET /v1/status")).rejects.toThrow(
+      `Cannot ask the agent at ${deaf}: nobody listens there; is \`twill agent\` running on this node?`,
+    );
   });
 
   test("tells of connections that were seen, and who opened them", async () => {

@@ -92,6 +92,12 @@ function portsOf({ ports }: ServiceEntry): string {
 type Front = Omit<Route, "passedOver"> & { readonly addresses: readonly Ip[]; readonly node: NodeParty | undefined };
 
 function through(world: World, { service, port, addresses, front, node }: Front, source: Party): Reach {
+  if (service.otherProxy !== undefined && !service.headless) {
+    const remark = `service ${service.namespace}/${service.name} is left to ${service.otherProxy}: policies see its own address`;
+    const traffic = { protocol: port.protocol, port: node === undefined ? port.port : (port.nodePort ?? port.port) };
+    const party: Party = node ?? { party: "address", addresses };
+    return { route: { service, port, front, passedOver: [] }, destinations: [{ party, remark, traffic }] };
+  }
   // A translation keeps the family.
   const families = new Set(addresses.map(familyOf));
   // Who is in the cluster chooses a backend at its own place.

@@ -82,7 +82,7 @@ function headOf(answers: readonly Answer[]): string {
         ? ", all denied"
         : `, ${answers.length - allowed} of ${answers.length} denied`;
   const lines = [`through ${routeName(first.route)}${word}`];
-  if (backends.length > 0)
+  if (backends.length > 0 && service.otherProxy === undefined)
     lines.push(`  ${front ?? "its name"} ${choiceOf(service.headless, service.sticky, backends)}`);
   for (const { pod, why } of passedOver) lines.push(`  ${pod} ${why}`);
   return `${lines.join("\n")}\n\n`;

@@ -177,6 +177,11 @@ describe("twill explain", () => {
       ["a/client a/web-2:8080", "tcp/8080 over IPv4: allowed\n", "tcp/8080 over IPv6: denied\n"],
       ["a/client a/web-1:8/icmp", "icmp type 8: denied\n"],
       ["a/client svc/empty:80", "a/client → service a/empty: refused\n  no pod is behind it that could answer\n"],
+      [
+        "a/client svc/dns:53/udp",
+        "a/client → 10.96.0.12 udp/53: allowed\n",
+        "service a/dns is left to node-dns: policies see its own address\n",
+      ],
       ["a/six a/four:8080", "they have no address family in common\n"],
       ["a/client svc/api:443", "10.96.0.1:443 becomes 172.30.0.2:6443\n"],
     ];
@@ -191,7 +196,7 @@ describe("twill explain", () => {
     expect(twill("explain", ...from, "a/client", "svc/a/web:81").stderr).toContain(
       "service a/web has no port 81 of tcp: its ports are 80/tcp",
     );
-  });
+  }, 30_000);
 
   test("says what to give when it is not told where to look", () => {
     expect(twill("explain", "a", "b").stderr).toContain("neither --manifests nor --kubeconfig says what to look at");
@@ -352,6 +357,10 @@ ${["1 10.244.1.3 fd00::13 True", "2 10.244.2.4 fd00::24 True", "3 10.244.2.5 fd0
       {type: NodePort, clusterIP: 10.96.0.11, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80, targetPort: http, nodePort: 30081}]}
   - {apiVersion: v1, kind: Service, metadata: {namespace: a, name: empty}, spec: {clusterIP: 10.96.0.10, selector: {app: none}, ports: [{port: 80}]}}
   - {apiVersion: v1, kind: Service, metadata: {namespace: a, name: api}, spec: {clusterIP: 10.96.0.1, ports: [{port: 443}]}}
+  - apiVersion: v1
+    kind: Service
+    metadata: {namespace: a, name: dns, labels: {service.kubernetes.io/service-proxy-name: node-dns}}
+    spec: {clusterIP: 10.96.0.12, ports: [{port: 53, protocol: UDP}]}
   - apiVersion: discovery.k8s.io/v1
     kind: EndpointSlice
     metadata: {namespace: a, name: api-1, labels: {kubernetes.io/service-name: api}}

@@ -2,7 +2,7 @@
 
 import type { ServicePort } from "kubernetes-types/core/v1";
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
-import { directReturnAnnotation } from "#model/service/service.ts";
+import { directReturnAnnotation, otherProxyLabel } from "#model/service/service.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Labels } from "./party.ts";
 import type { Protocol } from "./rule.ts";
@@ -26,6 +26,8 @@ export type ServiceEntry = {
   readonly localOutside: boolean;
   /** Backends of other nodes see who is outside, and not the node that it came through. */
   readonly directReturn: boolean;
+  /** Who serves it in the place of Twill. */
+  readonly otherProxy: string | undefined;
   /** A client keeps its backend. */
   readonly sticky: boolean;
   readonly ports: readonly {
@@ -64,6 +66,7 @@ export function serviceEntry(service: Service, slices: readonly EndpointSlice[])
     localOnly: spec?.internalTrafficPolicy === "Local",
     localOutside: spec?.externalTrafficPolicy === "Local",
     directReturn: metadata.annotations?.[directReturnAnnotation] === "true",
+    otherProxy: metadata.labels?.[otherProxyLabel],
     sticky: spec?.sessionAffinity === "ClientIP",
     externalName: spec?.type === "ExternalName" ? spec.externalName : undefined,
     ports: (spec?.ports ?? []).map(

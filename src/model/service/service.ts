@@ -52,14 +52,15 @@ export const directReturnAnnotation = "twill.dev/direct-return";
 
 /** Kubernetes' own default (ServiceSpec.sessionAffinityConfig). */
 const defaultAffinitySeconds = 10_800;
-/** A service with this label is somebody else's. */
-const otherProxy = "service.kubernetes.io/service-proxy-name";
+/** A service with this label is somebody else's, whom it names. */
+export const otherProxyLabel = "service.kubernetes.io/service-proxy-name";
 const maxPort = 65_535;
 
 /** Undefined for a service that nobody reaches by an address of its own: headless, another name, another proxy's, not given yet. */
 export function toServiceModel(service: Service): ServiceModel | undefined {
   const { metadata, spec } = service;
-  if (spec === undefined || spec.type === "ExternalName" || otherProxy in (metadata.labels ?? {})) return undefined;
+  if (spec === undefined || spec.type === "ExternalName" || otherProxyLabel in (metadata.labels ?? {}))
+    return undefined;
   // `None`, or an address that is not given yet.
   const addresses = parseAll(spec.clusterIPs ?? [spec.clusterIP ?? ""]);
   if (addresses.length === 0) return undefined;
