@@ -31,6 +31,8 @@ export type Link = {
   readonly up: boolean;
   readonly mac: Mac | undefined;
   readonly mtu: number;
+  /** ARPHRD_ of linux/if_arp.h: what header its packets have. */
+  readonly hardware: number;
   /** Ifindex of the bridge or VRF above, 0 for none. */
   readonly master: number;
   /** Ifindex of the parent or the veth peer, 0 for none; in namespace `linkNetnsid` where that is set. */
@@ -201,6 +203,7 @@ export function toLink({ header, attrs }: { readonly header: LinkHeader; readonl
     up: (header.flags & LinkFlag.up) !== 0,
     mac: attrs.address,
     mtu: attrs.mtu ?? 0,
+    hardware: header.type,
     master: attrs.master ?? 0,
     parent: attrs.link ?? 0,
     linkNetnsid: attrs.linkNetnsid,

@@ -8,7 +8,7 @@ import { removeProgram } from "#netlink/bpf-filter.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { Monitor } from "#netlink/monitor.ts";
 import { readDevices } from "./have.ts";
-import { type Device, selectDevices } from "./want.ts";
+import { type Device, selectDevices, unservedDevices } from "./want.ts";
 
 export type DevicesOptions = {
   readonly connection: Connection;
@@ -38,6 +38,7 @@ export class Devices implements Disposable {
   readonly #stack = new DisposableStack();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #known: readonly Device[] = [];
+  #unserved = "";
 
   /** Resolves after the first look. @throws KernelError when the kernel gives no events */
   static async start(options: DevicesOptions): Promise<Devices> {
@@ -75,12 +76,25 @@ export class Devices implements Disposable {
     this.#stack.dispose();
   }
 
+  /** Once for each other set of them. */
+  #tellUnserved(devices: readonly Device[]): void {
+    const names = devices.map(({ name }) => name).join(", ");
+    if (names !== this.#unserved && names !== "") {
+      this.#options.log(
+        `devices: leave ${names} alone: packets without an Ethernet header are not translated for services`,
+      );
+    }
+    this.#unserved = names;
+  }
+
   #round(all: boolean): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { connection, datapath, nodeAddresses, named, changed, log } = this.#options;
     try {
-      const wanted = selectDevices(readDevices(connection), nodeAddresses(), named);
+      const have = readDevices(connection);
+      const wanted = selectDevices(have, nodeAddresses(), named);
+      this.#tellUnserved(unservedDevices(have, nodeAddresses(), named));
       const known = new Set(this.#known.map(({ ifindex }) => ifindex));
       for (const device of wanted) {
         if (!known.has(device.ifindex)) log(`devices: watch what ${device.name} receives`);

@@ -12,6 +12,8 @@ import type { Device } from "./want.ts";
 /** RT_SCOPE_UNIVERSE, and of IPv6 also the site's. */
 const widestLocalScope = 200;
 const families: readonly Family[] = ["ipv4", "ipv6"];
+/** ARPHRD_ETHER. */
+const ethernet = 1;
 /** What the agent calls its own links. */
 const ownPrefix = "twill-";
 
@@ -22,11 +24,12 @@ export function readDevices(connection: Connection): readonly Device[] {
   const defaults = new Set(
     routes.filter(({ dst, type }) => lengthOf(dst) === 0 && type === "unicast").map(({ oif }) => oif),
   );
-  return listLinks(connection).map(({ index, name, flags }) => ({
+  return listLinks(connection).map(({ index, name, flags, hardware }) => ({
     ifindex: index,
     name,
     addresses: addresses.filter((each) => each.index === index).map(({ address }) => addressOf(address)),
     isDefault: defaults.has(index),
+    isEthernet: hardware === ethernet,
     isOwn: (flags & LinkFlag.loopback) !== 0 || name.startsWith(ownPrefix) || endpointIdOf(index) !== undefined,
   }));
 }

@@ -9,14 +9,26 @@ export type Device = {
   readonly addresses: readonly Ip[];
   /** Whether a default route leads there. */
   readonly isDefault: boolean;
+  /** Whether its packets have Ethernet's header, which the programs expect: those of tunnels such as WireGuard, and of PPP, have none. */
+  readonly isEthernet: boolean;
   /** The loopback device, or one that the agent has made. */
   readonly isOwn: boolean;
 };
 
+/** Those of `chooseDevices` that the programs can be put on. */
+export function selectDevices(...choice: Parameters<typeof chooseDevices>): readonly Device[] {
+  return chooseDevices(...choice).filter(({ isEthernet }) => isEthernet);
+}
+
+/** Those of `chooseDevices` that they cannot. */
+export function unservedDevices(...choice: Parameters<typeof chooseDevices>): readonly Device[] {
+  return chooseDevices(...choice).filter(({ isEthernet }) => !isEthernet);
+}
+
 /**
  * Those that are named, or where none is: those that have one of the node's addresses, or a default route. What leads to pods is none.
  */
-export function selectDevices(
+function chooseDevices(
   devices: readonly Device[],
   nodeAddresses: readonly Ip[],
   named: readonly string[],
