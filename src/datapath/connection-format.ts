@@ -26,6 +26,8 @@ export const connectionFlags = {
   finOther: 0x08,
   reset: 0x10,
   translated: 0x20,
+  openerHere: 0x40,
+  otherHere: 0x80,
 } as const;
 
 /** Connections by their two ends in a fixed order; times in seconds of the monotonic clock. */

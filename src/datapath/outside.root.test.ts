@@ -8,6 +8,7 @@ import { serve } from "#test/packet-path.ts";
 import { PathNode, type PathPod } from "#test/path-node.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { ask, forward, join, startEcho } from "#test/traffic.ts";
+import { connectionFlags } from "./connection-format.ts";
 import { choiceFlags } from "./service-format.ts";
 
 const stack = new DisposableStack();
@@ -81,7 +82,8 @@ beforeAll(async () => {
   ] as const) {
     for (const protocol of ["tcp", "udp"] as const) await startEcho(box, pod.netns, { port: 8080, name, protocol });
   }
-  await startEcho(box, first.netns, { port: 8080, name: "node" });
+  for (const protocol of ["tcp", "udp"] as const)
+    await startEcho(box, first.netns, { port: 8080, name: "node", protocol });
 }, patienceMs);
 afterAll(() => stack.dispose());
 
@@ -118,9 +120,16 @@ describe("a node port", () => {
   }
 
   test("of a program in the node's own network keeps the client's address", () => {
-    serve(first().path, "172.30.0.1:30100", "tcp", ["172.30.0.1:8080"]);
     first().path.set({ hasHostBackends: true });
-    expect(ask(box, client, "172.30.0.1", 30_100)).toBe(`node ${clientAddress}`);
+    for (const protocol of ["tcp", "udp"] as const) {
+      serve(first().path, "172.30.0.1:30100", protocol, ["172.30.0.1:8080"]);
+      expect(ask(box, client, "172.30.0.1", 30_100, protocol)).toBe(`node ${clientAddress}`);
+    }
+    const { answered } = connectionFlags;
+    const toNode = [...first().path.connections.connections.entries()].filter(([{ source, destination }]) =>
+      [source, destination].every((each) => [ip(clientAddress), ip("172.30.0.1")].includes(each)),
+    );
+    expect(toNode.map(([, { flags }]) => flags & answered)).toEqual([answered, answered]);
   });
 
   test("of a pod there that answers straight away keeps the client's address", () => {
