@@ -69,7 +69,7 @@ export function parseJson(text: string, subject: string): Json {
 /** The value under `key`; without an exact match the last key that differs only in case, as Go's decoder has it. */
 export function member(object: JsonObject, key: string): Json | undefined {
   if (Object.hasOwn(object, key)) return object[key] ?? undefined;
-  return foldKeys(object).get(key.toLowerCase()) ?? undefined;
+  return memberInAnyCase(object, key.toLowerCase()) ?? undefined;
 }
 
 export const string: Decoder<string> = (value) => {
@@ -161,18 +161,12 @@ export function object<const F extends Fields>(fields: F): Decoder<Shape<F>> {
   const known = Object.entries(fields).map(([key, decoder]) => ({ key, decoder, folded: key.toLowerCase() }));
   return (value) => {
     const input = rawObject(value);
-    let byFoldedKey: ReadonlyMap<string, Json> | undefined;
     const output: Record<string, unknown> = {};
     let at = "";
     try {
       for (const { key, decoder, folded } of known) {
         at = key;
-        let found: Json | undefined;
-        if (Object.hasOwn(input, key)) found = input[key];
-        else {
-          byFoldedKey ??= foldKeys(input);
-          found = byFoldedKey.get(folded);
-        }
+        const found = Object.hasOwn(input, key) ? input[key] : memberInAnyCase(input, folded);
         const decoded = decoder(found ?? undefined);
         if (decoded !== undefined) output[key] = decoded;
       }
@@ -212,8 +206,13 @@ function located(error: unknown, step: string): unknown {
   return error;
 }
 
-function foldKeys(object: JsonObject): ReadonlyMap<string, Json> {
-  return new Map(Object.entries(object).map(([key, value]) => [key.toLowerCase(), value]));
+/** Configurations have few fields, and most that a plugin knows are absent from them: nothing is made for those. */
+function memberInAnyCase(object: JsonObject, folded: string): Json | undefined {
+  let found: Json | undefined;
+  for (const key of Object.keys(object)) {
+    if (key.length === folded.length && key.toLowerCase() === folded) found = object[key];
+  }
+  return found;
 }
 
 function describeBounds({ min, max }: { readonly min?: number; readonly max?: number }): string {

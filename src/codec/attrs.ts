@@ -83,6 +83,17 @@ export function attrList<T>(type: number, codec: Codec<T>): Codec<readonly T[]> 
   };
 }
 
+/** The first attribute of a number, without a look at those behind it. @throws DecodeError */
+export function findAttr<T>(reader: Reader, { type: wanted, codec }: Attr<T>): T | undefined {
+  while (reader.left >= headerSize) {
+    const { type, size } = readHeader(reader);
+    if (type === wanted) return codec.decode(reader.sub(size, `attribute ${type}`));
+    reader.take(size);
+    skipPadding(reader, size);
+  }
+  return undefined;
+}
+
 export function writeAttr<T>(writer: Writer, type: number, codec: Codec<T>, value: T): void {
   const start = writer.reserve(headerSize);
   codec.encode(writer, value);

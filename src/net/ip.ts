@@ -89,39 +89,51 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return bytes;
 }
 
+// Asked for several times for each address of a pod: nothing is made but the bytes.
 function parseIpv6(text: string): Uint8Array | undefined {
-  let head = text;
-  let tail: Uint8Array | undefined;
-  const lastColon = text.lastIndexOf(":");
-  if (text.includes(".")) {
-    tail = parseIpv4(text.slice(lastColon + 1));
-    if (tail === undefined) return undefined;
-    const [high, low] = [((tail[0] ?? 0) << 8) | (tail[1] ?? 0), ((tail[2] ?? 0) << 8) | (tail[3] ?? 0)];
-    head = `${text.slice(0, lastColon + 1)}${high.toString(16)}:${low.toString(16)}`;
-  }
-  const halves = head.split("::");
-  if (halves.length > 2) return undefined;
-  const left = groups(halves[0] ?? "");
-  const right = halves.length === 2 ? groups(halves[1] ?? "") : [];
-  if (left === undefined || right === undefined) return undefined;
-  const missing = 8 - left.length - right.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
   const bytes = new Uint8Array(16);
-  [...left, ...new Array<number>(missing).fill(0), ...right].forEach((group, i) => {
-    bytes[i * 2] = group >> 8;
-    bytes[i * 2 + 1] = group & 0xff;
-  });
-  return bytes;
+  let at = 0;
+  let gap = text.startsWith("::") ? 0 : -1;
+  for (let start = gap === 0 ? 2 : 0; start < text.length; ) {
+    const colon = text.indexOf(":", start);
+    const tail = colon < 0 && text.includes(".", start) ? parseIpv4(text.slice(start)) : undefined;
+    if (tail !== undefined) {
+      if (at > 12) return undefined;
+      bytes.set(tail, at);
+      at += 4;
+      break;
+    }
+    const group = parseGroup(text, start, colon < 0 ? text.length : colon);
+    if (group < 0 || at > 14) return undefined;
+    bytes[at++] = group >> 8;
+    bytes[at++] = group & 0xff;
+    if (colon < 0) break;
+    start = colon + 1;
+    if (start === text.length) return undefined;
+    if (text[start] !== ":") continue;
+    if (gap >= 0) return undefined;
+    gap = at;
+    start++;
+  }
+  if (gap < 0) return at === 16 ? bytes : undefined;
+  if (at > 14) return undefined;
+  const end = 16 - (at - gap);
+  bytes.copyWithin(end, gap, at);
+  return bytes.fill(0, gap, end);
 }
 
-function groups(text: string): number[] | undefined {
-  if (text === "") return [];
-  const out: number[] = [];
-  for (const part of text.split(":")) {
-    if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return undefined;
-    out.push(Number.parseInt(part, 16));
+/** One to four hexadecimal digits; -1 for anything else. */
+function parseGroup(text: string, start: number, end: number): number {
+  if (end === start || end - start > 4) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i);
+    const digit = code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x61 + 10;
+    const isLetter = code > 0x39;
+    if (digit < (isLetter ? 10 : 0) || digit > (isLetter ? 15 : 9)) return -1;
+    value = value * 16 + digit;
   }
-  return out;
+  return value;
 }
 
 // RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups (the first of equals) as "::",

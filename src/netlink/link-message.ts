@@ -93,6 +93,8 @@ function encodeKind(info: KnownInfo): { readonly kind: string; readonly data?: U
   return { kind: info.kind, data: encode(linkKinds[info.kind] as Codec<unknown>, info.data) };
 }
 
+export const operstateAttr = attr(16, u8);
+
 const linkAttrTable = {
   address: attr(1, macField),
   name: attr(3, cstring),
@@ -103,7 +105,7 @@ const linkAttrTable = {
   master: attr(10, u32),
   txqlen: attr(13, u32),
   /** RFC 2863: 2 down, 6 up. */
-  operstate: attr(16, u8),
+  operstate: operstateAttr,
   info: nest(18, linkInfo),
   alias: attr(20, cstring),
   /** Per address family; requests only, since the kernel answers in another form than it accepts. */

@@ -24,7 +24,7 @@ import { Netns, NetnsError } from "#kernel/netns.ts";
 import { hostCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, randomMac } from "#net/mac.ts";
-import { findLink } from "#netlink/link.ts";
+import { findLink, findOperstate } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
 import { removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
@@ -224,7 +224,7 @@ export class Endpoints {
    * work of its own, which waits for whoever changes links. Asking for the link does that work at once since Linux 6.8. @throws KernelError
    */
   isUp({ ifindex }: Endpoint): boolean {
-    return findLink(this.#options.host.route(), ifindex)?.operstate === operstateUp;
+    return findOperstate(this.#options.host.route(), ifindex) === operstateUp;
   }
 
   /** Whether the pod's namespace is there, with the link in it. @throws KernelError */

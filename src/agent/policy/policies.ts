@@ -127,8 +127,8 @@ export class Policies {
 
   /** One that has come up, or was there before this agent. */
   addEndpoint(endpoint: Endpoint): void {
-    const { datapath } = this.#options;
-    this.#pods.add(endpoint, addressesOf(endpoint).map((address) => datapath.policyOf(address))[0]);
+    const [address] = addressesOf(endpoint);
+    this.#pods.add(endpoint, address && this.#options.datapath.policyOf(address));
     this.#tellPodOf(endpoint);
   }
 
@@ -160,7 +160,7 @@ export class Policies {
 
   /** Writes what has changed. */
   flush(): void {
-    if (!this.#isKnown) return;
+    if (!this.#isKnown || !this.#isScheduled) return;
     this.#isScheduled = false;
     this.#settle(() => this.resolver.takeChanges());
   }
