@@ -124,6 +124,10 @@ export class CensusTaker implements Disposable {
     }
   }
 
+  #uidsOf(resource: ServedResource): readonly string[] {
+    return [...this.census.uids()].filter((uid) => this.census.get(uid)?.resource === resource);
+  }
+
   #count(resource: ServedResource): Promise<void> {
     const end = new AbortController();
     this.#counted.set(keyOf(resource), end);
@@ -135,17 +139,21 @@ export class CensusTaker implements Disposable {
   async #follow(resource: ServedResource, signal: AbortSignal, counted: () => void): Promise<void> {
     const { client, pace, failed } = this.#options;
     const read = (object: KubeObject) => entryOf(resource, object);
+    const unseen = new Map<string, Entry>();
+    /** Of before the list that is being read. */
+    let unseen = new Set<string>();
     for await (const change of reflect<KubeObject, Entry>(client, resource, read, {}, pace, signal)) {
-      if (change.change === "replaced") {
-        const uids = new Set(change.objects.map(({ uid }) => uid));
-        for (const uid of [...this.census.uids()]) {
-          const entry = this.census.get(uid);
-          if (entry?.resource === resource && !uids.has(uid)) this.#gone(entry);
+      if (change.change === "listing") unseen = new Set(this.#uidsOf(resource));
+      else if (change.change === "set") {
+        for (const entry of change.objects) {
+          unseen.delete(entry.uid);
+          this.#there(entry);
         }
-        for (const entry of change.objects) this.#there(entry);
+      } else if (change.change === "listed") {
+        for (const entry of [...unseen].flatMap((uid) => this.census.get(uid) ?? [])) this.#gone(entry);
+        unseen.clear();
         counted();
-      } else if (change.change === "set") this.#there(change.object);
-      else if (change.change === "removed") this.#gone(change.object);
+      } else if (change.change === "removed") this.#gone(change.object);
       else failed(`counting ${resource.plural}`, change.error);
     }
     counted();
