@@ -12,8 +12,6 @@ struct address {
 };
 _Static_assert(sizeof(struct address) == 16, "struct address is part of map keys");
 
-#define V4_PREFIX_BITS 96
-
 static __always_inline struct address address_v4(__be32 ip)
 {
 	struct address address = { { 0, 0, bpf_htonl(0xffff), ip } };

@@ -54,7 +54,6 @@ static __always_inline int ask_policy(__u32 set, __u32 direction, const struct a
 
 struct judgement {
 	__u32 rules[2]; /* by direction: what allowed it */
-	__u32 allowed;
 };
 
 static __always_inline void remember_denial(const struct tuple *tuple, __u16 port, __u32 direction, __u32 rule, __u32 now)
@@ -85,7 +84,6 @@ __noinline int judge(const struct tuple *tuple, __u16 port, __u32 how, __u32 now
 		return 0;
 	opener = find_endpoint(&tuple->source);
 	other = find_endpoint(&tuple->destination);
-	judgement->allowed = 1;
 	/* A pod is never cut off from itself. */
 	if (opener && other && opener->id == other->id)
 		return 1;
@@ -93,7 +91,6 @@ __noinline int judge(const struct tuple *tuple, __u16 port, __u32 how, __u32 now
 	    !(opener->flags & spare)) {
 		if (!(how & JUDGE_SILENTLY))
 			remember_denial(tuple, port, EGRESS, rule, now);
-		judgement->allowed = 0;
 		return 0;
 	}
 	judgement->rules[EGRESS] = rule;
@@ -102,7 +99,6 @@ __noinline int judge(const struct tuple *tuple, __u16 port, __u32 how, __u32 now
 	    !(other->flags & spare)) {
 		if (!(how & JUDGE_SILENTLY))
 			remember_denial(tuple, port, INGRESS, rule, now);
-		judgement->allowed = 0;
 		return 0;
 	}
 	judgement->rules[INGRESS] = rule;

@@ -122,8 +122,8 @@ static __always_inline int is_in_question(const struct connection *connection, c
 	return connection->generation != generation || (fate->where == FROM_NET && (connection->flags & here));
 }
 
-/* A packet of a known connection. False where it does not go on: `fate` says why. */
-__noinline int go_on(struct connection *connection, const struct packet *packet, struct fate *fate, int by_opener, __u32 now)
+/* Answers the question. False: it does not go on, and `fate` says why. */
+__noinline int may_go_on(struct connection *connection, const struct packet *packet, struct fate *fate, int by_opener, __u32 now)
 {
 	const struct settings *node = get_settings();
 
@@ -138,7 +138,6 @@ __noinline int go_on(struct connection *connection, const struct packet *packet,
 		fate->drop = DROP_POLICY;
 		return 0;
 	}
-	follow(connection, packet, by_opener, now);
 	return 1;
 }
 
@@ -272,7 +271,7 @@ __noinline int first_packet(struct __sk_buff *skb, struct packet *packet, struct
 	known = follow_translation(skb, packet, fate, now);
 	if (known != NOT_OURS)
 		return known;
-	if (fate->where != FROM_KERNEL)
+	if (fate->where != FROM_KERNEL && !kernel_translates())
 		frontend = find_frontend(&packet->tuple.destination, packet->tuple.destination_port, packet->tuple.protocol);
 	if (fate->where == FROM_NET) {
 		if (!frontend && !find_endpoint(&packet->tuple.destination))
@@ -347,10 +346,13 @@ static __always_inline struct connection *find_connection(const struct tuple *tu
 
 static __always_inline void track(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 where)
 {
+	const struct settings *node = get_settings();
 	const __u32 now = seconds();
 	struct connection *connection;
 	int by_opener, known;
 
+	if (!node)
+		return;
 	fate->where = where;
 	if (packet->flags & PACKET_ICMP_ERROR) {
 		track_error(skb, packet, fate, now);
@@ -364,15 +366,18 @@ static __always_inline void track(struct __sk_buff *skb, struct packet *packet, 
 	}
 	connection = find_connection(&packet->tuple, &by_opener);
 	if (connection && !begins_anew(packet, connection, by_opener)) {
-		if (go_on(connection, packet, fate, by_opener, now) && (connection->flags & CONNECTION_TRANSLATED) && !by_opener)
+		if (is_in_question(connection, fate, by_opener, node->generation) && !may_go_on(connection, packet, fate, by_opener, now))
+			return;
+		follow(connection, packet, by_opener, now);
+		if ((connection->flags & CONNECTION_TRANSLATED) && !by_opener)
 			translate(skb, packet, fate, now);
 		return;
 	}
 	known = first_packet(skb, packet, fate, now);
 	if (known == IS_IN_QUESTION) {
 		connection = find_connection(&packet->tuple, &by_opener);
-		if (connection)
-			go_on(connection, packet, fate, by_opener, now);
+		if (connection && may_go_on(connection, packet, fate, by_opener, now))
+			follow(connection, packet, by_opener, now);
 	}
 	if (known != IS_NEW || fate->drop)
 		return;
