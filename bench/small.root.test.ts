@@ -49,3 +49,9 @@ test(
   },
   patienceMs,
 );
+
+test(
+  "bench/policy-latency.ts sees policies come into force on all nodes",
+  () => expect(runSmall("policy-latency.ts")).toMatch(/^in force on 3 nodes, 6 pods: p50 [\d.]+ ms, p99 [\d.]+ ms/),
+  patienceMs,
+);

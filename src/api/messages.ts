@@ -154,6 +154,8 @@ export type PoliciesMessage = { readonly node: string; readonly policies: readon
 export type PolicyMessage = {
   /** `NetworkPolicy shop/db` */
   readonly policy: string;
+  /** `metadata.generation` of the object, as this node knows it. */
+  readonly generation: number;
   /** Of this node, that it is about; and of those, where it is in force. */
   readonly pods: number;
   readonly inForce: number;

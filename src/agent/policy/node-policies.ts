@@ -33,6 +33,8 @@ export type NodePoliciesOptions = {
 /** What one policy object is on this node. */
 export type PolicyState = {
   readonly policy: string;
+  /** Of the object, as this node knows it. */
+  readonly generation: number;
   /** Of this node, that it is about; and of those, where it is in force. */
   readonly pods: number;
   readonly inForce: number;
@@ -43,13 +45,15 @@ export type PolicyState = {
   readonly faults: readonly string[];
 };
 
+type Form = { readonly generation: number; readonly seenMs: number; sinceMs: number | undefined };
+
 const secondsBounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
 
 export class NodePolicies implements Disposable {
   readonly #options: NodePoliciesOptions;
   readonly #watch: PolicyWatch;
   /** By object: when its present form came, and when it was in force. */
-  readonly #times = new Map<string, { readonly seenMs: number; sinceMs: number | undefined }>();
+  readonly #forms = new Map<string, Form>();
   readonly #waiting = new Set<string>();
   readonly #delays: Histogram;
   readonly #nodes = new Map<string, NodeModel>();
@@ -123,10 +127,10 @@ export class NodePolicies implements Disposable {
     const nowMs = this.#options.nowMs();
     if (this.#waiting.size === 0 || this.policies.problems.length > 0) return;
     for (const id of this.#waiting) {
-      const times = this.#times.get(id);
-      if (times === undefined) continue;
-      times.sinceMs = nowMs;
-      this.#delays.observe((nowMs - times.seenMs) / 1000);
+      const form = this.#forms.get(id);
+      if (form === undefined) continue;
+      form.sinceMs = nowMs;
+      this.#delays.observe((nowMs - form.seenMs) / 1000);
     }
     this.#waiting.clear();
   }
@@ -162,7 +166,8 @@ export class NodePolicies implements Disposable {
     return [...this.policies.policies].map(([policy, { policies, keeps }]) => ({
       policy,
       ...(counts.get(policy) ?? { pods: 0, inForce: 0 }),
-      sinceMs: this.#times.get(policy)?.sinceMs,
+      generation: this.#forms.get(policy)?.generation ?? 0,
+      sinceMs: this.#forms.get(policy)?.sinceMs,
       keepsConnections: keeps,
       faults: policies.flatMap(faultsOf).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`),
     }));
@@ -179,10 +184,10 @@ export class NodePolicies implements Disposable {
     if (policy === undefined) return;
     const id = policyId(policy.origin);
     if (after === undefined) {
-      this.#times.delete(id);
+      this.#forms.delete(id);
       this.#waiting.delete(id);
     } else {
-      this.#times.set(id, { seenMs: this.#options.nowMs(), sinceMs: undefined });
+      this.#forms.set(id, { generation: after.generation, seenMs: this.#options.nowMs(), sinceMs: undefined });
       this.#waiting.add(id);
     }
     this.policies.setPolicies(id, after === undefined ? [] : [after.policy], after?.keeps);

@@ -15,7 +15,8 @@ import type { Policy } from "#model/policy/rule.ts";
 /** Of a policy, `"true"`: connections of its pods go on when it forbids them. */
 export const keepAnnotation = "twill.dev/keep-established";
 
-export type WatchedPolicy = { readonly policy: Policy; readonly keeps: boolean };
+/** `generation`: which form of the object it is. */
+export type WatchedPolicy = { readonly policy: Policy; readonly keeps: boolean; readonly generation: number };
 
 export type PolicyWatchOptions = {
   readonly client: KubeClient;
@@ -46,7 +47,7 @@ export class PolicyWatch implements Disposable {
       new Mirror<NetworkPolicy, WatchedPolicy>({
         ...shared,
         resource: networkPolicies,
-        transform: (policy) => ({ policy: fromNetworkPolicy(policy), keeps: isKeeping(policy) }),
+        transform: (policy) => ({ policy: fromNetworkPolicy(policy), ...formOf(policy) }),
         changed,
       }),
     );
@@ -56,7 +57,7 @@ export class PolicyWatch implements Disposable {
       new Mirror<ClusterNetworkPolicy, WatchedPolicy>({
         ...shared,
         resource: clusterNetworkPolicies,
-        transform: (policy) => ({ policy: fromClusterNetworkPolicy(policy), keeps: isKeeping(policy) }),
+        transform: (policy) => ({ policy: fromClusterNetworkPolicy(policy), ...formOf(policy) }),
         changed,
         failed: (error) => {
           if (hasReason(error, "NotFound")) absent.resolve();
@@ -73,6 +74,6 @@ export class PolicyWatch implements Disposable {
   }
 }
 
-function isKeeping({ metadata }: { readonly metadata: Metadata }): boolean {
-  return metadata.annotations?.[keepAnnotation] === "true";
+function formOf({ metadata }: { readonly metadata: Metadata }): Omit<WatchedPolicy, "policy"> {
+  return { keeps: metadata.annotations?.[keepAnnotation] === "true", generation: metadata.generation ?? 0 };
 }

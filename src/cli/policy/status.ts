@@ -38,6 +38,7 @@ export function summarize(messages: readonly PoliciesMessage[]): readonly Policy
       nodes: ofNodes.filter(({ pods }) => pods > 0).length,
       pods: sum(({ pods }) => pods),
       inForce: sum(({ inForce }) => inForce),
+      generation: Math.min(...ofNodes.map(({ generation }) => generation)),
       since: times.includes(null) ? null : (times.at(-1) ?? null),
       keepsConnections: ofNodes.some(({ keepsConnections }) => keepsConnections),
       faults: [...new Set(ofNodes.flatMap(({ faults }) => faults))],
