@@ -89,7 +89,6 @@ describe("an agent that is killed", () => {
   test("before any step of an ADD leaves nothing that its DEL would not take, and the next ADD works", async () => {
     using node = new FragileNode();
     const pod = node.box.netns("pod");
-    let failures = 0;
     let cleaned = 0;
     for (let step = 1; step <= 40; step++) {
       await node.start(step);
@@ -98,7 +97,6 @@ describe("an agent that is killed", () => {
         expect(node.links()).toHaveLength(1);
         break;
       }
-      failures++;
       expect([step, JSON.parse(ran.stdout).code]).toEqual([step, 11]);
       await node.start();
       // Killed after all was done but the answer: only the runtime knows that it wants none of it.
@@ -112,9 +110,9 @@ describe("an agent that is killed", () => {
         expect(await node.call("DEL", id, pod.path)).toMatchObject({ exitCode: 0 });
       expect([step, node.links(), node.routes()]).toEqual([step, [], []]);
     }
-    // Before the node's side was made, before the pod's, and when all was done; the fabric asks the kernel in between, too.
+    // Before the node's side was made, and before the pod's. Which step it is that all is done at depends on what else the
+    // agent asks the kernel in between.
     expect(cleaned).toBeGreaterThanOrEqual(2);
-    expect(failures).toBeGreaterThan(cleaned);
   }, 120_000);
 
   test("before any step of a DEL finishes it when it is back, from the shim's queue", async () => {

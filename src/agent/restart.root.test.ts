@@ -26,6 +26,14 @@ describe("what is damaged", () => {
       await until(damage.join(" "), () => it.box.run(b.netns, reaches(address)).exitCode === 0);
       expect([damage, it.node.log.at(-1)]).toEqual([damage, expect.stringContaining("a eth0: put back ")]);
     }
+    for (const [block, program] of [
+      ["31", "from_pod"],
+      ["32", "to_pod"],
+    ] as const) {
+      it.node.sh("tc", "filter", "del", "block", block);
+      await until(program, () => it.node.sh("tc", "filter", "show", "block", block).includes(program));
+      expect(it.node.log.at(-1)).toEndWith(`endpoints: program ${program} of block ${block} was missing, mended`);
+    }
     it.box.sh(it.node.netns, ["ip", "netns", "del", b.netns.name]);
     await until("the other's record goes", () => it.node.agent.endpoints.list().length === 1);
   });

@@ -12,7 +12,7 @@ import { isErrno } from "#kernel/errno.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, mac } from "#net/mac.ts";
-import { setProgram } from "#netlink/bpf-filter.ts";
+import { hasProgram, setProgram } from "#netlink/bpf-filter.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addVeth, findLink, setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
@@ -211,6 +211,21 @@ export class Datapath implements Disposable {
       setProgram({ block: ingress }, this.#object.programFd("from_pod"), "from_pod"),
       setProgram({ block: egress }, this.#object.programFd("to_pod"), "to_pod"),
     ]);
+  }
+
+  /** Programs of the pods' blocks that somebody has taken away. @throws KernelError */
+  missingPrograms(connection: Connection): readonly Damage[] {
+    const { ingress, egress } = this.#blocks;
+    const places = [
+      { block: ingress, program: "from_pod" },
+      { block: egress, program: "to_pod" },
+    ];
+    return places
+      .filter(({ block }) => !hasProgram(connection, { block }))
+      .map(({ block, program }) => ({
+        text: `program ${program} of block ${block} was missing`,
+        mend: () => this.attachPods(connection),
+      }));
   }
 
   /** What makes a link one of the pods': sent with the requests that make the link. */

@@ -4,6 +4,7 @@ import { attr, attrs } from "#codec/attrs.ts";
 import { encode } from "#codec/codec.ts";
 import { cstring, rest, u32 } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
+import type { Connection } from "./connection.ts";
 import { Flag, makeRequest, type Request } from "./message.ts";
 import { formatHandle, Parent, TcMessage, tcHeader } from "./tc.ts";
 
@@ -37,6 +38,19 @@ export function setProgram(place: ProgramPlace, fd: number, name: string): Reque
     flags: Flag.create | Flag.replace,
     text: `set program ${name} at ${formatPlace(place)}`,
   });
+}
+
+/** Whether a program is in its place, whoever put it there. @throws KernelError */
+export function hasProgram(connection: Connection, place: ProgramPlace): boolean {
+  const value = { header: headerOf(place), attrs: { kind: "bpf" } };
+  const request = makeRequest(filterMessage, value, {
+    type: TcMessage.getFilter,
+    flags: 0,
+    text: `read the program at ${formatPlace(place)}`,
+    // There is no such block.
+    allow: ["EINVAL"],
+  });
+  return connection.find(request, () => true) ?? false;
 }
 
 /** Takes the program away; that there is none is no error. */

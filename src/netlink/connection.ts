@@ -88,11 +88,12 @@ export class Connection implements Disposable {
     throw new KernelError(`Cannot ${request.text}`, answer.errno, answer.explanation);
   }
 
-  /** As `get`, and undefined when the kernel answers that there is no such thing. */
+  /** As `get`, and undefined when the kernel answers that there is no such thing, or with an error that the request allows. */
   find<T>(request: Request, read: (body: Reader, type: number) => T): T | undefined {
     const answer = this.#ask(request, read);
     if ("found" in answer) return answer.found;
-    if (absences.has(errnoName(answer.errno))) return undefined;
+    const name = errnoName(answer.errno);
+    if (absences.has(name) || request.allow?.includes(name) === true) return undefined;
     throw new KernelError(`Cannot ${request.text}`, answer.errno, answer.explanation);
   }
 

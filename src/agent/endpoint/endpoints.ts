@@ -319,7 +319,10 @@ export class Endpoints {
 
   /** Compares what the packet path knows of pods with what it was told, a few at a time. @throws KernelError */
   *compare(): Generator<readonly Damage[]> {
-    yield* this.#options.datapath?.comparePods() ?? [];
+    const { datapath, host } = this.#options;
+    if (datapath === undefined) return;
+    yield datapath.missingPrograms(host.route());
+    yield* datapath.comparePods();
   }
 
   /** `also`: what goes with it on the node's side. */
