@@ -1,12 +1,15 @@
 // Clients outside the cluster and services of two nodes, with real packets: by node port to pods here and there, translated or straight back.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { FrameSocket } from "#kernel/frame-socket.ts";
+import { Netns as HeldNetns } from "#kernel/netns.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
-import { mac } from "#net/mac.ts";
+import { mac, macBytes } from "#net/mac.ts";
 import { serve } from "#test/packet-path.ts";
 import { PathNode, type PathPod } from "#test/path-node.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { segment } from "#test/segment.ts";
 import { ask, forward, join, startEcho } from "#test/traffic.ts";
 import { connectionFlags } from "./connection-format.ts";
 import { choiceFlags } from "./service-format.ts";
@@ -173,5 +176,38 @@ describe("a pod", () => {
   test("reaches the node port of a pod that shares its node", () => {
     serve(first().path, "172.30.0.1:30300", "tcp", [`${near.address}:8080`, `${near.address}:8080`]);
     expect(ask(box, near.netns, "172.30.0.1", 30_300)).toBe("near 172.30.0.1");
+  });
+});
+
+describe("what a wire brings that is not for the node", () => {
+  test("is not taken: frames for other machines, and of VLANs that the node has no device for", async () => {
+    using node = new PathNode(box, 3);
+    const outside = box.netns("outside");
+    join(box, [node.netns, "eth0", `${node.address}/24`], [outside, "eth0", "172.30.0.200/24"]);
+    node.receive("eth0");
+    const pod = node.addPod();
+    using there = new HeldNetns(outside.path);
+    using socket = new FrameSocket(there, Number.parseInt(box.sh(outside, ["ip", "-o", "link", "show", "eth0"]), 10));
+    const own = /link\/ether (\S+)/.exec(node.sh("ip", "link", "show", "eth0"))?.[1] ?? "";
+    const frame = segment(`udp 172.30.0.200:5000 > ${pod.address}:9`);
+    const taken = () => Number(node.path.counts()["forward-local"].packets);
+    const send = (destination: string, tag: readonly number[]) => {
+      frame.set(macBytes(mac(destination)));
+      const virtioHeader = new Uint8Array(10);
+      socket.send(Uint8Array.from([...virtioHeader, ...frame.subarray(0, 12), ...tag, ...frame.subarray(12)]));
+    };
+    /** How many were taken, the last of which is one that is. */
+    const takenOf = async (destination: string, tag: readonly number[]) => {
+      const before = taken();
+      send(destination, tag);
+      send(own, []);
+      for (let i = 0; i < 100 && taken() === before; i++) await Bun.sleep(10);
+      return taken() - before;
+    };
+    expect(await takenOf(own, [])).toBe(2);
+    expect(await takenOf("02:00:00:00:00:09", [])).toBe(1);
+    expect(await takenOf(own, [0x81, 0, 0, 7])).toBe(1);
+    // Not a VLAN, but a priority (IEEE 802.1Q, VID 0).
+    expect(await takenOf(own, [0x81, 0, 0x20, 0])).toBe(2);
   });
 });
