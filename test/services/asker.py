@@ -6,10 +6,12 @@
 #   {"do": "keep", "name": "x", "host": …, "port": …}     a connected UDP socket, for "say"
 #   {"do": "say", "name": "x", "timeout": 1.0}            a datagram on it
 #   {"do": "resolve", "host": "web.default"}              addresses and canonical name
+#   {"do": "watch", "device": "eth0"}                     packets from now on, for "seen"
+#   {"do": "seen", "port": 30080}                         how many TCP packets over IPv4 were to ("in") and from ("out") this port
 #
 # An answer is what the stand-in tells of itself and its caller, or {"error": WORD}.
 
-import errno, json, socket, sys
+import errno, json, socket, struct, sys
 
 WORDS = {
     errno.ECONNREFUSED: "refused",
@@ -21,6 +23,7 @@ WORDS = {
     errno.EPERM: "forbidden",
 }
 kept = {}
+watched = {}
 
 
 def word_of(error):
@@ -100,7 +103,29 @@ def resolve(question):
     return [{"addresses": sorted(place[0] for _, _, _, _, place in found), "name": found[0][3]}]
 
 
-DO = {"ask": ask, "keep": keep, "say": say, "resolve": resolve}
+def watch(question):
+    watched["socket"] = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
+    watched["socket"].bind((question["device"], 0))
+    return []
+
+
+def seen(question):
+    counts = {"in": 0, "out": 0}
+    with watched.pop("socket") as packets:
+        packets.setblocking(False)
+        while True:
+            try:
+                packet, (_, _, kind, _, _) = packets.recvfrom(256)
+            except BlockingIOError:
+                return [counts]
+            if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
+                continue
+            source, destination = struct.unpack_from("!HH", packet, (packet[0] & 15) * 4)
+            if question["port"] in (source, destination):
+                counts["out" if source == question["port"] else "in"] += 1
+
+
+DO = {"ask": ask, "keep": keep, "say": say, "resolve": resolve, "watch": watch, "seen": seen}
 
 for line in sys.stdin:
     question = json.loads(line)

@@ -12,6 +12,8 @@ export type Answer = {
   readonly addresses?: readonly string[];
   readonly name?: string;
   readonly error?: string;
+  readonly in?: number;
+  readonly out?: number;
 };
 
 export class Asker implements Disposable {

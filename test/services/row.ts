@@ -35,8 +35,10 @@ export type Step = {
   readonly make?: readonly Made[];
   /** Merge patches, by `service web`, `slice web-1`, `pod b1`, `node node1`. */
   readonly change?: Readonly<Record<string, object>>;
-  /** Named the same way. */
+  /** Named the same way; pods at once. */
   readonly remove?: readonly string[];
+  /** Pods that are asked to end, and may take their time. */
+  readonly end?: readonly string[];
   /** Seconds that pass before anybody asks. */
   readonly wait?: number;
   readonly ask?: readonly Ask[];

@@ -1,5 +1,7 @@
 // A lab for services: what agents have in force is waited for, never guessed, and what is asked is asked from inside pods, nodes and the client.
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { askAgent } from "#api/client.ts";
 import type { ServicesMessage, StatusMessage } from "#api/messages.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -11,14 +13,14 @@ import { containerTarget, stationTarget, type Target } from "#lab/world/pod-targ
 import { type TestLabs, within } from "#test/lab.ts";
 import { type Answer, Asker } from "./asker.ts";
 import { cast } from "./cast.ts";
-import type { Ask, Details, Made, Step } from "./row.ts";
+import { problemOf, questionOf } from "./expectation.ts";
+import type { Ask, Made, Step } from "./row.ts";
 
 const namespace = "default";
 const patienceMs = 8_000;
-/** What is refused, and what answers, comes at once; on a busy machine a little later. */
-const answerSeconds = 1;
-const silentSeconds = 0.3;
 const fence = "fence";
+/** At once. */
+const maxRemovals = 16;
 const nodeNames = ["node1", "node2", "node3"] as const;
 
 export class ServiceLab implements Disposable {
@@ -55,11 +57,12 @@ export class ServiceLab implements Disposable {
   }
 
   /** What differs from what a row says, a sentence each; the row's objects are there afterwards. */
-  async play({ make = [], change = {}, remove = [], wait = 0, ask = [], problems = {}, events = {} }: Step) {
+  async play({ make = [], change = {}, remove = [], end = [], wait = 0, ask = [], problems = {}, events = {} }: Step) {
     for (const object of make) await this.#make(object);
     for (const object of make) if (object.kind === "Pod") await this.#awaitReady(object.metadata.name ?? "");
     for (const [name, patch] of Object.entries(change)) await this.#change(name, patch);
     for (const name of remove) await this.#remove(name);
+    for (const name of end) await this.client.remove(pods, { namespace, name });
     await this.settled();
     await Bun.sleep(wait * 1000);
     return [
@@ -71,13 +74,26 @@ export class ServiceLab implements Disposable {
 
   /** Everything as it was before a row. */
   async reset(): Promise<void> {
-    const made = this.#made;
+    const made = [...Map.groupBy(this.#made, ({ kind }) => kind)].sort(([one], [other]) => (one > other ? -1 : 1));
     this.#made = [];
-    const order = ["Service", "EndpointSlice", "Pod"];
-    for (const kind of order)
-      for (const object of made) if (object.kind === kind) await this.#remove(nameOf(object)).catch(() => {});
+    for (const [, objects] of made) {
+      const left = objects.values();
+      const worker = async () => {
+        for (const object of left) await this.#remove(nameOf(object)).catch(() => {});
+      };
+      await Promise.all(Array.from({ length: maxRemovals }, worker));
+    }
+    if (made.length > 0) await this.settled();
     for (const node of this.#changedNodes) await this.client.patch(nodes, { name: node }, "merge", bareNode);
     this.#changedNodes = new Set();
+  }
+
+  /** Makes many objects with one call of the command, and removes them with the row. */
+  async loadAll(objects: readonly Made[]): Promise<void> {
+    const file = join(this.labs.folder, "many.json");
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+    this.#made = [...this.#made, ...objects];
+    this.labs.ok("load", "--lab", this.name, file);
   }
 
   /**
@@ -252,83 +268,17 @@ export class ServiceLab implements Disposable {
   async #differenceOf([from, to, answer, details = {}]: Ask): Promise<string | undefined> {
     const title = `${from} asks ${to}`;
     try {
-      const question = this.#questionOf((await this.resolve(to)).split(" "), answer, details);
-      const found = await this.question(from, question);
-      const problem = await this.#problemOf(from, found, answer, details);
+      const clients = details.client === undefined ? undefined : await this.#clientsOf(from, details.client);
+      const expected = { to: await this.resolve(to), answer: await this.resolve(answer), details, clients };
+      const problem = problemOf(expected, await this.question(from, questionOf(expected)));
       return problem === undefined ? undefined : `${title}: ${problem}`;
     } catch (error) {
       return `${title}: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
 
-  #questionOf([verb = "", host = "", ...rest]: readonly string[], answer: string, details: Details): object {
-    const timeout = answer === "silent" ? silentSeconds : answerSeconds;
-    if (verb === "resolve") return { do: verb, host };
-    if (verb === "say") return { do: verb, name: host, timeout };
-    if (verb === "keep") return { do: verb, name: host, host: rest[0], port: Number(rest[1]) };
-    const { path = "/", size = 6 } = details;
-    const names = answer.split(" ");
-    const isSame = answer.startsWith("one of ");
-    const distinct = isSame || details.says !== undefined || failures.has(answer) ? 1 : names.length;
-    const least = isSame ? 12 : failures.has(answer) ? 1 : distinct === 1 ? 3 : 2 * distinct + 2;
-    return {
-      do: "ask",
-      protocol: verb,
-      host,
-      port: Number(rest[0]),
-      path,
-      size,
-      timeout,
-      least,
-      distinct,
-      most: Math.max(least, maxTries),
-    };
-  }
-
-  async #problemOf(from: string, found: readonly Answer[], answer: string, details: Details) {
-    const errors = new Set(found.map(({ error }) => error));
-    const shown = JSON.stringify([
-      ...new Set(
-        found.map(({ pod, client, error, addresses, status }) =>
-          pod === undefined ? (error ?? addresses ?? status) : `${pod} sees ${client}`,
-        ),
-      ),
-    ]);
-    if (failures.has(answer))
-      return errors.size === 1 && errors.has(answer) ? undefined : `${answer} expected, not ${shown}`;
-    if (found.some(({ error }) => error !== undefined)) return `${answer} expected, not ${shown}`;
-    const [addresses] = found;
-    if (addresses?.addresses !== undefined) {
-      const wanted = (await this.resolve(answer)).split(" ").sort();
-      const isName = details.name === undefined || details.name === addresses.name;
-      return isName && Bun.deepEquals(addresses.addresses, wanted)
-        ? undefined
-        : `${wanted} expected, not ${shown} ${addresses.name}`;
-    }
-    if (details.says !== undefined || details.status !== undefined) {
-      const isSaid = found.every(
-        (each) => each.status === (details.status ?? 200) && contains(each, details.says ?? {}),
-      );
-      return isSaid
-        ? undefined
-        : `${details.status} ${JSON.stringify(details.says)} expected, not ${JSON.stringify(found[0])}`;
-    }
-    if (details.client !== undefined) {
-      const wanted =
-        details.client === "own"
-          ? (this.#addresses.get(from) ?? [clientAddress.ipv4, clientAddress.ipv6].map(String))
-          : [await this.resolve(details.client)];
-      if (!found.every(({ client = "" }) => wanted.includes(client))) return `client ${wanted} expected, not ${shown}`;
-    }
-    const who = new Set(found.map(({ pod = "" }) => pod));
-    if (answer.startsWith("one of ")) {
-      const names = answer.split(" ").slice(2);
-      return who.size === 1 && names.includes([...who][0] ?? "") ? undefined : `${answer} expected, not ${shown}`;
-    }
-    const names = answer === "" ? [] : answer.split(" ");
-    return who.symmetricDifference(new Set(names)).size === 0 || answer === ""
-      ? undefined
-      : `${answer} expected, not ${shown}`;
+  async #clientsOf(from: string, client: string): Promise<readonly string[]> {
+    return client === "own" ? (this.#addresses.get(from) ?? []) : [await this.resolve(client)];
   }
 
   /** What an agent should say and does not. */
@@ -360,10 +310,6 @@ export class ServiceLab implements Disposable {
   }
 }
 
-/** How asking fails (asker.py). */
-const failures: ReadonlySet<string> = new Set(["refused", "silent", "unreachable", "unknown", "reset", "aborted"]);
-/** So many connections find each of a few endpoints. */
-const maxTries = 80;
 const bareNode = {
   metadata: {
     labels: { "topology.kubernetes.io/zone": null, "node.kubernetes.io/exclude-from-external-load-balancers": null },
@@ -391,9 +337,4 @@ function resourceOf(kind: string): Resource {
     kind: name,
   } = [services, endpointSlices, pods].find((each) => each.kind === kind || words[each.kind] === kind) ?? pods;
   return { group, version, plural, namespaced, kind: name };
-}
-
-function contains(whole: object, part: object): boolean {
-  const fields = new Map<string, unknown>(Object.entries(whole));
-  return Object.entries(part).every(([key, value]) => Bun.deepEquals(fields.get(key), value));
 }

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { TestLabs } from "#test/lab.ts";
+import { deeds } from "./deeds.ts";
 import type { Row } from "./row.ts";
 import { badInputRows } from "./rows/bad-input.ts";
 import { clusterRows } from "./rows/cluster.ts";
@@ -52,3 +53,20 @@ for (const [name, rows] of Object.entries(tables)) {
     }
   });
 }
+
+describe("beyond the tables", () => {
+  for (const { title, run, long = false } of deeds) {
+    if (long && !isLong) continue;
+    test(
+      title,
+      async () => {
+        try {
+          await run(lab);
+        } finally {
+          await lab.reset();
+        }
+      },
+      limitMs,
+    );
+  }
+});

@@ -58,6 +58,33 @@ export const endpointRows: readonly Row[] = [
     ],
   },
   {
+    title: "a pod that ends serves for as long as it does when nobody else is ready, and others ask who is",
+    steps: [
+      {
+        make: [
+          service("web", { selector: { app: "g" }, type: "NodePort", externalTrafficPolicy: "Local" }),
+          pod("g1", { node: 1, container: { lifecycle: { preStop: { exec: { command: ["sleep", "20"] } } } } }),
+        ],
+        ask: [[some, "tcp {web} 80", "g1"]],
+      },
+      {
+        end: ["g1"],
+        ask: [
+          [some, "tcp {web} 80", "g1"],
+          ["client", "tcp {node1} {web:port}", "g1", { client: "{client}" }],
+        ],
+      },
+      {
+        make: [pod("g2", { node: 2 })],
+        ask: [
+          [some, "tcp {web} 80", "g2"],
+          ["client", "tcp {node1} {web:port}", "g1", { client: "{client}" }],
+          ["client", "tcp {node2} {web:port}", "g2", { client: "{client}" }],
+        ],
+      },
+    ],
+  },
+  {
     title: "slices written by hand: several, of the same endpoint twice, and of ports of their own",
     steps: [
       {
