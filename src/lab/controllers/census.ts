@@ -139,7 +139,6 @@ export class CensusTaker implements Disposable {
   async #follow(resource: ServedResource, signal: AbortSignal, counted: () => void): Promise<void> {
     const { client, pace, failed } = this.#options;
     const read = (object: KubeObject) => entryOf(resource, object);
-    const unseen = new Map<string, Entry>();
     /** Of before the list that is being read. */
     let unseen = new Set<string>();
     for await (const change of reflect<KubeObject, Entry>(client, resource, read, {}, pace, signal)) {
