@@ -2,8 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { askWorld } from "#cli/policy/question.ts";
+import { placesOf } from "#lab/world/places.ts";
 import type { World } from "#model/policy/world.ts";
-import { TestLabs } from "#test/lab.ts";
+import { TestLabs, twill } from "#test/lab.ts";
 import { Random } from "#test/random.ts";
 import type { Expectation } from "./policy-lab.ts";
 import { RandomLab } from "./random-lab.ts";
@@ -35,9 +36,20 @@ function explained(world: World, { from, host, port, protocol }: Expectation): b
   return own.every(({ verdict }) => verdict.allowed);
 }
 
+type Row = { readonly family?: string; readonly allowed: boolean };
+
+/** A few of both kinds, from all over. */
+function sample(all: readonly Expectation[]): readonly Expectation[] {
+  const ofEach = [true, false].map((isAllowed) => all.filter(({ allowed }) => allowed === isAllowed));
+  return ofEach
+    .flatMap((some) => Array.from({ length: 5 }, (_, at) => some[Math.floor((at * some.length) / 5)]))
+    .filter((each) => each !== undefined);
+}
+
 describe("packets, the oracle and explain agree", () => {
   let allowed = 0;
   let denied = 0;
+  let last: readonly Expectation[] = [];
   for (let seed = 0; seed < seeds; seed++) {
     test(
       `on everybody with everybody, seed ${seed}`,
@@ -48,6 +60,7 @@ describe("packets, the oracle and explain agree", () => {
         expect(asked.length).toBeGreaterThan(300);
         allowed += asked.filter((each) => each.allowed).length;
         denied += asked.filter((each) => !each.allowed).length;
+        last = asked;
         const world = await random.lab.world();
         const told = asked.filter((each) => explained(world, each) !== each.allowed);
         const { policies, clusterPolicies } = cluster;
@@ -58,6 +71,29 @@ describe("packets, the oracle and explain agree", () => {
       seedMs,
     );
   }
+
+  test(
+    "and the command says so in JSON, in words and by its exit code",
+    () => {
+      for (const { from, host, port, protocol, allowed: isAllowed } of sample(last)) {
+        const source = from.includes("/") ? from : `node/${from}`;
+        const { kubeconfig } = placesOf(random.lab.name, labs.folder);
+        const words = ["explain", "--kubeconfig", kubeconfig, source, `[${host}]:${port}/${protocol}`];
+        const [text, json] = [words, [...words, "-o", "json"]].map((command) => Bun.spawnSync([twill, ...command]));
+        const rows = JSON.parse(json?.stdout.toString() ?? "") as readonly Row[];
+        const family = host.includes(":") ? "ipv6" : "ipv4";
+        const own = rows.filter((row) => row.family === undefined || row.family === family);
+        expect(own.map((row) => row.allowed)).toEqual([isAllowed]);
+        const exitCode = rows.every((row) => row.allowed) ? 0 : 1;
+        expect([text?.exitCode, json?.exitCode]).toEqual([exitCode, exitCode]);
+        const verdicts = [...(text?.stdout.toString() ?? "").matchAll(/ → .*: (allowed|denied)$/gm)].map(
+          ([, word]) => word,
+        );
+        expect(verdicts).toEqual(rows.map((row) => (row.allowed ? "allowed" : "denied")));
+      }
+    },
+    seedMs,
+  );
 
   test("and both answers are common", () => {
     expect(denied / (allowed + denied)).toBeGreaterThan(0.1);
