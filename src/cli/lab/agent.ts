@@ -1,9 +1,9 @@
 // `twill lab agent`: the agents of a lab's nodes come to an end, and are back.
 
-import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
 import { LabError, type LabSpec, type NodeSpec } from "#lab/spec.ts";
+import { requireTwill } from "#lab/world/executable.ts";
 import { mend } from "#lab/world/lab.ts";
 import { endAgent } from "#lab/world/nodes.ts";
 import { writeState } from "#lab/world/state.ts";
@@ -34,7 +34,7 @@ type UpgradeCall = {
 
 /** The node keeps the executable, whatever starts its agent from then on. */
 export async function agentUpgrade({ args: { node, executable }, flags }: UpgradeCall, io: CommandIo): Promise<number> {
-  const agent = executable === undefined ? undefined : requireExecutable(resolve(executable));
+  const agent = executable === undefined ? undefined : await requireTwill(resolve(executable));
   return await withNode({ args: { node }, flags }, io, async (host, places, spec, name) => {
     requireAgents(spec);
     const next = { ...spec, nodes: spec.nodes.map((each) => (each.name === name ? withAgent(each, agent) : each)) };
@@ -49,15 +49,6 @@ export async function agentUpgrade({ args: { node, executable }, flags }: Upgrad
 /** `agent` undefined: the lab's own. */
 function withAgent({ name, number, running }: NodeSpec, agent: string | undefined): NodeSpec {
   return { name, number, running, ...(agent === undefined ? {} : { agent }) };
-}
-
-function requireExecutable(path: string): string {
-  try {
-    accessSync(path, constants.X_OK);
-    return path;
-  } catch (cause) {
-    throw new LabError(`Cannot use ${path} as an agent: no executable is there`, { cause });
-  }
 }
 
 function requireAgents({ name, agents }: LabSpec): void {

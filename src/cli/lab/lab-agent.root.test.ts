@@ -119,6 +119,10 @@ describe("a lab with agents", () => {
       expect(labs.run("agent", "upgrade", "--lab", lab.name, "node2", "/nowhere").stderr).toContain(
         "Cannot use /nowhere as an agent: no executable is there",
       );
+      expect(labs.run("agent", "upgrade", "--lab", lab.name, "node2", "/bin/true").stderr).toContain(
+        "Cannot use /bin/true as an agent: it does not say its version, as twill version does",
+      );
+      expect(labs.broken(lab.name)).toEqual([]);
       lab.signalAgent("node1", "SIGSTOP");
       expect(labs.ok("status", lab.name)).toContain("problem of node1: its agent does not answer\n");
       lab.signalAgent("node1", "SIGCONT");
