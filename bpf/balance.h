@@ -129,7 +129,8 @@ __noinline int balance(struct __sk_buff *skb, struct packet *packet, struct fate
 	if (!packet || !fate || !frontend || !choose(packet, fate, frontend))
 		return 0;
 	asked = packet->tuple;
-	if (claim_answers(&fate->to, &asked, frontend->service, !fate->hidden)) {
+	/* SCTP's checksum is over its ports as well: it keeps them also where another might have them. */
+	if (claim_answers(&fate->to, &asked, frontend->service, !fate->hidden || asked.protocol == IPPROTO_SCTP)) {
 		fate->drop = DROP_PORTS;
 		return 0;
 	}
@@ -138,6 +139,9 @@ __noinline int balance(struct __sk_buff *skb, struct packet *packet, struct fate
 	bpf_map_update_elem(&translations, &asked, &there, BPF_ANY);
 	fate->translated = 1;
 	if (rewrite(skb, packet, &fate->to)) {
+		turn(&fate->to, &there.to);
+		bpf_map_delete_elem(&translations, &there.to);
+		bpf_map_delete_elem(&translations, &asked);
 		fate->drop = DROP_TRANSLATION;
 		return 0;
 	}

@@ -219,9 +219,19 @@ describe("a pod that asks a service", () => {
     }
   });
 
+  test("may leave the checksum of its datagrams out, over IPv4", () => {
+    serve("10.96.0.1:53", "udp", ["10.244.0.2:5353"]);
+    const frame = segment("udp 10.244.0.1:5000 > 10.96.0.1:53");
+    const checksumAt = 14 + 20 + 6;
+    frame.fill(0, checksumAt, checksumAt + 2);
+    const { packet } = runProgram(path.programFd("from_pod"), frame, loopback);
+    expect([...packet.subarray(checksumAt - 4, checksumAt + 2)]).toEqual([5353 >> 8, 5353 & 0xff, 0, 24, 0, 0]);
+  });
+
   test("cannot have SCTP at another port than the backend's: its checksum would have to be made anew", () => {
     serve("10.96.0.1:7", "sctp", ["10.244.0.2:8"]);
     expect(send("from_pod", "sctp 10.244.0.1:5000 > 10.96.0.1:7")).toContain("drop drop-translation");
+    expect([...path.connections.translations.entries()]).toEqual([]);
   });
 });
 
@@ -246,6 +256,16 @@ describe("a client outside", () => {
     const port = /11:(\d+)/.exec(sent)?.[1];
     expect(send("from_net", `tcp 10.244.1.7:8080 > 172.30.0.11:${port} SA`)).toBe(
       `drop drop-route: tcp 172.30.0.11:30080 > ${client} SA`,
+    );
+  });
+
+  test("keeps its port where the checksum is over it, though it is hidden behind the node: SCTP", () => {
+    serve("172.30.0.11:30080", "sctp", ["10.244.1.7:30080"]);
+    expect(send("from_net", `sctp ${client} > 172.30.0.11:30080`)).toBe(
+      "redirect forward-tunnel: sctp 172.30.0.11:4000 > 10.244.1.7:30080",
+    );
+    expect(send("from_net", "sctp 10.244.1.7:30080 > 172.30.0.11:4000")).toBe(
+      `drop drop-route: sctp 172.30.0.11:30080 > ${client}`,
     );
   });
 
