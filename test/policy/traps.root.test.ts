@@ -9,7 +9,7 @@ import { nodes, pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
 import { clientAddress } from "#lab/fabric/addresses.ts";
 import { addressesAnnotation } from "#model/pod.ts";
-import { echoAt, echoContainer } from "#test/agent-lab.ts";
+import { echoAt, echoContainer, echoPort } from "#test/agent-lab.ts";
 import { groupOf, TestLabs, within } from "#test/lab.ts";
 import { type Expectation, PolicyLab } from "./policy-lab.ts";
 
@@ -72,6 +72,10 @@ beforeAll(async () => {
     podObject("near", "server", { nodeName: "node1", containers: [server, echoContainer] }),
     podObject("far", "server", { nodeName: "node2", containers: [server, echoContainer] }),
     podObject("caller", "caller", { nodeName: "node1", containers: [server] }),
+    {
+      ...{ apiVersion: "v1", kind: "Service", metadata: { namespace, name: "server" } },
+      spec: { selector: { app: "server" }, ipFamilyPolicy: "PreferDualStack", ports: [{ port: echoPort }] },
+    },
   ]);
   await lab.findPods();
 }, limitMs);
@@ -198,7 +202,9 @@ describe("a connection", () => {
   test(
     "that was begun before gets its answers, ends when a policy forbids it, and goes on where the policy says so",
     async () => {
-      const hosts = [...(await addressesOf("near")), ...(await addressesOf("far"))];
+      const service = await lab.client.get(services, { namespace, name: "server" });
+      const own = [...(await addressesOf("near")), ...(await addressesOf("far"))];
+      const hosts = [...own, ...(service.spec?.clusterIPs ?? [])];
       const load = () => lab.startLoad(`${namespace}/caller`, hosts.map(echoAt));
 
       const answered = load();
@@ -249,7 +255,8 @@ describe("the client outside", () => {
       ]);
       const { items } = await lab.client.listAll(services, { namespace });
       const [own, other] = await nodeAddresses();
-      const places = items.flatMap(({ metadata, spec }) =>
+      const outside = items.filter(({ spec }) => spec?.type === "NodePort");
+      const places = outside.flatMap(({ metadata, spec }) =>
         [own, ...(metadata.name === "local" ? [] : [other])].map((host = "") => ({
           ...{ from: "client", host, port: spec?.ports?.[0]?.nodePort ?? 0, protocol: "tcp" as const },
           title: `${metadata.name} through ${host}`,
