@@ -49,7 +49,7 @@ static __always_inline int pace(struct __sk_buff *skb, int stays_here)
 		leaves = now - pace->burst;
 	if (leaves > now + (stays_here ? PACE_HORIZON_HERE : PACE_HORIZON))
 		return 0;
-	/* Of a packet that will be cut into several, all their headers count. */
+	/* Of a packet that will be cut into several, the headers count once: the kernel adds the others only where packets leave. */
 	pace->next = leaves + skb->wire_len * NANOSECONDS / pace->rate;
 	/* The kernel's forwarding keeps the time since 5.18, which has the function to set it. */
 	if (!stays_here && leaves > now && LINUX_KERNEL_VERSION >= KERNEL_VERSION(5, 18, 0))
