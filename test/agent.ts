@@ -6,6 +6,7 @@ import { type AgentConfig, parseConfig } from "#agent/config/config.ts";
 import { Agent } from "#agent/main.ts";
 import { pace } from "#cli/pace.ts";
 import { Netns } from "#kernel/netns.ts";
+import type { Transport } from "#kube/transport.ts";
 import { OpenHost } from "#plugins/host.ts";
 import { SweepingRemover } from "#plugins/link-remover.ts";
 import { ownNamespaces } from "#plugins/service/identity.ts";
@@ -199,11 +200,16 @@ export function addressAt({ ips }: PrintedResult, index: number): string {
 /** A node with an agent, and everything that it lives on. */
 export async function startNode(
   blocks: readonly string[],
-  options: { readonly programs?: string; readonly services?: string } = {},
+  options: {
+    readonly programs?: string;
+    readonly services?: string;
+    /** What is between the API server and its clients. */
+    readonly through?: (transport: Transport) => Transport;
+  } = {},
 ) {
   await using stack = new AsyncDisposableStack();
   const box = stack.use(new Sandbox());
-  const server = stack.use(new BareServer());
+  const server = stack.use(new BareServer(options.through));
   const node = stack.use(await TestAgentNode.start(box, server, blocks, options));
   const owned = stack.move();
   return { box, server, node, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -27,6 +27,11 @@ export class LocalPods {
     return this.#endpoints.keys();
   }
 
+  /** All of the cluster, as the API server says. */
+  get models(): Iterable<PodModel> {
+    return this.#models.values();
+  }
+
   /** What the API server says of a pod; undefined: it is gone. */
   setModel(key: string, model: PodModel | undefined): void {
     if (model === undefined) this.#models.delete(key);

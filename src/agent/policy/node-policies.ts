@@ -10,6 +10,7 @@ import type { NodeModel } from "#model/node.ts";
 import type { PodModel } from "#model/pod.ts";
 import { faultsOf, formatOrigin, type Policy } from "#model/policy/rule.ts";
 import { type Policies, policyId } from "./policies.ts";
+import { undeclaredNames } from "./undeclared-names.ts";
 import { PolicyWatch, type WatchedPolicy } from "./watch.ts";
 
 export type NodePoliciesOptions = {
@@ -163,13 +164,19 @@ export class NodePolicies implements Disposable {
         if (inForce) count.inForce++;
       }
     }
-    return [...this.policies.policies].map(([policy, { policies, keeps }]) => ({
+    const all = this.policies.policies;
+    const undeclared = undeclaredNames(
+      all.values().flatMap(({ policies }) => policies),
+      () => this.policies.pods,
+    );
+    const faults = (policy: Policy) => [...faultsOf(policy), ...(undeclared.get(policy) ?? [])];
+    return [...all].map(([policy, { policies, keeps }]) => ({
       policy,
       ...(counts.get(policy) ?? { pods: 0, inForce: 0 }),
       generation: this.#forms.get(policy)?.generation ?? 0,
       sinceMs: this.#forms.get(policy)?.sinceMs,
       keepsConnections: keeps,
-      faults: policies.flatMap(faultsOf).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`),
+      faults: policies.flatMap(faults).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`),
     }));
   }
 

@@ -181,6 +181,11 @@ export class Policies {
     return this.#policies;
   }
 
+  /** All of the cluster. */
+  get pods(): Iterable<PodModel> {
+    return this.#pods.models;
+  }
+
   /** Pods of this node, with what policies make of them: in force, or not yet. */
   *locals(): Iterable<{ readonly pod: string; readonly policies: readonly Policy[]; readonly inForce: boolean }> {
     for (const pod of this.#pods.keys) {
