@@ -22,7 +22,7 @@ function later(run: () => void, ms: number): void {
 for (const sub of ["net.d", "bpf"]) mkdirSync(join(folder, sub), { recursive: true });
 const config = parseConfig(`
 programs: { folder: ${folder}/bpf }
-services: { enabled: true, cgroup: ${cgroup} }
+services: { cgroup: ${cgroup} }
 cni: { folder: ${folder}/net.d, deletes: ${folder}/deletes }
 state: { folder: ${folder}/state }
 `);

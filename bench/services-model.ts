@@ -117,7 +117,9 @@ class AgentProcess implements AsyncDisposable {
   constructor(folder: string, netns: string, server: string, cgroup: string) {
     const script = new URL("services-agent.ts", import.meta.url).pathname;
     const command = [process.execPath, script, folder, netns, server, cgroup];
-    this.#child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+    // As deploy/agent.yaml has it.
+    const env = { ...process.env, BUN_JSC_forceRAMSize: String(2 ** 27) };
+    this.#child = Bun.spawn(command, { env, stdin: "pipe", stdout: "pipe", stderr: "inherit" });
     this.#lines = splitLines(this.#child.stdout)[Symbol.asyncIterator]();
   }
 

@@ -52,6 +52,12 @@ static __always_inline int is_for_device(const struct __sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST && !(skb->vlan_present && (skb->vlan_tci & VLAN_VID_MASK));
 }
 
+/* Of a connection that was translated before others took over. They know nothing of it, and it goes on past them. */
+static __always_inline int was_ours(const struct packet *packet)
+{
+	return !is_fragment(packet) && bpf_map_lookup_elem(&translations, &packet->tuple);
+}
+
 /* The node's own devices: what is for no pod and no service is none of our business. */
 SEC("tc")
 int from_net(struct __sk_buff *skb)
@@ -63,7 +69,7 @@ int from_net(struct __sk_buff *skb)
 	/* No router takes on what comes from a link-local address (RFC 4291 section 2.5.6). */
 	if (is_underlay(&work->packet) || stays_on_link(&work->packet) || is_link_local_v6(&work->packet.tuple.source))
 		return TC_ACT_OK;
-	if (kernel_translates())
+	if (kernel_translates() && !was_ours(&work->packet))
 		return is_of_node(&work->packet.tuple.source) ? drop(skb, DROP_SOURCE) : TC_ACT_OK;
 	return receive(skb, work);
 }
@@ -121,7 +127,7 @@ int from_overlay(struct __sk_buff *skb)
 	outcome = refuses_tunnel(skb, &work->packet);
 	if (outcome)
 		return drop(skb, outcome);
-	if (kernel_translates())
+	if (kernel_translates() && !was_ours(&work->packet))
 		return to_kernel(skb);
 	/* What is for the node itself, or for a pod that just went, the kernel answers. */
 	return receive(skb, work);

@@ -50,7 +50,8 @@ int from_pod(struct __sk_buff *skb)
 	endpoint = find_endpoint(&packet->tuple.destination);
 	if ((source->flags & SOURCE_PACED) && !pace(skb, endpoint != 0))
 		return drop(skb, DROP_PACE);
-	if (kernel_translates())
+	/* What was translated before others took over goes on past them: they know nothing of it. */
+	if (kernel_translates() && !fate->translated)
 		return to_kernel(skb);
 	if (endpoint)
 		return deliver_local(skb, packet, endpoint);

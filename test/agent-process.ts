@@ -37,6 +37,7 @@ class FragileConnection extends Connection {
 for (const sub of ["net.d", "bpf"]) mkdirSync(join(folder, sub), { recursive: true });
 const config = parseConfig(`
 programs: { folder: ${folder}/bpf }
+services: { enabled: false }
 cni: { folder: ${folder}/net.d, deletes: ${folder}/deletes }
 state: { folder: ${folder}/state }
 addresses: { cooldownSeconds: 0 }

@@ -37,7 +37,7 @@ export class TestAgentNode implements AsyncDisposable {
   readonly name: string;
   netns: BoxNetns;
   readonly folder: string;
-  readonly config: AgentConfig;
+  config: AgentConfig;
   readonly server: BareServer;
   readonly log: string[] = [];
   /** What the test adds to the wall clock. */
@@ -60,6 +60,13 @@ programs: ${programs.replace("BPF", `${this.folder}/bpf`)}
 services: ${services}
 cni: { folder: ${this.folder}/net.d, deletes: ${this.folder}/deletes }
 state: { folder: ${this.folder}/state }`);
+  }
+
+  /** Another agent with this part of its configuration in the place of the one that runs. */
+  async restartWith(services: string): Promise<void> {
+    await this.stopAgent();
+    this.config = { ...this.config, services: parseConfig(`services: ${services}`).services };
+    await this.startAgent();
   }
 
   /**

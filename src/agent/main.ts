@@ -383,7 +383,7 @@ function pinsOf({ programs }: AgentConfig, nodeName: string): string {
 
 function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["log"]): Datapath {
   const { ingressBlock, egressBlock } = config.programs;
-  const kernelTranslates = config.programs.kernelTranslates && !config.services.enabled;
+  const kernelTranslates = !config.services.enabled;
   try {
     const pins = pinsOf(config, nodeName);
     const sizes = mapSizes(totalmem(), config.programs.maxConnections);

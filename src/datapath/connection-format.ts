@@ -26,6 +26,7 @@ export const connectionFlags = {
   finOther: 0x08,
   reset: 0x10,
   translated: 0x20,
+  /** The opener, or the other end, is of this node. */
   openerHere: 0x40,
   otherHere: 0x80,
 } as const;

@@ -141,6 +141,7 @@ export class Datapath implements Disposable {
   readonly #peers;
   readonly #settings;
   readonly #flags: number;
+  #isHeldBack = false;
   /** Who is who, and who may speak with whom: written by whoever resolves policies. */
   readonly policy;
   /** Written by whoever follows services. */
@@ -182,6 +183,19 @@ export class Datapath implements Disposable {
       namespaces: this.#map(namespacesFormat),
     };
     this.connections = { connections: this.#map(connectionsFormat), translations: this.#map(translationsFormat) };
+    const found = this.#settings.get(0)?.flags ?? 0;
+    this.#isHeldBack = !kernelTranslates && (found & settingFlags.kernelTranslates) !== 0;
+    this.set({});
+  }
+
+  /** Whether the kernel still translates, as an earlier agent has wanted it: until `translate`, for the maps of services may be empty. */
+  get isHeldBack(): boolean {
+    return this.#isHeldBack;
+  }
+
+  /** What the kernel has translated up to now is known by the maps of connections: the programs go on with it. */
+  translate(): void {
+    this.#isHeldBack = false;
     this.set({});
   }
 
@@ -281,7 +295,8 @@ export class Datapath implements Disposable {
   /** Changes what is given of the node's settings, in one step. */
   set(change: Partial<Settings>): void {
     const { hasHostBackends, ...settings } = { ...this.settings, ...change };
-    this.#settings.set(0, { ...settings, flags: this.#flags | (hasHostBackends ? settingFlags.hostBackends : 0) });
+    const flags = this.#isHeldBack ? settingFlags.kernelTranslates : this.#flags;
+    this.#settings.set(0, { ...settings, flags: flags | (hasHostBackends ? settingFlags.hostBackends : 0) });
   }
 
   removeEndpoint({ ifindex, ipv4, ipv6 }: Pick<EndpointEntry, "ifindex" | "ipv4" | "ipv6">): void {

@@ -42,7 +42,11 @@ export class AgentNode {
     this.configDir = join(node.folder, "net.d");
     for (const folder of ["net.d", "bpf"]) mkdirSync(join(node.folder, folder));
     this.#config = join(node.folder, "agent.yaml");
-    const config = { cni: { folder: this.configDir }, programs: { folder: join(node.folder, "bpf") } };
+    const config = {
+      cni: { folder: this.configDir },
+      programs: { folder: join(node.folder, "bpf") },
+      services: { enabled: false },
+    };
     writeFileSync(this.#config, JSON.stringify(config));
   }
 

@@ -49,6 +49,7 @@ class Node {
       state: { folder: "/run/state" },
       cni: { folder: "/run/net.d", deletes: "/run/deletes" },
       fabric: { mode },
+      services: { enabled: false },
     };
     writeFileSync(join(this.machine.share, "config"), JSON.stringify(config));
     await this.machine.sh(`

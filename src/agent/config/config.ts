@@ -50,10 +50,6 @@ export const agentConfig = section("Configuration of `twill agent`.", {
       "Without them the kernel's own routing carries everything, slower, and senders are not checked.",
       true,
     ),
-    kernelTranslates: flag(
-      "Whether somebody like kube-proxy translates addresses of services in the kernel, or pods have host ports: the kernel then sees all packets.",
-      true,
-    ),
     maxConnections: optionalInteger(
       "How many connections the packet path remembers at most; unless set, a 400th of the node's memory is for them.",
       { min: 4096, max: 8_388_608 },
@@ -66,7 +62,10 @@ export const agentConfig = section("Configuration of `twill agent`.", {
     ),
   }),
   services: section("Kubernetes services, in the packet path instead of kube-proxy.", {
-    enabled: flag("Whether the agent serves them. Unless it does, somebody like kube-proxy must.", false),
+    enabled: flag(
+      "Whether the agent serves them. Unless it does, somebody like kube-proxy must, and the kernel sees all packets.",
+      true,
+    ),
     cgroup: optionalPath(
       "The cgroup2 folder of whose processes sockets are led to endpoints; that of all processes unless set.",
     ),

@@ -12,6 +12,7 @@ import { networkPolicies, pods } from "#kube/resource.ts";
 import { ip } from "#net/ip.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
 import type { Netns } from "#test/sandbox.ts";
+import { ControlGroup } from "#test/sockets/control-group.ts";
 import { ask, startEcho } from "#test/traffic.ts";
 import { readDenials } from "./denials.ts";
 import { keepAnnotation } from "./watch.ts";
@@ -61,8 +62,16 @@ function isInForce({ node }: Started, policy: string, pods = 1): boolean {
   return state?.sinceMs !== undefined && state.inForce === pods;
 }
 
-const start = () =>
-  startNode(both, { programs: "{ folder: BPF, kernelTranslates: false }\npolicy: { patienceSeconds: 1 }" });
+async function start() {
+  await using stack = new AsyncDisposableStack();
+  const { path } = stack.use(new ControlGroup());
+  const services = `{ enabled: true, cgroup: ${path} }`;
+  const it = stack.use(
+    await startNode(both, { programs: "{ folder: BPF }\npolicy: { patienceSeconds: 1 }", services }),
+  );
+  const owned = stack.move();
+  return { ...it, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
 
 describe("a node's policies", () => {
   test("allow and refuse as they say, in both families, and follow labels and policies", async () => {

@@ -23,6 +23,7 @@ import { type Ip, ip } from "#net/ip.ts";
 import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { AddressBook } from "./address-book.ts";
+import { takeOver } from "./adopt.ts";
 import { Affinities } from "./affinities.ts";
 import { answerHealthz, HealthChecks, pathOf } from "./health-check.ts";
 import { SpecialNamespaces } from "./namespaces.ts";
@@ -221,6 +222,7 @@ export class NodeServices implements AsyncDisposable {
       await this.#rounds.load(this.#owners());
       // What the lists have left goes now, rather than when the heap has grown by as much again.
       Bun.gc(true);
+      takeOver(this.#options);
       this.#announceSoon();
       this.#attachSockets();
     });

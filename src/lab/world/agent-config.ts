@@ -9,7 +9,7 @@ export function agentConfigText(spec: LabSpec, cgroup: string): string {
   const config = {
     ...(agents === undefined ? {} : { fabric: { mode: agents.fabric } }),
     // Nodes share one kernel: another node's processes are none of its business.
-    services: services === "agent" ? { enabled: true, cgroup, announce: balancerBlocks(spec) } : { enabled: false },
+    services: services === "agent" ? { cgroup, announce: balancerBlocks(spec) } : { enabled: false },
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }
