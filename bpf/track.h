@@ -260,6 +260,15 @@ __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, 
 	return IS_KNOWN;
 }
 
+/* Pods behind the tunnel come through it, unless they ask the node itself. */
+static __always_inline int came_around_tunnel(const struct __sk_buff *skb, const struct packet *packet)
+{
+	const struct settings *node = get_settings();
+	const struct peer *peer = find_peer(&packet->tuple.source);
+
+	return node && peer && (peer->flags & PEER_TUNNEL) && skb->ifindex != node->tunnel_ifindex;
+}
+
 /* A packet of no known connection. What is for no pod and no service is none of our business when it comes over the network. */
 __noinline int first_packet(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
 {
@@ -276,7 +285,7 @@ __noinline int first_packet(struct __sk_buff *skb, struct packet *packet, struct
 	if (fate->where == FROM_NET) {
 		if (!frontend && !find_endpoint(&packet->tuple.destination))
 			return NOT_OURS;
-		if (is_of_node(&packet->tuple.source)) {
+		if (is_of_node(&packet->tuple.source) || (!frontend && came_around_tunnel(skb, packet))) {
 			fate->drop = DROP_SOURCE;
 			return NOT_OURS;
 		}

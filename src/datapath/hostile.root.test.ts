@@ -156,6 +156,14 @@ describe("somebody outside who says to be of the node", () => {
     expect(run("from_net", segment(`udp ${client}:5000 > ${pod}:53`), translating)).toBe("kernel");
   });
 
+  test("is dropped when it says to be a pod that is reached through the tunnel, unless it asks the node", () => {
+    expect(send("from_net", `udp ${far}:5000 > ${pod}:53`)).toBe("drop drop-source");
+    serve(path, `${node}:30053`, "udp", [`${pod}:53`]);
+    expect(send("from_net", `udp ${far}:5000 > ${node}:30053`)).toBe("redirect forward-local");
+    path.set({ tunnelIfindex: loopback });
+    expect(send("from_net", `udp ${far}:5001 > ${pod}:53`)).toBe("redirect forward-local");
+  });
+
   test("is dropped where only the port is the tunnel's", () => {
     expect(send("from_net", `udp ${neighbour}:5000 > ${pod}:8472`)).toBe("drop drop-source");
     expect(send("from_net", `udp ${client}:5000 > ${node}:8472`)).toBe("kernel");
@@ -229,10 +237,10 @@ describe("an ICMP error", () => {
 describe("who may only be answered", () => {
   test("opens nothing by asking as the answer would", () => {
     isolate({ ingress: list.deny, egress: list.allow });
-    expect(send("from_pod", `icmp ${pod} > ${far} echo 7`)).toBe("redirect forward-tunnel");
-    expect(send("from_net", `icmp ${far} > ${pod} answer 7`)).toBe("redirect forward-local");
-    expect(send("from_net", `icmp ${far} > ${pod} echo 7`)).toBe("drop drop-policy");
-    expect(send("from_net", `icmp ${far} > ${pod} answer 7`)).toBe("redirect forward-local");
+    expect(send("from_pod", `icmp ${pod} > ${client} echo 7`)).toBe("kernel forward-kernel");
+    expect(send("from_net", `icmp ${client} > ${pod} answer 7`)).toBe("redirect forward-local");
+    expect(send("from_net", `icmp ${client} > ${pod} echo 7`)).toBe("drop drop-policy");
+    expect(send("from_net", `icmp ${client} > ${pod} answer 7`)).toBe("redirect forward-local");
   });
 
   test("does not go on with what was cut, though the pod may open connections to it", () => {

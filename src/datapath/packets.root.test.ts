@@ -119,7 +119,7 @@ describe("from_pod", () => {
 describe("from_net", () => {
   const rows: readonly (readonly [what: string, packet: TestPacket, verdict: string, out: string, counted: string])[] =
     [
-      ["delivers to a pod", { from: "10.244.1.7", to: "10.244.0.2" }, "redirect", toSecond, "forward-local"],
+      ["delivers to a pod", { from: "10.244.2.7", to: "10.244.0.2" }, "redirect", toSecond, "forward-local"],
       ["does not touch what is for others", { from: "10.244.1.7", to: "172.30.0.11" }, "kernel", same, ""],
     ];
   for (const [what, packet, ...expected] of rows)
