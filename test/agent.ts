@@ -62,10 +62,11 @@ cni: { folder: ${this.folder}/net.d, deletes: ${this.folder}/deletes }
 state: { folder: ${this.folder}/state }`);
   }
 
-  /** Another agent with this part of its configuration in the place of the one that runs. */
-  async restartWith(services: string): Promise<void> {
+  /** Another agent with these parts of its configuration in the place of the one that runs. */
+  async restartWith(services: string, programs: Partial<AgentConfig["programs"]> = {}): Promise<void> {
     await this.stopAgent();
-    this.config = { ...this.config, services: parseConfig(`services: ${services}`).services };
+    const { services: changed } = parseConfig(`services: ${services}`);
+    this.config = { ...this.config, services: changed, programs: { ...this.config.programs, ...programs } };
     await this.startAgent();
   }
 

@@ -13,7 +13,7 @@ const namespace = "shop";
 const vip = "10.96.0.20";
 const nodeAddress = "192.0.2.1";
 const [port, nodePort, echoPort] = [80, 30_080, 8080];
-/** Three agents start in turn. */
+/** Five agents start in turn. */
 const testMs = 60_000;
 
 const echo = `
@@ -45,7 +45,7 @@ function kernelRules(endpoint: string): string {
 }
 
 test(
-  "they go on where the packet path takes over, and where it leaves to others",
+  "they go on where the packet path takes over, where its tables get larger or smaller, and where it leaves to others",
   async () => {
     using groups = new ControlGroup();
     using others = new ControlGroup();
@@ -102,7 +102,14 @@ test(
     node.sh("conntrack", "-F");
     expect((await talk("kernel's")).slice(0, 2)).toEqual(said(1).slice(0, 2));
 
-    await node.restartWith("{ enabled: false }");
+    for (const maxConnections of [8192, 4096]) {
+      await node.restartWith(served, { maxConnections });
+      await until("services are served", () => node.agent.services?.isSynced === true);
+      expect(node.agent.datapath?.connections.translations.maxEntries).toBe(2 * maxConnections);
+      expect((await talk("ours", "kernel's")).slice(0, 2)).toEqual(said(2).slice(0, 2));
+    }
+
+    await node.restartWith("{ enabled: false }", { maxConnections: 4096 });
     expect((await talk("ours", "kernel's")).slice(0, 2)).toEqual(said(2).slice(0, 2));
     await open("kernel's again");
     expect(await talk("kernel's again")).toEqual(said(1));
