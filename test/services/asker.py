@@ -19,6 +19,7 @@ WORDS = {
     errno.ECONNABORTED: "aborted",
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
+    errno.EDESTADDRREQ: "disconnected",
     errno.EMSGSIZE: "too big",
     errno.EPERM: "forbidden",
 }

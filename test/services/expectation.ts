@@ -16,7 +16,7 @@ export type Expectation = {
 const answerSeconds = 1;
 const silentSeconds = 0.3;
 /** How asking fails. */
-const failures: ReadonlySet<string> = new Set(["refused", "silent", "unreachable", "unknown", "reset", "aborted"]);
+const failures: ReadonlySet<string> = new Set(["refused", "silent", "unreachable", "unknown", "reset", "disconnected"]);
 /** So many connections find each of a few endpoints. */
 const maxTries = 80;
 /** So many find another one where the first does not stay. */

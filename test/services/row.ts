@@ -50,8 +50,8 @@ export type Step = {
 export type Row = {
   readonly title: string;
   readonly steps: readonly Step[];
-  /** Only in the long form. */
-  readonly long?: boolean;
+  /** Only where nodes reach each other's pods without an overlay. */
+  readonly direct?: boolean;
 };
 
 const namespace = "default";

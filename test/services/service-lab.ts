@@ -2,6 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FabricMode } from "#agent/fabric/want.ts";
 import { askAgent } from "#api/client.ts";
 import type { ServicesMessage, StatusMessage } from "#api/messages.ts";
 import type { KubeClient } from "#kube/client.ts";
@@ -42,9 +43,9 @@ export class ServiceLab implements Disposable {
     this.#places = placesOf(name, labs.folder);
   }
 
-  static async start(labs: TestLabs): Promise<ServiceLab> {
+  static async start(labs: TestLabs, fabric: FabricMode): Promise<ServiceLab> {
     const name = labs.name();
-    labs.ok("up", name, "--nodes", "3", "--family", "dual", "--fabric", "direct");
+    labs.ok("up", name, "--nodes", "3", "--family", "dual", "--fabric", fabric);
     const lab = new ServiceLab(labs, name);
     await Promise.all(cast.map((pod) => lab.#make(pod)));
     await lab.#learnNodes();

@@ -1,4 +1,5 @@
 // The tables of rows/ with real packets: agents serve the services of a lab of three nodes, its pods, nodes and the client outside ask.
+// TWILL_LONG=1 asks all of it through an overlay as well, and what takes long.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { TestLabs } from "#test/lab.ts";
@@ -12,19 +13,7 @@ import { ServiceLab } from "./service-lab.ts";
 
 const isLong = process.env["TWILL_LONG"] === "1";
 const limitMs = 120_000;
-
-let labs: TestLabs;
-let lab: ServiceLab;
-
-beforeAll(async () => {
-  labs = await TestLabs.open();
-  lab = await ServiceLab.start(labs);
-}, limitMs);
-
-afterAll(async () => {
-  lab[Symbol.dispose]();
-  await labs[Symbol.asyncDispose]();
-});
+const fabrics = isLong ? (["direct", "vxlan"] as const) : (["direct"] as const);
 
 const tables: Readonly<Record<string, readonly Row[]>> = {
   "services' own addresses": clusterRows,
@@ -33,40 +22,57 @@ const tables: Readonly<Record<string, readonly Row[]>> = {
   "what cannot be served": badInputRows,
 };
 
-for (const [name, rows] of Object.entries(tables)) {
-  describe(name, () => {
-    for (const { title, steps, long = false } of rows) {
-      if (long && !isLong) continue;
-      test(
-        title,
-        async () => {
-          try {
-            for (const [index, step] of steps.entries()) {
-              expect([`step ${index + 1}`, ...(await lab.play(step))]).toEqual([`step ${index + 1}`]);
-            }
-          } finally {
-            await lab.reset();
-          }
-        },
-        limitMs,
-      );
+for (const fabric of fabrics) {
+  describe(`with fabric ${fabric}`, () => {
+    let labs: TestLabs;
+    let lab: ServiceLab;
+
+    beforeAll(async () => {
+      labs = await TestLabs.open();
+      lab = await ServiceLab.start(labs, fabric);
+    }, limitMs);
+
+    afterAll(async () => {
+      lab[Symbol.dispose]();
+      await labs[Symbol.asyncDispose]();
+    });
+
+    for (const [name, rows] of Object.entries(tables)) {
+      describe(name, () => {
+        for (const { title, steps, direct = false } of rows) {
+          if (direct && fabric !== "direct") continue;
+          test(
+            title,
+            async () => {
+              try {
+                for (const [index, step] of steps.entries()) {
+                  expect([`step ${index + 1}`, ...(await lab.play(step))]).toEqual([`step ${index + 1}`]);
+                }
+              } finally {
+                await lab.reset();
+              }
+            },
+            limitMs,
+          );
+        }
+      });
     }
+
+    describe("beyond the tables", () => {
+      for (const { title, run, direct = false, long = false, leaves = false } of deeds) {
+        if ((long && !isLong) || (direct && fabric !== "direct")) continue;
+        test(
+          title,
+          async () => {
+            try {
+              await run(lab);
+            } finally {
+              if (!leaves) await lab.reset();
+            }
+          },
+          limitMs,
+        );
+      }
+    });
   });
 }
-
-describe("beyond the tables", () => {
-  for (const { title, run, long = false } of deeds) {
-    if (long && !isLong) continue;
-    test(
-      title,
-      async () => {
-        try {
-          await run(lab);
-        } finally {
-          await lab.reset();
-        }
-      },
-      limitMs,
-    );
-  }
-});

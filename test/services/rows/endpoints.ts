@@ -136,9 +136,24 @@ export const endpointRows: readonly Row[] = [
         ask: [
           ["u2", "keep x {talk} 53", ""],
           ["u2", "say x", "a1"],
+          ["a2", "keep x {talk} 53", ""],
+          ["a2", "say x", "a1"],
         ],
       },
-      { change: { "slice talk-1": { endpoints: [at("a3")] } }, ask: [["u2", "say x", "a3"]] },
+      {
+        change: { "slice talk-1": { endpoints: [at("a3")] } },
+        wait: 0.5,
+        ask: [
+          ["u2", "say x", "a3"],
+          ["a2", "say x", "disconnected"],
+        ],
+      },
+      {
+        ask: [
+          ["a2", "keep x {talk} 53", ""],
+          ["a2", "say x", "a3"],
+        ],
+      },
     ],
   },
   {

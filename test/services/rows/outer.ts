@@ -260,6 +260,7 @@ export const outerRows: readonly Row[] = [
   },
   {
     title: "with direct return an endpoint's node answers itself, and the client sees no difference",
+    direct: true,
     steps: [
       {
         make: [
