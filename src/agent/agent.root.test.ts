@@ -1,7 +1,7 @@
 // The agent as a container runtime meets it: pods wired through the real shim, in namespaces, both families.
 
 import { describe, expect, test } from "bun:test";
-import { addressAt, startNode } from "#test/agent.ts";
+import { addressAt, startNode, until } from "#test/agent.ts";
 
 const blocks = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const ping = (address: string) => ["ping", "-c", "1", "-W", "2", "-n", address];
@@ -28,11 +28,15 @@ describe("type twill", () => {
         { exitCode: 0, stdout: "", stderr: "" },
       ]);
     }
-    expect(box.sh(a.netns, ["ip", "-o", "link"])).not.toContain("eth0");
     expect(node.sh("ip", "route")).not.toContain("10.244.1.1 ");
     // The same name in the same namespace right after, and not the same address.
     const again = await node.add("a", a.netns.path);
     expect(again.ips[0]?.address).toBe("10.244.1.3/32");
     expect(box.run(b.netns, ping(addressAt(again, 0)))).toMatchObject({ exitCode: 0 });
+    expect(box.run(a.netns, ping(addressAt(b.result, 1)))).toMatchObject({ exitCode: 0 });
+    expect(await node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });
+    // Its link goes in a moment; it reaches nobody by it.
+    expect(box.run(a.netns, ["ping", "-c", "1", "-W", "1", "-n", addressAt(b.result, 0)]).exitCode).not.toBe(0);
+    await until("its link is gone", () => !box.sh(a.netns, ["ip", "-o", "link"]).includes("eth0"));
   });
 });

@@ -132,7 +132,7 @@ describe("an agent that is killed", () => {
       if (finished) break;
       queued++;
     }
-    expect(queued).toBeGreaterThan(1);
+    expect(queued).toBeGreaterThan(0);
   }, 120_000);
 
   test(`at random, ${long ? 200 : 12} times, breaks no pod that runs, loses no address and gives none twice`, async () => {

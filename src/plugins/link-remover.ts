@@ -15,16 +15,12 @@ export type LinkPlace = { readonly connection: Connection; readonly netns: Netns
 export type LinkRemover = {
   /** Afterwards the link is down and its name is free. `host` is the node's side, where a veth's other end may be. */
   readonly remove: (link: Link, place: LinkPlace, host: LinkPlace) => void;
-  /** As `remove`, of a veth pair. False: there is no such link at `place`. */
-  readonly removePair: (pair: VethPair, place: LinkPlace, host: LinkPlace) => boolean;
-};
-
-/** A veth pair whose ends have a number that nobody else chooses: nothing is looked up. */
-export type VethPair = {
-  /** Of both ends, each in its namespace. */
-  readonly index: number;
-  /** What goes with it on the node's side. */
-  readonly also: readonly Request[];
+  /**
+   * Of a veth pair whose end on the node's side has a number that nobody else chooses: it goes in a moment, as it is. To take it down
+   * and to free its name, the kernel would wait until nobody looks at it any more, each time. `also` is sent along. False: there is no
+   * such link.
+   */
+  readonly removePair: (index: number, host: LinkPlace, also: readonly Request[]) => boolean;
 };
 
 export const removeAtOnce: LinkRemover = {
@@ -32,9 +28,9 @@ export const removeAtOnce: LinkRemover = {
     connection.apply([removeLink(link.index, link.name)]);
   },
 
-  removePair({ index, also }, { connection }, host) {
-    const isThere = connection.tryApply([{ ...removeLink(index), allow: [] }]).length === 0;
-    host.connection.apply(also);
+  removePair(index, { connection }, also) {
+    const isThere = findLink(connection, index) !== undefined;
+    connection.apply([removeLink(index), ...also]);
     return isThere;
   },
 };
@@ -70,16 +66,14 @@ export class SweepingRemover implements LinkRemover, Disposable {
     }
   }
 
-  removePair({ index, also }: VethPair, place: LinkPlace, host: LinkPlace): boolean {
-    const [failure] = place.connection.tryApply(this.#mark(index));
-    if (failure !== undefined && !isErrno(failure.error, "ENODEV")) throw failure.error;
-    const far = setLink(index, { group: rubbishGroup });
-    const failures = host.connection.tryApply(failure === undefined ? [far, ...also] : also);
-    const lacksFar = failures.some(({ request }) => request === far);
-    const unexpected = failures.find(({ request }) => request !== far);
-    if (failure === undefined) this.#schedule(lacksFar ? place.netns : host.netns);
-    if (unexpected !== undefined) throw unexpected.error;
-    return failure === undefined;
+  removePair(index: number, host: LinkPlace, also: readonly Request[]): boolean {
+    const mark = setLink(index, { group: rubbishGroup });
+    const failures = host.connection.tryApply([mark, ...also]);
+    const isThere = failures.every(({ request }) => request !== mark);
+    if (isThere) this.#schedule(host.netns);
+    const failure = failures.find(({ request, error }) => request !== mark || !isErrno(error, "ENODEV"));
+    if (failure !== undefined) throw failure.error;
+    return isThere;
   }
 
   /** Removes what is marked, and what an earlier process marked in `netns`. */

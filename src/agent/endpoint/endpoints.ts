@@ -1,7 +1,7 @@
 // The endpoints of the node: written down, wired, compared with the kernel, and taken away.
 //
 //   add:     addresses chosen ─► record "wiring" ─► maps ─► node's side ─► pod's side ─► record "ready"
-//   remove:  links marked ─► routes ─► maps ─► record gone, addresses rest
+//   remove:  link marked, routes ─► maps ─► record gone, addresses rest; marked links are removed together a moment later
 
 import type { AddressWish, Ipam } from "#agent/ipam/ipam.ts";
 import {
@@ -25,13 +25,13 @@ import { hostCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, randomMac } from "#net/mac.ts";
 import { findLink, findOperstate } from "#netlink/link.ts";
-import type { Request } from "#netlink/message.ts";
 import { removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
 import { applyWiring, type Ground } from "./apply.ts";
 import { readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
+import { moveRubbish } from "./rubbish.ts";
 import { readSources, type Sources, sameSources } from "./sources.ts";
 import { readStrangers, type Stranger } from "./strangers.ts";
 import { wantWiring } from "./want.ts";
@@ -161,7 +161,7 @@ export class Endpoints {
     }
   }
 
-  /** Under another name for the node's end where a link that is removed in a moment still has the first. */
+  /** Where a link that is removed in a moment still has a name: under another one on the node's side; in the pod it gives way. */
   #make(endpoint: Endpoint, ground: Ground): Endpoint {
     let named = endpoint;
     for (let salt = 1; ; salt++) {
@@ -169,8 +169,13 @@ export class Endpoints {
         applyWiring(planWiring(this.#want(named), []), ground);
         return named;
       } catch (error) {
-        const isTaken = isErrno(error, "EEXIST") && findLink(ground.node, named.hostName) !== undefined;
-        if (!isTaken || findLink(ground.pod, named.ifname) !== undefined || salt === maxSalt) throw error;
+        if (!isErrno(error, "EEXIST") || salt === maxSalt) throw error;
+        const gaveWay = moveRubbish(named.ifname, ground, this.#options.host);
+        if (!gaveWay && findLink(ground.pod, named.ifname) !== undefined) throw error;
+        if (findLink(ground.node, named.hostName) === undefined) {
+          if (gaveWay) continue;
+          throw error;
+        }
         named = { ...named, hostName: hostNameOf(named.containerId, named.ifname, salt) };
         this.#options.store.update(named);
         this.#remember(named);
@@ -182,10 +187,14 @@ export class Endpoints {
   remove(endpoint: Endpoint): void {
     const { host, store, ipam, datapath } = this.#options;
     const addresses = addressesOf(endpoint);
-    this.#removePair(
-      endpoint,
-      addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: endpoint.ifindex })),
-    );
+    const node = { connection: host.route(), netns: host.netns };
+    const routes = addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: endpoint.ifindex }));
+    // The packet path takes nothing from a pod that it does not know. Without it, the link must be down.
+    const isMarked = datapath !== undefined && host.remover.removePair(endpoint.ifindex, node, routes);
+    if (!isMarked) {
+      this.#removePair(endpoint);
+      node.connection.apply(routes);
+    }
     datapath?.removeEndpoint(endpoint);
     const nowMs = host.now();
     store.end(endpoint, ipam.releasesOf(endpoint), nowMs);
@@ -290,7 +299,7 @@ export class Endpoints {
     this.carry(endpoint);
     const missing = this.#missing(endpoint, ground);
     if (missing.length === 0) return;
-    if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint, []);
+    if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint);
     applyWiring(missing, ground);
     for (const part of missing) log(`${what}: put back ${formatPart(part)}`);
   }
@@ -325,17 +334,17 @@ export class Endpoints {
     yield* datapath.comparePods();
   }
 
-  /** `also`: what goes with it on the node's side. */
-  #removePair({ netns: path, ifindex, hostName }: Endpoint, also: readonly Request[]): void {
+  /** Whichever end is there; its name is free afterwards. */
+  #removePair({ netns: path, ifindex, hostName }: Endpoint): void {
     const { host } = this.#options;
     const node = { connection: host.route(), netns: host.netns };
     using netns = openIfThere(path);
-    if (netns !== undefined) {
-      using connection = host.routeIn(netns);
-      // By number: at this path another container's namespace may be by now.
-      if (host.remover.removePair({ index: ifindex, also }, { connection, netns }, node)) return;
-    } else {
-      node.connection.apply(also);
+    using connection = netns === undefined ? undefined : host.routeIn(netns);
+    // By number: at this path another container's namespace may be by now.
+    const inside = connection === undefined ? undefined : findLink(connection, ifindex);
+    if (connection !== undefined && inside?.info?.kind === "veth") {
+      host.remover.remove(inside, { connection, netns }, node);
+      return;
     }
     const outside = findLink(node.connection, ifindex);
     if (outside?.name === hostName) host.remover.remove(outside, node, node);
