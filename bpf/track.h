@@ -14,68 +14,13 @@
 #include "connections.h"
 #include "counters.h"
 #include "fate.h"
+#include "follow.h"
 #include "fragments.h"
 #include "judge.h"
 #include "quoted.h"
 #include "rewrite.h"
 #include "services.h"
 #include "settings.h"
-
-static __always_inline int opens_tcp(const struct packet *packet)
-{
-	return (packet->tcp & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-}
-
-static __always_inline void follow(struct connection *connection, const struct packet *packet, int by_opener, __u32 now)
-{
-	__u32 flags = connection->flags;
-
-	if (!by_opener)
-		flags |= CONNECTION_ANSWERED;
-	if (packet->tuple.protocol == IPPROTO_TCP) {
-		if (packet->tcp & TCP_FIN)
-			flags |= by_opener ? CONNECTION_FIN_OPENER : CONNECTION_FIN_OTHER;
-		if (packet->tcp & TCP_RST)
-			flags |= CONNECTION_RESET;
-	}
-	/* Written only when there is news: two processors often look at one connection. */
-	if (flags != connection->flags)
-		connection->flags = flags;
-	if (now != connection->seen)
-		connection->seen = now;
-}
-
-/* What policies call the port: of ICMP its type and code. An echo that is judged again is taken for what opens one. */
-static __always_inline __u16 judged_port(const struct packet *packet, int opening)
-{
-	if (packet->tuple.protocol != IPPROTO_ICMP)
-		return bpf_ntohs(packet->tuple.destination_port);
-	if (opening)
-		return packet->icmp;
-	return packet->flags & PACKET_V6 ? 128 << 8 : 8 << 8;
-}
-
-/* Policies have changed since. False: they forbid it now. */
-__noinline int judge_again(struct connection *connection, const struct packet *packet, int by_opener, __u32 now, __u32 generation)
-{
-	struct judgement judgement = {};
-	struct tuple opened;
-	__u16 port;
-
-	if (!connection || !packet)
-		return 0;
-	if (by_opener)
-		opened = packet->tuple;
-	else
-		turn(&packet->tuple, &opened);
-	port = packet->tuple.protocol == IPPROTO_ICMP ? judged_port(packet, 0) : bpf_ntohs(opened.destination_port);
-	if (!judge(&opened, port, JUDGE_OPEN_ALREADY, now, &judgement))
-		return 0;
-	connection->egress_rule = judgement.rules[EGRESS];
-	connection->ingress_rule = judgement.rules[INGRESS];
-	connection->generation = generation;
-	return 1;
-}
 
 /* Of a connection, both directions are remembered as long as either is used. */
 __noinline int become(struct __sk_buff *skb, struct packet *packet, struct fate *fate, struct translation *translation, __u32 now)
@@ -106,101 +51,6 @@ static __always_inline void translate(struct __sk_buff *skb, struct packet *pack
 
 	if (translation)
 		become(skb, packet, fate, translation, now);
-}
-
-/* What of the node is here cannot come over the network. */
-static __always_inline int is_of_node(const struct address *address)
-{
-	return find_endpoint(address) || identity_of(address) == IDENTITY_SELF;
-}
-
-/* Whether it cannot be said at a glance that a packet of a known connection goes on. */
-static __always_inline int is_in_question(const struct connection *connection, const struct fate *fate, int by_opener, __u32 generation)
-{
-	const __u32 here = by_opener ? CONNECTION_OPENER_HERE : CONNECTION_OTHER_HERE;
-
-	return connection->generation != generation || (fate->where == FROM_NET && (connection->flags & here));
-}
-
-/* Answers the question. False: it does not go on, and `fate` says why. */
-__noinline int may_go_on(struct connection *connection, const struct packet *packet, struct fate *fate, int by_opener, __u32 now)
-{
-	const struct settings *node = get_settings();
-
-	if (!node || !connection || !packet || !fate)
-		return 0;
-	if (fate->where == FROM_NET && (connection->flags & (by_opener ? CONNECTION_OPENER_HERE : CONNECTION_OTHER_HERE))) {
-		fate->drop = DROP_SOURCE;
-		return 0;
-	}
-	if (connection->generation != node->generation && !judge_again(connection, packet, by_opener, now, node->generation)) {
-		/* It stays known: an unknown one might pass as the other end's. */
-		fate->drop = DROP_POLICY;
-		return 0;
-	}
-	return 1;
-}
-
-/*
- * Nobody can say any more who opened a TCP connection whose beginning was not seen; either end may have, if policies let it. Of a connection
- * that is still translated it is known.
- */
-static __always_inline int judge_new(const struct packet *packet, int answer, __u32 now, struct judgement *judgement, int *turned)
-{
-	struct tuple other;
-
-	*turned = 0;
-	if (answer || (packet->tuple.protocol == IPPROTO_TCP && !opens_tcp(packet))) {
-		__u16 port = packet->tuple.protocol == IPPROTO_ICMP ? judged_port(packet, 0) : bpf_ntohs(packet->tuple.source_port);
-
-		turn(&packet->tuple, &other);
-		if (judge(&other, port, answer ? 0 : JUDGE_SILENTLY, now, judgement)) {
-			*turned = 1;
-			return 1;
-		}
-		if (answer)
-			return 0;
-	}
-	return judge(&packet->tuple, judged_port(packet, 1), 0, now, judgement);
-}
-
-/* Which ends of a new connection are of this node: who sent its packet over the network is not, also where it is hidden behind the node. */
-static __always_inline __u32 ends_here(const struct packet *packet, const struct fate *fate, int turned)
-{
-	__u32 flags = 0;
-
-	if (fate->where != FROM_NET && is_of_node(&packet->tuple.source))
-		flags |= turned ? CONNECTION_OTHER_HERE : CONNECTION_OPENER_HERE;
-	/* A client that is hidden has the node's address, too. */
-	if (!fate->answer && is_of_node(&packet->tuple.destination))
-		flags |= turned ? CONNECTION_OPENER_HERE : CONNECTION_OTHER_HERE;
-	return flags;
-}
-
-/* False: policies forbid it. */
-__noinline int remember(const struct packet *packet, struct fate *fate, __u32 now)
-{
-	const struct settings *node = get_settings();
-	struct connection connection = { .seen = now, .opened = now };
-	struct judgement judgement = {};
-	struct tuple key;
-	int turned;
-
-	if (!node || !packet || !fate)
-		return 0;
-	/* Read before policies are: when they change meanwhile, the connection is judged again. */
-	connection.generation = node->generation;
-	if (!judge_new(packet, fate->answer, now, &judgement, &turned))
-		return 0;
-	connection.service = fate->service;
-	connection.flags = ends_here(packet, fate, turned) | (fate->translated || fate->answer ? CONNECTION_TRANSLATED : 0);
-	if (make_key(&packet->tuple, &key) != turned)
-		connection.flags |= CONNECTION_EXCHANGED;
-	connection.egress_rule = judgement.rules[EGRESS];
-	connection.ingress_rule = judgement.rules[INGRESS];
-	follow(&connection, packet, !turned, now);
-	bpf_map_update_elem(&connections, &key, &connection, BPF_ANY);
-	return 1;
 }
 
 #define NOT_OURS 0
@@ -341,16 +191,6 @@ static __always_inline int begins_anew(const struct packet *packet, const struct
 static __always_inline int is_fragment(const struct packet *packet)
 {
 	return packet->flags & (PACKET_FRAGMENT_FIRST | PACKET_FRAGMENT_LATER);
-}
-
-static __always_inline struct connection *find_connection(const struct tuple *tuple, int *by_opener)
-{
-	struct tuple key;
-	int exchanged = make_key(tuple, &key);
-	struct connection *connection = bpf_map_lookup_elem(&connections, &key);
-
-	*by_opener = connection && exchanged == !!(connection->flags & CONNECTION_EXCHANGED);
-	return connection;
 }
 
 static __always_inline void track(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 where)

@@ -6,7 +6,7 @@ import { cidr } from "#net/cidr.ts";
 import { ip, ipBytes } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
 import { emptyMaps, serve, smallMaps } from "#test/packet-path.ts";
-import { type SegmentOptions, segment } from "#test/segment.ts";
+import { type SegmentOptions, segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { list } from "./policy-format.ts";
 
@@ -303,6 +303,16 @@ describe("a connection through a service that the maps have forgotten in part", 
       expect([...translations.entries()]).toHaveLength(2);
     });
   }
+
+  test("is still the one that its opener has opened", () => {
+    serve(path, "10.96.0.1:80", "tcp", [`${far}:8080`]);
+    const { connections } = path.connections;
+    expect(send("from_pod", `tcp ${asked} S`)).toBe("redirect forward-tunnel");
+    for (const [key] of [...connections.entries()]) connections.delete(key);
+    expect(send("from_pod", `tcp ${asked} A`)).toBe("redirect forward-tunnel");
+    const { packet } = runProgram(path.programFd("from_net"), segment(`tcp ${far}:8080 > ${pod}:5000 A`), loopback);
+    expect(showSegment(packet)).toBe(`tcp 10.96.0.1:80 > ${pod}:5000 A`);
+  });
 
   test("has both ways remembered as long as one of its ends speaks", () => {
     serve(path, "10.96.0.1:80", "udp", [`${far}:8080`]);
