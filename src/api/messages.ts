@@ -22,6 +22,9 @@ export type StatusMessage = {
     readonly maxConnections: number;
     readonly translations: number;
     readonly maxTranslations: number;
+    /** Ports that translated connections to one endpoint come from: those of the endpoint with the most. */
+    readonly ports: number;
+    readonly maxPorts: number;
     readonly collected: number;
   } | null;
   /** A sentence each. */

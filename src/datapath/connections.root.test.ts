@@ -68,6 +68,8 @@ describe("forgetConnections()", () => {
 });
 
 describe("collectConnections()", () => {
+  const ports = { first: 61_000, last: 65_535 };
+
   test("takes what was silent for longer than its kind lives, and both translations with it", () => {
     const lifetime = (protocol: number, flags: number) =>
       protocol === udp ? 5 : flags & connectionFlags.answered ? 100 : 10;
@@ -97,7 +99,8 @@ describe("collectConnections()", () => {
       to: tuple("10.244.0.2", 8, "10.244.0.1", 80),
       ...young,
     });
-    expect(collectConnections(path.connections, 20, lifetime)).toEqual({ connections: 5, translations: 2, removed: 6 });
+    const found = collectConnections(path.connections, 20, lifetime, ports);
+    expect(found).toEqual({ connections: 5, translations: 2, ports: 0, removed: 6 });
     expect(left()).toEqual([
       "17 10.244.0.1:4 10.244.0.2:80",
       "6 10.244.0.1:2 10.244.0.2:80",
@@ -116,11 +119,11 @@ describe("collectConnections()", () => {
       connections.set({ ...base, sourcePort, destinationPort }, { ...value, seen: number % 2 });
     }
     const started = performance.now();
-    const { connections: found } = collectConnections(many.connections, 100, () => 1000);
+    const { connections: found } = collectConnections(many.connections, 100, () => 1000, ports);
     const passMs = performance.now() - started;
     expect(found).toBeGreaterThan(0.97 * count);
     expect(passMs).toBeLessThan(250);
-    const { removed } = collectConnections(many.connections, 100, () => 99);
+    const { removed } = collectConnections(many.connections, 100, () => 99, ports);
     expect(Math.abs(removed - found / 2)).toBeLessThan(2);
     expect(many.connections.connections.entries().next().done).toBe(false);
   });

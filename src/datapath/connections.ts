@@ -22,7 +22,7 @@ export type Ends = Tuple & { readonly service: number };
 
 // Where things are in the elements' bytes (bpf/tuple.h, bpf/connections.h): a hundred thousand are not decoded to look at a few numbers.
 const tupleBytes = 40;
-const tupleAt = { source: 0, destination: 16, protocol: 36 } as const;
+const tupleAt = { source: 0, destination: 16, sourcePort: 32, destinationPort: 34, protocol: 36 } as const;
 const connectionAt = { seen: 0, service: 16, flags: 20 } as const;
 const translationAt = { to: 0, seen: tupleBytes, service: tupleBytes + 4 } as const;
 
@@ -49,25 +49,32 @@ export function forgetConnections(
   return ofConnections + ofTranslations;
 }
 
+/** Both ends are part of it. */
+export type PortRange = { readonly first: number; readonly last: number };
+
 /** What a pass over the maps found. */
 export type Collected = {
   /** Before the pass. */
   readonly connections: number;
   readonly translations: number;
+  /** How many of the ports that were asked about are taken toward one place: the most that any place has. */
+  readonly ports: number;
   readonly removed: number;
 };
 
 /**
  * Removes what has been silent for longer than `lifetime` says, in seconds; `flags` are `connectionFlags`. A translation goes with its
- * connection, or by itself when its packets have been away for as long as an answered connection lives. @throws KernelError
+ * connection, or by itself when its packets have been away for as long as an answered connection lives. `ports`: those that translated connections come from. @throws KernelError
  */
 export function collectConnections(
   maps: ConnectionMaps,
   nowSeconds: number,
   lifetime: (protocol: number, flags: number) => number,
+  ports: PortRange,
 ): Collected {
   const isOver = (protocol: number, flags: number, seen: number) => nowSeconds - seen > lifetime(protocol, flags);
   const counts = { connections: 0, translations: 0 };
+  const taken = new Map<string, number>();
   const answers: Tuple[] = [];
   let removed = sweep(maps.connections, ({ key, keyAt, value, valueAt }) => {
     counts.connections++;
@@ -81,9 +88,16 @@ export function collectConnections(
   removed += sweep(maps.translations, ({ key, keyAt, value, valueAt }) => {
     counts.translations++;
     const seen = value.getUint32(valueAt + translationAt.seen, true);
-    return isOver(key.getUint8(keyAt + tupleAt.protocol), connectionFlags.answered, seen);
+    if (isOver(key.getUint8(keyAt + tupleAt.protocol), connectionFlags.answered, seen)) return true;
+    // What an answer says: it comes from the place, and goes to the port.
+    const port = key.getUint16(keyAt + tupleAt.destinationPort);
+    if (port < ports.first || port > ports.last) return false;
+    const place = [0, 4, 8, 12].map((at) => key.getUint32(keyAt + tupleAt.source + at)).join();
+    const name = `${place} ${key.getUint16(keyAt + tupleAt.sourcePort)} ${key.getUint8(keyAt + tupleAt.protocol)}`;
+    taken.set(name, (taken.get(name) ?? 0) + 1);
+    return false;
   });
-  return { ...counts, removed };
+  return { ...counts, ports: taken.values().reduce((most, count) => Math.max(most, count), 0), removed };
 }
 
 /** What the packets of a connection's other end say, by its key. */

@@ -29,8 +29,8 @@ describe("Collector", () => {
     connect(2, now - 61, 0);
     connect(3, now - 61, connectionFlags.answered);
     collector.collect();
-    const full = { maxConnections: 64, maxTranslations: 64 };
-    expect(collector.pressure).toEqual({ ...full, connections: 3, translations: 0, collected: 1 });
+    const full = { maxConnections: 64, maxTranslations: 64, maxPorts: 4536 };
+    expect(collector.pressure).toEqual({ ...full, connections: 3, translations: 0, ports: 0, collected: 1 });
     expect(collector.problem).toBeUndefined();
     expect(metrics.format()).toContain('twill_tracked{kind="connection"} 3\n');
     expect(metrics.format()).toContain("twill_tracked_collected_total 1\n");
@@ -40,6 +40,27 @@ describe("Collector", () => {
     expect(collector.problem).toMatch(
       /^The packet path remembers \d+ of at most 64 connections and 0 of 64 translations/,
     );
+  });
+
+  test("says when ports of the node toward one endpoint are almost used up", () => {
+    using path = new Datapath({ pins: undefined, sizes: { connections: 16_384, translations: 16_384 } });
+    const metrics = new Metrics();
+    const nowSeconds = monotonicSeconds;
+    using collector = new Collector({ maps: path.connections, nowSeconds, metrics, log: () => {} });
+    const [endpoint, node, client] = [ip("10.244.2.5"), ip("172.30.0.11"), ip("192.0.2.2")];
+    const asked = { source: node, destination: client, sourcePort: 30_080, destinationPort: 4000, protocol: 6 };
+    const answers = (sourcePort: number, count: number) =>
+      Array.from({ length: count }, (_, index) => {
+        const says = { source: endpoint, destination: node, sourcePort, destinationPort: 61_000 + index, protocol: 6 };
+        return [says, { to: asked, seen: monotonicSeconds(), service: 1 }] as const;
+      });
+    path.connections.translations.setAll([...answers(8080, 3000), ...answers(8443, 10)]);
+    collector.collect();
+    expect([collector.pressure.ports, collector.problem]).toEqual([3000, undefined]);
+    expect(metrics.format()).toContain("twill_translated_ports 3000\n");
+    path.connections.translations.setAll(answers(8080, 3700));
+    collector.collect();
+    expect(collector.problem).toContain("3700 of 4536 ports toward one endpoint");
   });
 });
 

@@ -1,5 +1,6 @@
 // Takes connections out of the packet path's maps that ended or fell silent, the more often the fuller they are.
 
+import { translatedPorts } from "#agent/service/port-range.ts";
 import type { Metrics } from "#base/metrics.ts";
 import { type ConnectionMaps, collectConnections } from "#datapath/connections.ts";
 import { lifetimeOf } from "./lifetime.ts";
@@ -18,6 +19,9 @@ export type Pressure = {
   readonly maxConnections: number;
   readonly translations: number;
   readonly maxTranslations: number;
+  /** Ports of the node that translated connections to one endpoint come from: those of the endpoint with the most. */
+  readonly ports: number;
+  readonly maxPorts: number;
   /** All that was ever removed. */
   readonly collected: number;
 };
@@ -36,7 +40,7 @@ export function nextPassMs(share: number): number {
 /** Looks through the maps from its making until it is disposed. */
 export class Collector implements Disposable {
   readonly #options: CollectorOptions;
-  readonly #limits: Pick<Pressure, "maxConnections" | "maxTranslations">;
+  readonly #limits: Pick<Pressure, "maxConnections" | "maxTranslations" | "maxPorts">;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pressure: Pressure;
   #wasCrowded = false;
@@ -45,8 +49,9 @@ export class Collector implements Disposable {
   constructor(options: CollectorOptions) {
     const { connections, translations } = options.maps;
     this.#options = options;
-    this.#limits = { maxConnections: connections.maxEntries, maxTranslations: translations.maxEntries };
-    this.#pressure = { ...this.#limits, connections: 0, translations: 0, collected: 0 };
+    const maxPorts = translatedPorts.last - translatedPorts.first + 1;
+    this.#limits = { maxConnections: connections.maxEntries, maxTranslations: translations.maxEntries, maxPorts };
+    this.#pressure = { ...this.#limits, connections: 0, translations: 0, ports: 0, collected: 0 };
     this.#tell(options.metrics);
     this.#schedule();
   }
@@ -57,15 +62,17 @@ export class Collector implements Disposable {
 
   /** What is amiss, a sentence; undefined: nothing is. */
   get problem(): string | undefined {
-    const { connections, maxConnections, translations, maxTranslations } = this.#pressure;
-    if (this.#share < crowded.share) return undefined;
+    const { connections, maxConnections, translations, maxTranslations, ports, maxPorts } = this.#pressure;
+    if (ports / maxPorts >= crowded.share)
+      return `Clients outside are translated from ${ports} of ${maxPorts} ports toward one endpoint: beyond that new connections to it are dropped, more endpoints or externalTrafficPolicy Local help`;
+    if (this.#tableShare < crowded.share) return undefined;
     return `The packet path remembers ${connections} of at most ${maxConnections} connections and ${translations} of ${maxTranslations} translations: beyond that it forgets the oldest`;
   }
 
   /** One pass, now. @throws KernelError */
   collect(): void {
     const { maps, nowSeconds } = this.#options;
-    const { removed, ...found } = collectConnections(maps, nowSeconds(), lifetimeOf);
+    const { removed, ...found } = collectConnections(maps, nowSeconds(), lifetimeOf, translatedPorts);
     this.#pressure = { ...this.#limits, ...found, collected: this.#pressure.collected + removed };
   }
 
@@ -74,6 +81,10 @@ export class Collector implements Disposable {
   }
 
   get #share(): number {
+    return Math.max(this.#tableShare, this.#pressure.ports / this.#pressure.maxPorts);
+  }
+
+  get #tableShare(): number {
     const { connections, maxConnections, translations, maxTranslations } = this.#pressure;
     return Math.max(connections / maxConnections, translations / maxTranslations);
   }
@@ -89,6 +100,12 @@ export class Collector implements Disposable {
     metrics.gauge("twill_tracked_limit", "What the packet path has room for.", () =>
       kinds(this.#limits.maxConnections, this.#limits.maxTranslations),
     );
+    metrics.gauge(
+      "twill_translated_ports",
+      "Ports that translated connections to one endpoint come from: those of the endpoint with the most.",
+      () => this.#pressure.ports,
+    );
+    metrics.gauge("twill_translated_ports_limit", "How many there are.", () => this.#limits.maxPorts);
     metrics.counter(
       "twill_tracked_collected_total",
       "Connections and translations that ended or fell silent.",

@@ -34,8 +34,9 @@ export function formatStatus(status: StatusMessage): string {
 }
 
 function formatTracked(found: Exclude<StatusMessage["connections"], null>): string {
-  const { connections, maxConnections, translations, maxTranslations } = found;
-  return `${connections} of ${maxConnections} connections, ${translations} of ${maxTranslations} translations`;
+  const { connections, maxConnections, translations, maxTranslations, ports, maxPorts } = found;
+  const used = ports === 0 ? "" : `, ${ports} of ${maxPorts} ports toward one endpoint`;
+  return `${connections} of ${maxConnections} connections, ${translations} of ${maxTranslations} translations${used}`;
 }
 
 function rowOf({ node, way, via, addresses, blocks }: PeerMessage): readonly string[] {
