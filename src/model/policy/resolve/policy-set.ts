@@ -75,6 +75,15 @@ export class Side {
   }
 }
 
+/** Without rules all classes have one list: such sides are the same for all sets. */
+export function sideOf(tiers: readonly ItemizedTier[], ownPorts: readonly DeclaredPort[] | undefined): Side {
+  if (tiers.some(({ rules }) => rules.length > 0)) return new Side(tiers, ownPorts);
+  return tiers.some(({ isolates }) => isolates) ? closedSide : openSide;
+}
+
+const openSide = new Side([], undefined);
+const closedSide = new Side([{ isolates: true, rules: [] }], undefined);
+
 function portOf({ question }: Item): readonly DeclaredPort[] {
   return question.asks === "port" ? [{ name: question.name, protocol: question.protocol, port: question.port }] : [];
 }

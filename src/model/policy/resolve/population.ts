@@ -25,7 +25,7 @@ export type PodEntry = {
 export type Pod = {
   readonly key: string;
   readonly entry: PodEntry;
-  readonly group: Group;
+  group: Group;
   /** Of a local pod whose policies are resolved; undefined: none is about it. */
   set: PolicySet | undefined;
 };

@@ -98,12 +98,8 @@ export class Resolver {
     const [group, isNew] = this.#population.group(entry);
     const pod: Pod = { key, entry, group, set: before?.set };
     this.#pods.set(key, pod);
-    group.pods.add(pod);
-    if (isNew) group.items = this.#questions.ofGroup(group);
-    if (entry.isLocal) {
-      if (group.locals++ === 0) this.#groups.subjects.add(group);
-      this.#dirty.pods.add(pod);
-    } else if (before?.set !== undefined) this.#give(pod, undefined);
+    this.#join(pod, isNew);
+    if (!entry.isLocal && before?.set !== undefined) this.#give(pod, undefined);
     for (const ip of entry.addresses) this.#touch(this.#addresses.claim(ip, pod));
     if (before !== undefined) this.#leave(before);
   }
@@ -202,9 +198,19 @@ export class Resolver {
   #mention(policies: readonly Policy[]): void {
     const fresh = this.#population.mention(policies.flatMap(podSelectorsOf));
     if (fresh.size === 0) return;
-    for (const { key, entry } of [...this.#pods.values()]) {
-      if (Object.keys(entry.labels).some((label) => fresh.has(label))) this.setPod(key, entry);
+    for (const pod of this.#pods.values()) {
+      if (Object.keys(pod.entry.labels).some((label) => fresh.has(label))) this.#regroup(pod);
     }
+  }
+
+  /** More of its labels are mentioned than before. */
+  #regroup(pod: Pod): void {
+    const { group: before } = pod;
+    const [group, isNew] = this.#population.group(pod.entry);
+    pod.group = group;
+    this.#quit(before, pod);
+    this.#join(pod, isNew);
+    this.#touchPod(pod);
   }
 
   #removePod(pod: Pod): void {
@@ -216,16 +222,28 @@ export class Resolver {
 
   /** Everything of a pod as it was, but its set. */
   #leave(pod: Pod): void {
-    const { entry, group } = pod;
-    group.pods.delete(pod);
     this.#dirty.pods.delete(pod);
-    if (entry.isLocal) group.locals--;
-    if (group.pods.size === 0) {
-      this.#population.forget(group);
-      this.#groups.answers.delete(group);
-      this.#groups.subjects.delete(group);
-    }
-    for (const ip of entry.addresses) this.#touch(this.#addresses.disclaim(ip, pod));
+    this.#quit(pod.group, pod);
+    for (const ip of pod.entry.addresses) this.#touch(this.#addresses.disclaim(ip, pod));
+  }
+
+  /** Puts a pod into its group. */
+  #join(pod: Pod, isNew: boolean): void {
+    const { group, entry } = pod;
+    group.pods.add(pod);
+    if (isNew) group.items = this.#questions.ofGroup(group);
+    if (!entry.isLocal) return;
+    if (group.locals++ === 0) this.#groups.subjects.add(group);
+    this.#dirty.pods.add(pod);
+  }
+
+  #quit(group: Group, pod: Pod): void {
+    group.pods.delete(pod);
+    if (pod.entry.isLocal) group.locals--;
+    if (group.pods.size > 0) return;
+    this.#population.forget(group);
+    this.#groups.answers.delete(group);
+    this.#groups.subjects.delete(group);
   }
 
   #touch(address: Address | undefined): void {

@@ -4,7 +4,7 @@ import type { DeclaredPort } from "#model/policy/party.ts";
 import type { Direction, Policy } from "#model/policy/rule.ts";
 import { digestOf } from "./digest.ts";
 import { type Item, type Question, questionOf } from "./item.ts";
-import { itemizedTiers, PolicySet, portNamesOf, Side } from "./policy-set.ts";
+import { itemizedTiers, PolicySet, portNamesOf, sideOf } from "./policy-set.ts";
 
 export class SetTable {
   readonly #sets = new Map<string, PolicySet>();
@@ -70,7 +70,7 @@ export class SetTable {
       itemizedTiers(policies, direction, ({ peers }) =>
         peers?.map(questionOf).flatMap((question) => (question === undefined ? [] : [ask(question)])),
       );
-    const sides = { ingress: new Side(tiersOf("ingress"), own), egress: new Side(tiersOf("egress"), undefined) };
+    const sides = { ingress: sideOf(tiersOf("ingress"), own), egress: sideOf(tiersOf("egress"), undefined) };
     for (const name of portNamesOf(policies, "egress")) ask({ asks: "name", name });
     const set = new PolicySet(key, policies, sides, items);
     for (const item of items) item.users.add(set);
