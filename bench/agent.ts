@@ -11,6 +11,8 @@ import { addDel, printRows, type Row, row, writeResults } from "./rows.ts";
 const script = new URL("../test/agent-process.ts", import.meta.url).pathname;
 const startMs = 20_000;
 const warmCalls = 300;
+/** Removed links are gone after it. */
+const removalMs = 500;
 const crowdSize = 500;
 /** A bridge of the kernel has 1,024 ports at most. */
 const manyPods = 1000;
@@ -107,6 +109,7 @@ async function warm(twill: Contestant): Promise<void> {
     await call(driver, twill, "ADD", attach, conf);
     await call(driver, twill, "DEL", attach, conf);
   }
+  await Bun.sleep(removalMs);
 }
 
 async function addsOf(twill: Contestant): Promise<readonly number[]> {

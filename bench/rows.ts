@@ -32,7 +32,9 @@ export async function addDel(
   const del: number[][] = sides.map(() => []);
   for (let round = 0; round < rounds + warmUp; round++) {
     for (const [i, { side, conf }] of sides.entries()) {
-      const attach = { containerId: `c${round}`, netns: pods[round % pods.length]?.path ?? "" };
+      // What one side leaves for a moment is not in another's way.
+      const pod = pods[(round * sides.length + i) % pods.length];
+      const attach = { containerId: `c${round}`, netns: pod?.path ?? "" };
       const added = await call(driver, side, "ADD", attach, conf);
       await Bun.sleep(settleMs);
       const deleted = await call(driver, side, "DEL", attach, conf);

@@ -171,11 +171,9 @@ export class Endpoints {
       } catch (error) {
         if (!isErrno(error, "EEXIST") || salt === maxSalt) throw error;
         const gaveWay = moveRubbish(named.ifname, ground, this.#options.host);
-        if (!gaveWay && findLink(ground.pod, named.ifname) !== undefined) throw error;
-        if (findLink(ground.node, named.hostName) === undefined) {
-          if (gaveWay) continue;
-          throw error;
-        }
+        const isTaken = findLink(ground.node, named.hostName) !== undefined;
+        if (!gaveWay && (!isTaken || findLink(ground.pod, named.ifname) !== undefined)) throw error;
+        if (!isTaken) continue;
         named = { ...named, hostName: hostNameOf(named.containerId, named.ifname, salt) };
         this.#options.store.update(named);
         this.#remember(named);
