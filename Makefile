@@ -50,8 +50,9 @@ bench: setup-bench build ## Measures the plugins, the packet path, policies and 
 	@$(BUN) bench/programs.ts
 	@$(BUN) bench/picture.ts
 
-bench-lab: setup-demo build ## Measures the lab: until Ready, memory, lists of a thousand pods
+bench-lab: setup-demo build ## Measures the lab: until Ready, memory, lists of a thousand pods, policies in force
 	@$(BUN) bench/lab.ts
+	@$(BUN) bench/policy-latency.ts
 
 clean: ## Removes all that was built or downloaded, but for node_modules
 	rm -rf dist .cache
