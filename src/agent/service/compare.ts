@@ -1,5 +1,6 @@
 // Compares the maps of services with what they should hold, a batch at a time: for whoever has little time in between.
 
+import type { Damage } from "#bpf/kept-map.ts";
 import { encode, Reader } from "#codec/codec.ts";
 import { maglevBuckets, maglevChunk, maglevFormat } from "#datapath/service-format.ts";
 import { chunksOf, toFrontend, toRange } from "./apply.ts";
@@ -8,9 +9,6 @@ import type { ServiceMaps } from "./have.ts";
 import type { Held } from "./held.ts";
 import { countBackends, findBackend, groupOfValue, holdsValue, noBackends, unpackBackends } from "./packed-backends.ts";
 import { backendKey, frontendKey, toBackend } from "./row.ts";
-
-/** One element that is not as it should be, and how it gets so. */
-export type Damage = { readonly text: string; readonly mend: () => void };
 
 /** What is on its way out: neither wanted nor strange. */
 export type Retired = {

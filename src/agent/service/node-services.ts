@@ -137,7 +137,7 @@ export class NodeServices implements AsyncDisposable {
     metrics.counter(
       "twill_service_mended_total",
       "Elements of the maps of services that were not as they should be.",
-      () => this.#services.mended,
+      () => this.#rounds.mended,
     );
   }
 

@@ -33,6 +33,11 @@ export class Rounds implements Disposable {
     return this.#isSynced;
   }
 
+  /** Elements that were not as they should be, ever. */
+  get mended(): number {
+    return this.#comparing?.mended ?? 0;
+  }
+
   /** These owners want other things, perhaps. Before `load` all are new anyhow. */
   touch(owners: Iterable<string>): void {
     for (const owner of owners) this.#dirty.add(owner);

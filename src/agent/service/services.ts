@@ -59,7 +59,6 @@ export class Services {
   readonly #unfit = new Map<string, string>();
   readonly #groupNames = new Map<number, string>();
   readonly #comparison: Comparison;
-  #mended = 0;
   readonly #retiring = new Set<string>();
   #retired: readonly { readonly operations: readonly ServiceOperation[]; readonly dueMs: number }[] = [];
 
@@ -73,11 +72,6 @@ export class Services {
       isSet: (number) => this.#retiring.has(`retire set ${number}`),
       isBackend: (number) => this.#retiring.has(`retire backend ${number}`),
     });
-  }
-
-  /** Elements that were not as they should be, ever. */
-  get mended(): number {
-    return this.#mended;
   }
 
   get held(): Held {
@@ -154,11 +148,8 @@ export class Services {
   }
 
   /** Compares a batch at a time, through all maps once; whoever asks mends. @throws KernelError */
-  *compare(): Generator<readonly Damage[]> {
-    for (const damage of this.#comparison.round()) {
-      this.#mended += damage.length;
-      yield damage;
-    }
+  compare(): Generator<readonly Damage[]> {
+    return this.#comparison.round();
   }
 
   #updateTogether(owners: readonly string[]): readonly string[] {
