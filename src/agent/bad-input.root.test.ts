@@ -86,7 +86,7 @@ describe("the node", () => {
 
   test("that lost its own address says so, until it has it again", async () => {
     await using it = await startNode(both);
-    const faults = () => it.node.agent.fabricFaults.join();
+    const faults = () => it.node.agent.fabric?.faults.join() ?? "";
     await until("nothing is amiss", () => faults() === "");
     it.node.sh("ip", "address", "del", "172.30.0.11/32", "dev", "lo");
     await until("it is told", () => faults().startsWith("No link of node n1 has its address 172.30.0.11"));
@@ -99,7 +99,7 @@ describe("the node", () => {
     await it.server.addNode("n2", ["10.244.1.128/25"], ["172.30.0.12"]);
     // The other must be reachable at all.
     it.node.sh("ip", "route", "add", "172.30.0.12/32", "dev", "lo");
-    const told = () => it.node.agent.fabricFaults.some((fault) => fault.includes("overlaps 10.244.1.0/24 of node n1"));
+    const told = () => it.node.agent.fabric?.faults.join().includes("overlaps 10.244.1.0/24 of node n1") === true;
     await until("it is told", told);
     const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
     const ping = ["ping", "-c", "1", "-W", "2", "-n", addressAt(b.result, 0)];

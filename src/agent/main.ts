@@ -45,7 +45,8 @@ import { Endpoints } from "./endpoint/endpoints.ts";
 import { FlowSweeper } from "./endpoint/flows.ts";
 import { EndpointWatch } from "./endpoint/watch.ts";
 import { Fabric } from "./fabric/fabric.ts";
-import { type FabricNode, overlayName } from "./fabric/want.ts";
+import { storedOffload } from "./fabric/offload-memory.ts";
+import { type FabricNode, fabricNodeOf, overlayName } from "./fabric/want.ts";
 import { prepareForwarding } from "./forwarding.ts";
 import { Ipam } from "./ipam/ipam.ts";
 import { mapSizes } from "./map-sizes.ts";
@@ -97,7 +98,9 @@ export class Agent implements AsyncDisposable {
   readonly #pods: Pods;
   readonly #events: EventRecorder;
   readonly #masquerade: Masquerade;
-  #fabric: Fabric | undefined;
+  readonly #store: StateStore;
+  /** Undefined: the agent is about to start. */
+  fabric: Fabric | undefined;
   /** Undefined: they are left to others. */
   services: NodeServices | undefined;
   /** Undefined: they are not enforced. */
@@ -122,6 +125,7 @@ export class Agent implements AsyncDisposable {
     const { config, host, log, nodeName, client, pace } = options;
     this.#options = options;
     const store = stack.use(new StateStore(join(config.state.folder, "agent.db")));
+    this.#store = store;
     this.ipam = new Ipam(store, config.addresses.cooldownSeconds * 1000);
     // What is removed from now on rests in its pool.
     this.ipam.setBlocks(rememberedNode(store, nodeName)?.blocks ?? []);
@@ -170,11 +174,6 @@ export class Agent implements AsyncDisposable {
     return this.#options.nodeName;
   }
 
-  /** What is amiss with the ways to other nodes, a sentence each. */
-  get fabricFaults(): readonly string[] {
-    return this.#fabric?.faults ?? [];
-  }
-
   get fabricMode(): AgentConfig["fabric"]["mode"] {
     return this.#options.config.fabric.mode;
   }
@@ -219,12 +218,13 @@ export class Agent implements AsyncDisposable {
       plugin === twill.name ? caller.net === identity.net : sameNamespaces(caller, identity);
     const service = await servePlugins({ path: place, handle: pluginHandler(run, log), identity, admits, log });
     stack.defer(() => service.stop(graceMs));
-    this.#fabric = stack.use(
+    this.fabric = stack.use(
       await Fabric.start({
         connection: host.route(),
         netns: host.netns,
         datapath: this.datapath,
         mode: config.fabric.mode,
+        offload: { memory: storedOffload(this.#store), random: (bytes) => host.random(bytes) },
         nodes: () => this.#fabricNodes(),
         woken: () => {
           this.#podMtu = undefined;
@@ -331,7 +331,7 @@ export class Agent implements AsyncDisposable {
     const self = this.cluster.self;
     if (self === undefined || !this.#isServing) return;
     this.ipam.setBlocks(self.blocks);
-    this.#fabric?.wake();
+    this.fabric?.wake();
     this.services?.nodesChanged();
     try {
       if (this.endpoints.renewSources()) this.endpoints.restoreAll();
@@ -354,7 +354,7 @@ export class Agent implements AsyncDisposable {
   #fabricNodes(): { readonly self: FabricNode | undefined; readonly others: readonly FabricNode[] } {
     const { self, others, isSynced } = this.cluster;
     // Before all nodes are known, nothing of what an earlier agent made for them is taken away.
-    return { self: self === undefined || !isSynced ? undefined : toFabricNode(self), others: others.map(toFabricNode) };
+    return { self: self === undefined || !isSynced ? undefined : fabricNodeOf(self), others: others.map(fabricNodeOf) };
   }
 
   /** Endpoints of a machine that was restarted since, or of another network namespace: their links are gone for good. */
@@ -393,8 +393,4 @@ function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["
     const advice = "they need Linux 6.1, a bpf file system and root; to do without them, set programs.enabled to false";
     throw new Error(`Cannot use the packet path's programs on Linux ${release()}: ${problem}; ${advice}`, { cause });
   }
-}
-
-function toFabricNode({ name, addresses, blocks }: NodeModel): FabricNode {
-  return { name, addresses: Object.values(addresses), blocks };
 }

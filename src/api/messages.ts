@@ -13,6 +13,8 @@ export type StatusMessage = {
   /** Whether the packet path's programs are in their places. */
   readonly programs: boolean;
   readonly fabric: "auto" | "direct" | "vxlan";
+  /** Who makes the checksums of packets in the overlay: `kernel` where the node's devices were found to make them wrong. */
+  readonly tunnelChecksums: "devices" | "kernel";
   readonly mtu: number;
   readonly endpoints: number;
   readonly peers: readonly PeerMessage[];

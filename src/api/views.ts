@@ -16,6 +16,7 @@ export function viewStatus(agent: Agent): StatusMessage {
     ready: unready === undefined,
     programs: datapath !== undefined,
     fabric: agent.fabricMode,
+    tunnelChecksums: agent.fabric?.tunnelChecksums ?? "devices",
     mtu: agent.podMtu(),
     endpoints: endpoints.list().length,
     peers: cluster.others.map((node) => viewPeer(agent, node)),
@@ -23,7 +24,7 @@ export function viewStatus(agent: Agent): StatusMessage {
     problems: unique([
       unready,
       cluster.problem,
-      ...agent.fabricFaults,
+      ...(agent.fabric?.faults ?? []),
       ...(agent.services?.problems ?? []),
       ...(agent.policies?.problems ?? []),
       agent.collector?.problem,

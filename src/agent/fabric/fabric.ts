@@ -9,8 +9,10 @@ import { findLink } from "#netlink/link.ts";
 import { Monitor } from "#netlink/monitor.ts";
 import { adoptOverlay, applyFabricOperation } from "./apply.ts";
 import { readFabric, readOwnAddresses, readWays } from "./have.ts";
+import { Offload, type OffloadOptions } from "./offload.ts";
 import { formatFabricOperation, planFabric } from "./plan.ts";
-import { type FabricMode, type FabricNode, overlayName, wantFabric } from "./want.ts";
+import { probePeers } from "./probe-ways.ts";
+import { type FabricMode, type FabricNode, type FabricWant, overlayName, wantFabric } from "./want.ts";
 
 export type FabricOptions = {
   readonly connection: Connection;
@@ -23,6 +25,8 @@ export type FabricOptions = {
   readonly log: (line: string) => void;
   /** Told when links or addresses of the node may be others, and from time to time. */
   readonly woken?: () => void;
+  /** Undefined: whether checksums in the overlay arrive is not looked at. */
+  readonly offload?: Pick<OffloadOptions, "memory" | "random">;
 };
 
 /** What a burst of events says is looked at once. */
@@ -43,6 +47,7 @@ export class Fabric implements Disposable {
   #faults: readonly string[] = [];
   /** Whether all nodes were known once, and ways to them were made. */
   #isMade = false;
+  readonly #offload: Offload | undefined;
 
   /** Resolves after the first round. @throws KernelError when the kernel gives no events */
   static async start(options: FabricOptions): Promise<Fabric> {
@@ -63,6 +68,8 @@ export class Fabric implements Disposable {
 
   private constructor(options: FabricOptions) {
     this.#options = options;
+    const { connection, netns, offload, log } = options;
+    if (offload !== undefined) this.#offload = this.#stack.use(new Offload({ connection, netns, log, ...offload }));
     const period = setInterval(() => this.wake(), periodMs);
     this.#stack.defer(() => clearInterval(period));
     this.#stack.defer(() => clearTimeout(this.#timer));
@@ -71,6 +78,11 @@ export class Fabric implements Disposable {
   /** What cannot be now, a sentence each. */
   get faults(): readonly string[] {
     return this.#faults;
+  }
+
+  /** Who makes the checksums of what goes through the overlay: the kernel where devices were found to make them wrong. */
+  get tunnelChecksums(): "devices" | "kernel" {
+    return this.#options.offload?.memory.isBroken() === true ? "kernel" : "devices";
   }
 
   /** Something may have changed. */
@@ -120,5 +132,11 @@ export class Fabric implements Disposable {
       log(`fabric: ${formatFabricOperation(operation)}`);
       applyFabricOperation({ connection, datapath }, operation);
     }
+    this.#lookAtChecksums(self, want);
+  }
+
+  #lookAtChecksums(self: FabricNode, { overlay, routes }: FabricWant): void {
+    const ifindex = overlay === undefined ? undefined : findLink(this.#options.connection, overlayName)?.index;
+    this.#offload?.update(ifindex, self.addresses, probePeers(routes));
   }
 }

@@ -1,6 +1,7 @@
 // What should be of a node's ways to the others: its overlay, its routes, its neighbours there, and what the packet path knows.
 
 import type { PeerEntry } from "#datapath/datapath.ts";
+import type { NodeModel } from "#model/node.ts";
 import { addressOf, type Cidr, hostCidr, overlaps } from "#net/cidr.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
 import { linkLocalOf } from "#net/link-local.ts";
@@ -15,6 +16,10 @@ export type FabricNode = {
   /** Its pods'. */
   readonly blocks: readonly Cidr[];
 };
+
+export function fabricNodeOf({ name, addresses, blocks }: NodeModel): FabricNode {
+  return { name, addresses: Object.values(addresses), blocks };
+}
 
 /** `auto`: direct to nodes on the same link, through the overlay to the others. */
 export type FabricMode = "auto" | "direct" | "vxlan";

@@ -131,14 +131,14 @@ export class StateStore implements Disposable {
   }
 
   /** A single value that was set, by its name. @throws StateError */
-  fact(name: "lastId" | "place" | "node" | "policyNumbers"): string | undefined {
+  fact(name: "lastId" | "place" | "node" | "policyNumbers" | "tunnelChecksums"): string | undefined {
     const row = this.#read(() =>
       this.#database.query<{ value: string }, [string]>("SELECT value FROM fact WHERE name = ?").get(name),
     );
     return row?.value;
   }
 
-  setFact(name: "place" | "node" | "policyNumbers", value: string): void {
+  setFact(name: "place" | "node" | "policyNumbers" | "tunnelChecksums", value: string): void {
     this.#transact(() => this.#statements.fact.run({ name, value }));
   }
 

@@ -18,11 +18,13 @@ export async function agentStatus({ flags }: { readonly flags: AgentsFlags }, io
 
 export function formatStatus(status: StatusMessage): string {
   const { node, ready, addresses, blocks, fabric, programs, mtu, endpoints, peers, connections, problems } = status;
+  const isMended = status.tunnelChecksums === "kernel";
   const lines = [
     `node       ${node}, ${ready ? "ready" : "not ready"}`,
     `addresses  ${addresses.join(" ") || "none"}`,
     `blocks     ${blocks.join(" ") || "none"}`,
     `fabric     ${fabric}, packets of pods up to ${mtu} bytes`,
+    ...(isMended ? ["checksums  in the tunnel made by the kernel: the node's devices make them wrong"] : []),
     `programs   ${programs ? "in their places" : "not used"}`,
     `endpoints  ${endpoints}`,
     ...(connections === null ? [] : [`tracked    ${formatTracked(connections)}`]),
