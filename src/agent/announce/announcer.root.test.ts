@@ -21,7 +21,14 @@ describe("Announcer", () => {
     const log: string[] = [];
     const announcer = stack.use(new Announcer({ connection, netns, log: (line) => log.push(line) }));
     const link = findLink(connection, "vout");
-    const device = { ifindex: link?.index ?? 0, name: "vout", addresses: [], isDefault: false, isOwn: false };
+    const device = {
+      ifindex: link?.index ?? 0,
+      name: "vout",
+      addresses: [],
+      isDefault: false,
+      isOwn: false,
+      isEthernet: true,
+    };
     const place = (address: string) => {
       const [entry] = JSON.parse(box.sh(outside, ["ip", "-j", "neigh", "show", address])) as { lladdr?: string }[];
       return entry?.lladdr;

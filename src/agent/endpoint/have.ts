@@ -5,7 +5,7 @@ import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link } from "#netlink/link.ts";
 import { listNeighbours } from "#netlink/neighbour.ts";
-import { listQdiscs, sameTbf, type Tbf } from "#netlink/qdisc.ts";
+import { listQdiscs, type Qdisc, sameTbf, type Tbf } from "#netlink/qdisc.ts";
 import { listRoutes, RouteTable } from "#netlink/route.ts";
 import { Parent } from "#netlink/tc.ts";
 import type { Part, Side } from "./part.ts";
@@ -60,10 +60,18 @@ function readUp(side: Side, link: Link | undefined): readonly Part[] {
 }
 
 function readBlocks({ index }: Link, node: Connection): readonly Part[] {
-  const joined = listQdiscs(node, index).some(
-    ({ shape }) => shape.kind === "clsact" && shape.ingressBlock !== undefined,
-  );
-  return joined ? [{ part: "blocks", ifindex: index }] : [];
+  return listQdiscs(node, index).some(isJoined) ? [{ part: "blocks", ifindex: index }] : [];
+}
+
+/** Numbers of links that are there, and in no blocks. @throws KernelError */
+export function readUnjoined(node: Connection): ReadonlySet<number> {
+  const qdiscs = listQdiscs(node);
+  const joined = new Set(qdiscs.filter(isJoined).map(({ ifindex }) => ifindex));
+  return new Set(qdiscs.map(({ ifindex }) => ifindex)).difference(joined);
+}
+
+function isJoined({ shape }: Qdisc): boolean {
+  return shape.kind === "clsact" && shape.ingressBlock !== undefined;
 }
 
 /** The kernel rounds: what it has counts as `wanted` when that is what it was asked for. */
