@@ -60,7 +60,7 @@ export const endpointsCommand = leaf({
 });
 
 export const servicesCommand = leaf({
-  summary: "shows the services that this node serves: where they are reached, and who answers",
+  summary: "shows where the services of this node are reached, and who answers",
   about:
     "Shows the services that this node serves, and where they are reached. Of one service also its endpoints: the pods, the slices that name them,\n" +
     "whether they are ready, and how many connections this node knows of.",
