@@ -62,7 +62,7 @@ const nodeGroup: Group = {
 };
 
 const agentGroup: Group = {
-  summary: "kills, restarts and upgrades the agents of nodes, whose pods keep their network",
+  summary: "kills, restarts and upgrades agents; pods keep their network",
   commands: {
     kill: leaf({
       summary: "ends a node's agent at once; up and restart bring it back",
