@@ -37,7 +37,7 @@ const agent = await Agent.start({
   socket: join(folder, "plugins.sock"),
   log: () => {},
 });
-while (agent.services?.isSynced !== true) await Bun.sleep(1);
+while (agent.services?.isServing !== true) await Bun.sleep(1);
 console.log(performance.now() - startedAt);
 const used = process.cpuUsage(usedBefore);
 console.log((used.user + used.system) / 1000);

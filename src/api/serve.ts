@@ -8,7 +8,7 @@ import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts
 import { viewConnections } from "./view-connections.ts";
 import { viewDenials, viewPolicies } from "./view-policies.ts";
 import { viewOneService, viewServices } from "./view-services.ts";
-import { viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
+import { incomplete, viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
 
 type Answer = { readonly status: number; readonly body: object };
 
@@ -36,7 +36,7 @@ export function serveHealth(agent: Agent, port: number): Disposable & { readonly
       if (pathname === "/healthz") return new Response("ok\n");
       if (pathname === "/metrics") return new Response(agent.metrics.format(), { headers: metricsHeaders });
       if (pathname !== "/readyz") return new Response("there are /healthz, /readyz and /metrics\n", { status: 404 });
-      const problem = agent.unready();
+      const problem = incomplete(agent);
       return problem === undefined ? new Response("ok\n") : new Response(`${problem}\n`, { status: 503 });
     },
   });

@@ -6,9 +6,14 @@ import type { Counts } from "#datapath/datapath.ts";
 import type { NodeModel } from "#model/node.ts";
 import type { DropsMessage, EndpointMessage, IpamMessage, PeerMessage, StatusMessage } from "./messages.ts";
 
+/** Why a node with this agent is not whole yet, in words; pods may be wired already. */
+export function incomplete(agent: Agent): string | undefined {
+  return agent.unready() ?? (agent.services?.isServing === false ? "The agent waits for services" : undefined);
+}
+
 export function viewStatus(agent: Agent): StatusMessage {
   const { cluster, endpoints, datapath } = agent;
-  const unready = agent.unready();
+  const unready = incomplete(agent);
   return {
     node: agent.nodeName,
     addresses: Object.values(cluster.self?.addresses ?? {}),

@@ -28,7 +28,7 @@ import { findLink, findOperstate } from "#netlink/link.ts";
 import { removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
 import { applyWiring, type Ground } from "./apply.ts";
-import { readUnjoined, readWiring } from "./have.ts";
+import { readOutOfBlocks, readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
 import { moveRubbish } from "./rubbish.ts";
@@ -329,8 +329,7 @@ export class Endpoints {
     const { datapath, host } = this.#options;
     if (datapath === undefined) return;
     yield datapath.missingPrograms(host.route());
-    const unjoined = readUnjoined(host.route());
-    for (const endpoint of this.list()) if (unjoined.has(endpoint.ifindex)) this.restore(endpoint);
+    for (const endpoint of readOutOfBlocks(this.list(), host.route())) this.restore(endpoint);
     yield* datapath.comparePods();
   }
 

@@ -63,11 +63,11 @@ function readBlocks({ index }: Link, node: Connection): readonly Part[] {
   return listQdiscs(node, index).some(isJoined) ? [{ part: "blocks", ifindex: index }] : [];
 }
 
-/** Numbers of links that are there, and in no blocks. @throws KernelError */
-export function readUnjoined(node: Connection): ReadonlySet<number> {
-  const qdiscs = listQdiscs(node);
-  const joined = new Set(qdiscs.filter(isJoined).map(({ ifindex }) => ifindex));
-  return new Set(qdiscs.map(({ ifindex }) => ifindex)).difference(joined);
+/** Endpoints whose links are there, and in no blocks; a link that is gone tells so itself. @throws KernelError */
+export function readOutOfBlocks(endpoints: readonly Endpoint[], node: Connection): readonly Endpoint[] {
+  const joined = new Set(listQdiscs(node).flatMap((qdisc) => (isJoined(qdisc) ? [qdisc.ifindex] : [])));
+  const out = endpoints.filter(({ state, ifindex }) => state === "ready" && !joined.has(ifindex));
+  return out.filter(({ ifindex }) => findLink(node, ifindex) !== undefined);
 }
 
 function isJoined({ shape }: Qdisc): boolean {

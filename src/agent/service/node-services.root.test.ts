@@ -60,7 +60,7 @@ test(
     expect(ask(box, a.netns, vip, 80)).toBe(`b ${addressAt(a.result, 0)}`);
     node.log.length = 0;
     await node.startAgent();
-    await until("services are there", () => node.agent.services?.isSynced === true);
+    await until("services are there", () => node.agent.services?.isServing === true);
     expect(node.log.filter((line) => /services: (set|add|remove|retire)/.test(line))).toEqual([]);
     const { frontends } = node.agent.datapath?.services ?? {};
     frontends?.delete({ address: ip(vip), port: 80, protocol: 6 });

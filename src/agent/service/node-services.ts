@@ -71,6 +71,7 @@ export class NodeServices implements AsyncDisposable {
   readonly #refusals: OwnTable;
   readonly #namespaces: SpecialNamespaces;
   readonly #announcer: Announcer;
+  #isServing = false;
   #announcing: ReturnType<typeof setTimeout> | undefined;
   #devices: Devices | undefined;
   #hasHostBackends = false;
@@ -116,7 +117,7 @@ export class NodeServices implements AsyncDisposable {
     this.#rounds = this.#stack.use(new Rounds({ services: this.#services, nowMs: host.now, log }));
     this.#announcer = this.#stack.use(new Announcer({ connection: host.route(), netns: host.netns, log }));
     this.#stack.defer(() => clearTimeout(this.#announcing));
-    this.#checks = this.#stack.use(new HealthChecks(() => this.isSynced, log));
+    this.#checks = this.#stack.use(new HealthChecks(() => this.isServing, log));
     this.#view = this.#stack.use(
       new ServiceView({
         ...{ client, pace },
@@ -154,9 +155,9 @@ export class NodeServices implements AsyncDisposable {
     return this.#side;
   }
 
-  /** Whether all services have been seen and written once. */
-  get isSynced(): boolean {
-    return this.#rounds.isSynced;
+  /** Whether all services have been written once, and sockets are led to them. */
+  get isServing(): boolean {
+    return this.#isServing;
   }
 
   /** What is amiss, a sentence each. */
@@ -223,13 +224,14 @@ export class NodeServices implements AsyncDisposable {
       // What the lists have left goes now, rather than when the heap has grown by as much again.
       Bun.gc(true);
       takeOver(this.#options);
-      this.#announceSoon();
       this.#attachSockets();
+      this.#isServing = true;
+      this.#announceSoon();
     });
   }
 
   #announceSoon(): void {
-    if (this.isSynced) this.#announcing ??= setTimeout(() => this.#announce(), settleMs);
+    if (this.isServing) this.#announcing ??= setTimeout(() => this.#announce(), settleMs);
   }
 
   #announce(): void {
@@ -301,7 +303,7 @@ export class NodeServices implements AsyncDisposable {
       port,
       fetch: (request) =>
         answerHealthz(pathOf(request), {
-          healthy: this.isSynced && this.#problem === undefined,
+          healthy: this.isServing && this.#problem === undefined,
           eligible: self() !== undefined,
           updatedMs: host.now(),
           nowMs: host.now(),

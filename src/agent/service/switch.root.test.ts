@@ -104,7 +104,7 @@ test(
 
     for (const maxConnections of [8192, 4096]) {
       await node.restartWith(served, { maxConnections });
-      await until("services are served", () => node.agent.services?.isSynced === true);
+      await until("services are served", () => node.agent.services?.isServing === true);
       expect(node.agent.datapath?.connections.translations.maxEntries).toBe(2 * maxConnections);
       expect((await talk("ours", "kernel's")).slice(0, 2)).toEqual(said(2).slice(0, 2));
     }
