@@ -135,7 +135,8 @@ const selfEntering: readonly string[] = ["bridge", "ip", "tc"];
 
 function inside(ns: Netns, [program = "", ...words]: readonly string[]): string[] {
   // They enter a mount namespace too: what `ip netns` mounts would be seen by nobody else. A namespace without a name is the process's own.
-  if (ns.name !== "" && selfEntering.includes(program) && words[0] !== "netns") return [program, "-netns", ns.name, ...words];
+  if (ns.name !== "" && selfEntering.includes(program) && words[0] !== "netns")
+    return [program, "-netns", ns.name, ...words];
   return ["nsenter", `--net=${ns.path}`, "--", program, ...words];
 }
 
