@@ -198,7 +198,7 @@ describe("a node's policies", () => {
     const isMended = (what: string) => it.node.log.some((line) => line.startsWith(what) && line.endsWith(", mended"));
     await until("all is mended", () => all.every(isMended));
     for (const address of [db.v4, db.v6]) {
-      expect(ask(it.box, web.netns, address, port)).toStartWith("db");
+      await until(`${address} answers`, () => ask(it.box, web.netns, address, port).startsWith("db"));
       expect(ask(it.box, cart.netns, address, port)).toBe("");
     }
     expect(it.node.agent.metrics.format()).toMatch(/^twill_policy_mended_total [1-9]/m);

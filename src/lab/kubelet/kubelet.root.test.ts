@@ -52,7 +52,7 @@ async function eventsOf(node: LabNode, name: string): Promise<readonly string[]>
   return items.flatMap((event) => (event.involvedObject.name === name ? [`${event.reason}: ${event.message}`] : []));
 }
 
-const testMs = 20_000;
+const testMs = 60_000;
 
 describe("the kubelet", () => {
   test(
