@@ -59,7 +59,7 @@ export class SweepingRemover implements LinkRemover, Disposable {
     // One end takes the other with it: sweeping on the node's side keeps no container namespace open.
     if (far?.info?.kind === "veth" && far.parent === link.index) {
       // Its far end is down: no packet comes or goes.
-      host.connection.apply([setLink(far.index, { group: rubbishGroup }, far.name)]);
+      host.connection.apply([change(far.index, { group: rubbishGroup }, far.name)]);
       this.#schedule(host.netns);
     } else {
       this.#schedule(place.netns);
@@ -87,7 +87,7 @@ export class SweepingRemover implements LinkRemover, Disposable {
 
   #mark(index: number, shown?: string): readonly Request[] {
     const name = `tw~${index.toString(36)}-${(this.#counter++ % 46656).toString(36)}`;
-    return [setLink(index, { up: false }, shown), setLink(index, { name, group: rubbishGroup }, shown)];
+    return [change(index, { up: false }, shown), change(index, { name, group: rubbishGroup }, shown)];
   }
 
   #schedule(netns: Netns | undefined): void {
@@ -109,4 +109,9 @@ export class SweepingRemover implements LinkRemover, Disposable {
       if (error !== 0) throw new KernelError("Cannot start the thread that removes links", -error);
     }
   }
+}
+
+/** Of a link that is to go: one that an earlier sweep takes meanwhile, or its namespace, has gone. */
+function change(...args: Parameters<typeof setLink>): Request {
+  return { ...setLink(...args), allow: ["ENODEV"] };
 }
