@@ -1,21 +1,45 @@
 // The switches that make a node a router between its pods and the world.
 
 import { listLinks } from "#netlink/link.ts";
-import { readSysctlIfThere, writeSysctl, writeSysctlIfThere } from "#plugins/container.ts";
+import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
-import { enableForwarding, forwardingPath } from "#plugins/node-gateway.ts";
+import { forwardingPath } from "#plugins/node-gateway.ts";
 
-/** Done before any pod is wired: links that come later take over what is set for all. @throws KernelError */
-export function prepareForwarding(host: Host): void {
-  enableForwarding("ipv4", host);
-  if (readSysctlIfThere(host.netns, forwardingPath("ipv6")) === "0") {
-    // A router takes no advertisements, unless told to (2): the node would lose its own default route.
-    for (const { name } of listLinks(host.route())) {
-      const path = `net/ipv6/conf/${name}/accept_ra`;
-      if (readSysctlIfThere(host.netns, path) === "1") writeSysctl(host.netns, path, "2");
-    }
-    enableForwarding("ipv6", host);
-  }
+/** Below /proc/sys; links that come later take over what is set for all. */
+const switches: readonly (readonly [path: string, value: string])[] = [
+  [forwardingPath("ipv4"), "1"],
+  [forwardingPath("ipv6"), "1"],
   // The node's ends of pods' links: their link-local addresses are nobody's, and must not be watched for a second each.
-  writeSysctlIfThere(host.netns, "net/ipv6/conf/default/accept_dad", "0");
+  ["net/ipv6/conf/default/accept_dad", "0"],
+];
+
+/** Sets those that are not as they must be, before any pod is wired and whenever somebody changed one; returns them. @throws KernelError */
+export function ensureForwarding(host: Host): readonly string[] {
+  const wrong = switches.filter(([path, value]) => {
+    const now = readSysctlIfThere(host.netns, path);
+    // A kernel without the switch (IPv6 off) has nothing to set.
+    return now !== undefined && now !== value;
+  });
+  for (const [path, value] of wrong) {
+    if (path === forwardingPath("ipv6")) keepAdvertisements(host);
+    writeSysctl(host.netns, path, value);
+  }
+  return wrong.map(([path]) => path);
+}
+
+/** Settings of the machine are applied again when its administrator or a package says so, and then without those of the agent. */
+export function keepForwarding(host: Host, log: (line: string) => void): void {
+  try {
+    for (const path of ensureForwarding(host)) log(`forwarding: put back ${path.replaceAll("/", ".")}`);
+  } catch (error) {
+    log(`forwarding: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** A router takes no advertisements, unless told to (2): the node would lose its own default route. */
+function keepAdvertisements(host: Host): void {
+  for (const { name } of listLinks(host.route())) {
+    const path = `net/ipv6/conf/${name}/accept_ra`;
+    if (readSysctlIfThere(host.netns, path) === "1") writeSysctl(host.netns, path, "2");
+  }
 }

@@ -47,7 +47,7 @@ import { EndpointWatch } from "./endpoint/watch.ts";
 import { Fabric } from "./fabric/fabric.ts";
 import { storedOffload } from "./fabric/offload-memory.ts";
 import { type FabricNode, fabricNodeOf, overlayName } from "./fabric/want.ts";
-import { prepareForwarding } from "./forwarding.ts";
+import { ensureForwarding, keepForwarding } from "./forwarding.ts";
 import { Ipam } from "./ipam/ipam.ts";
 import { mapSizes } from "./map-sizes.ts";
 import { Masquerade } from "./masquerade/masquerade.ts";
@@ -131,7 +131,7 @@ export class Agent implements AsyncDisposable {
     this.ipam.setBlocks(rememberedNode(store, nodeName)?.blocks ?? []);
     this.datapath = config.programs.enabled ? stack.use(openDatapath(config, nodeName, log)) : undefined;
     this.datapath?.attachPods(host.route());
-    prepareForwarding(host);
+    ensureForwarding(host);
     this.collector =
       this.datapath === undefined
         ? undefined
@@ -228,6 +228,7 @@ export class Agent implements AsyncDisposable {
         nodes: () => this.#fabricNodes(),
         woken: () => {
           this.#podMtu = undefined;
+          keepForwarding(host, log);
         },
         log,
       }),

@@ -1,11 +1,14 @@
 // The agent stopped and started again: what it finds, puts back, replays, adopts, and refuses.
 
 import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodes } from "#kube/resource.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
+
+// Loading the programs takes a machine that is busy a second or more, and some agents start here twice.
+setDefaultTimeout(60_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const reaches = (address: string) => ["ping", "-c", "1", "-W", "0.3", "-n", address];
@@ -38,6 +41,22 @@ describe("what is damaged", () => {
     }
     it.box.sh(it.node.netns, ["ip", "netns", "del", b.netns.name]);
     await until("the other's record goes", () => it.node.agent.endpoints.list().length === 1);
+  });
+});
+
+describe("forwarding", () => {
+  test("that somebody turns off is on again in a moment, and the node keeps to advertisements", async () => {
+    await using it = await startNode(both);
+    const switches = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+    const on = () => it.node.sh("sysctl", "-n", ...switches) === "1\n1\n";
+    expect(on()).toBe(true);
+    it.node.sh("ip", "link", "add", "uplink", "type", "bridge");
+    it.node.sh("sysctl", "-qw", "net.ipv6.conf.uplink.accept_ra=1");
+    it.node.sh("sysctl", "-qw", ...switches.map((each) => `${each}=0`));
+    await until("it is on", on);
+    expect(it.node.sh("sysctl", "-n", "net.ipv6.conf.uplink.accept_ra")).toBe("2\n");
+    const said = it.node.log.filter((line) => line.startsWith("forwarding: "));
+    expect(new Set(said)).toEqual(new Set(switches.map((each) => `forwarding: put back ${each}`)));
   });
 });
 

@@ -307,7 +307,7 @@ export const labCommand: Group = {
 
 function parseCount(text: string): number {
   if (/^\d{1,4}$/.test(text)) return Number(text);
-  throw new UsageError("must be a number");
+  throw new UsageError("must be a whole number, like 3");
 }
 
 function parsePort(text: string): number {

@@ -2,7 +2,7 @@
 
 import { listLinks } from "#netlink/link.ts";
 import type { Stations } from "./apply.ts";
-import type { StationPath } from "./station.ts";
+import type { Station } from "./station.ts";
 
 /** IF_OPER_UP (RFC 2863, ifOperStatus) */
 const operUp = 6;
@@ -11,17 +11,20 @@ const operUnknown = 0;
 const pollMs = 5;
 const patienceMs = 10_000;
 
-/** Resolves when all links of the stations that are up are in use; after ten seconds whether they are or not. @throws KernelError */
+/**
+ * Resolves when all links of the lab's own are in use; after ten seconds whether they are or not. What nodes made for themselves may
+ * never be: a bridge whose pods are gone is up and has no carrier. @throws KernelError
+ */
 export async function awaitCarrier(
   stations: Stations,
-  paths: readonly StationPath[],
+  want: readonly Pick<Station, "path" | "up">[],
   sleep: (ms: number) => Promise<void>,
 ): Promise<void> {
-  let waiting = paths;
+  let waiting = want;
   for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += pollMs) {
-    waiting = waiting.filter((path) =>
+    waiting = waiting.filter(({ path, up: own }) =>
       listLinks(stations.of(path).connection).some(
-        ({ up, operstate }) => up && operstate !== operUp && operstate !== operUnknown,
+        ({ index, operstate }) => own.includes(index) && operstate !== operUp && operstate !== operUnknown,
       ),
     );
     if (waiting.length === 0) return;

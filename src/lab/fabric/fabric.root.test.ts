@@ -8,6 +8,7 @@ import { addRoute } from "#netlink/route.ts";
 import { Sandbox, type Netns as TestNetns } from "#test/sandbox.ts";
 import { clientAddress, controlAddress, internetAddress, nodeAddresses } from "./addresses.ts";
 import { applyFabric, Stations } from "./apply.ts";
+import { awaitCarrier } from "./carrier.ts";
 import { showOperation } from "./plan.ts";
 import type { Station } from "./station.ts";
 import { wantFabric } from "./want.ts";
@@ -96,5 +97,36 @@ describe("a lab's network", () => {
       "nodes/node1: set neighbour 172.30.0.2 on #2",
     ]);
     expect(reaches(box, node, "172.30.0.12")).toBe(true);
+  });
+
+  test("is in use as soon as its own links are, whatever a node has made for itself", async () => {
+    using box = new Sandbox();
+    const want = wantFabric(lab("ipv4", "l2"));
+    const { stations, places } = open(box, want);
+    using _ = stations;
+    applyFabric(want, stations);
+    const node = places.get("nodes/node1");
+    if (node === undefined) throw new RangeError("no such station");
+    // As plugins leave it when the last pod goes: up, and without a carrier for good.
+    for (const command of [
+      "link add cni0 up type bridge",
+      "link add gone up master cni0 type veth peer other",
+      "link set other up",
+      "link del gone",
+    ]) {
+      box.sh(node, ["ip", ...command.split(" ")]);
+    }
+    for (let looks = 0; looks < 1000; looks++) {
+      if (box.sh(node, ["ip", "link", "show", "cni0"]).includes("state DOWN")) break;
+      await Bun.sleep(20);
+    }
+    expect(box.sh(node, ["ip", "link", "show", "cni0"])).toContain("state DOWN");
+    let waits = 0;
+    await awaitCarrier(stations, want, async (ms) => {
+      waits++;
+      await Bun.sleep(ms);
+    });
+    // It gives up after so many.
+    expect(waits).toBeLessThan(2000);
   });
 });

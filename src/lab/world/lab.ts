@@ -64,7 +64,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
     using nft = new Nftables(stations.of("switch").netns);
     const delays = isRunning({ cgroup: wiresGroup(places) }) ? "" : noDelaysText;
     nft.runText(masqueradeText(spec) + wiresText(spec) + delays);
-    if (done.length > 0) await awaitCarrier(stations, paths, sleep);
+    if (done.length > 0) await awaitCarrier(stations, want, sleep);
   });
   const rest = await startServices(places, installation, later, sleep);
   await awaitWires(host, places, services);

@@ -45,6 +45,8 @@ describe("a new lab", () => {
     [{ plugins: true, fabric: "auto" }, "the fabric is the agents', leave out --plugins"],
     [{ cni: "{}", services: "agent" }, "services of agents need agents"],
     [{ fabric: "direct", underlay: "l3" }, "with underlay l3 use fabric auto or vxlan"],
+    [{ nodes: 0 }, "Cannot make a lab of 0 nodes: it has 1 to 200"],
+    [{ nodes: 201 }, "Cannot make a lab of 201 nodes: it has 1 to 200"],
   ];
   for (const [asked, sentence] of refused) {
     test(`refuses ${JSON.stringify(asked)}`, () =>

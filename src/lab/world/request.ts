@@ -31,13 +31,18 @@ const defaultNodes = 3;
 /** A new lab. `freePort` is asked for when none is given. @throws LabError */
 export function newSpec(request: UpRequest, port: number): LabSpec {
   const { name, nodes = defaultNodes, family = "ipv4", underlay = "l2", cni } = request;
+  requireCount(nodes);
   const agents = agentsOf(request, underlay);
   const { services = agents === undefined ? "proxy" : "agent" } = request;
   if (services === "agent" && agents === undefined) {
     throw new LabError(`Cannot make lab "${name}": services of agents need agents, leave out --plugins and --cni`);
   }
-  if (nodes > maxNodes) throw new LabError(`Cannot make ${nodes} nodes in one lab: ${maxNodes} are the most`);
   return { name, family, underlay, services, port, cni, agents, nodes: withMoreNodes([], nodes), wires: [] };
+}
+
+function requireCount(nodes: number): void {
+  if (nodes >= 1 && nodes <= maxNodes) return;
+  throw new LabError(`Cannot make a lab of ${nodes} nodes: it has 1 to ${maxNodes}`);
 }
 
 /** A conflist of one's own is for the plugins that it names. */
