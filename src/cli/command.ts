@@ -67,6 +67,11 @@ export class UsageError extends Error {
   readonly code = "USAGE";
 }
 
+/** What is asked about cannot be read: there is no answer, and the exit code must not look like one. */
+export class UnansweredError extends Error {
+  readonly code = "UNANSWERED";
+}
+
 type ValueOf<V> = V extends { readonly parse: (text: string) => infer T }
   ? T
   : V extends { readonly words: readonly (infer Word)[] }

@@ -1,11 +1,11 @@
 // Runs what was typed after `twill`: finds the command, reads its words, loads its module.
 
-import { type CommandIo, isGroup, UsageError } from "./command.ts";
+import { type CommandIo, isGroup, UnansweredError, UsageError } from "./command.ts";
 import { asksForHelp, findCommand, parseGiven, unknownCommand } from "./command-line.ts";
 import { twill } from "./commands.ts";
 import { formatHelp } from "./help.ts";
 
-/** Exit codes: a command that failed, and a call that makes no sense. */
+/** Exit codes: a command that failed, or whose answer is no; and a call that makes no sense, or has no answer. */
 const failedExit = 1;
 const misusedExit = 2;
 
@@ -27,7 +27,7 @@ export async function runCommand(words: readonly string[], io: CommandIo): Promi
     const message = error instanceof Error ? error.message : String(error);
     if (!(error instanceof UsageError)) {
       io.stderr(`${name}: ${message}\n`);
-      return failedExit;
+      return error instanceof UnansweredError ? misusedExit : failedExit;
     }
     io.stderr(`${name}: ${message} (see '${["twill help", ...path].join(" ")}')\n`);
     return misusedExit;

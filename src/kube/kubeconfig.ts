@@ -8,9 +8,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a kubeconfig file and the files it names. Throws an Error that names the file and the field. */
 export function readKubeconfig(path: string, context?: string): Cluster {
-  const text = readFileSync(path, "utf8");
   try {
-    return parseKubeconfig(text, dirname(path), context);
+    return parseKubeconfig(readFileSync(path, "utf8"), dirname(path), context);
   } catch (cause) {
     throw new Error(`Cannot use kubeconfig ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,

@@ -9,7 +9,7 @@ import { TestLabs } from "#test/lab.ts";
 import { type Expectation, PolicyLab } from "./policy-lab.ts";
 
 const namespace = "shop";
-const limitMs = 60_000;
+const limitMs = 180_000;
 const port = 80;
 const manyPeers = 10_000;
 

@@ -14,7 +14,7 @@ import { type Expectation, PolicyLab } from "./policy-lab.ts";
 const examples = resolve(import.meta.dir, "../../examples");
 const folder = join(examples, "policies");
 const suffix = ".expectations.yaml";
-const limitMs = 60_000;
+const limitMs = 180_000;
 
 /** Workloads that somebody outside is to reach, and may not: their ports on their own nodes, which keep who asks. */
 const fromOutside: Readonly<Record<string, number>> = {
@@ -79,10 +79,8 @@ function connectionsOf({ from, to, allowed }: Written, answers: readonly Answer[
     const name = formatParty(source.party);
     // A workload's own pods are others of it; a pod reaches itself.
     if (name === formatParty(party)) return [];
-    if (route !== undefined) {
-      const { service, port: front } = route;
-      return service.addresses.map((host) => ({ ...shared, from: name, host, port: front.port }));
-    }
+    if (route?.service !== undefined)
+      return route.service.addresses.map((host) => ({ ...shared, from: name, host, port: route.port }));
     return addressesOf(party, to).map((host) => ({
       ...{ ...shared, from: name, host },
       isClosed: !isServed(party, `${protocol}/${port}`),

@@ -43,8 +43,8 @@ export type Expectation = Connection & {
 /** What policies refuse is silent: as long nobody must answer. */
 const deniedMs = 240;
 /** What is allowed may take longer on a busy machine. */
-const allowedMs = 2_000;
-const patienceMs = 10_000;
+const allowedMs = 5_000;
+const patienceMs = 30_000;
 const fence = "fence";
 
 export class PolicyLab {
@@ -208,7 +208,7 @@ export class PolicyLab {
   }
 
   /** Connections from a pod to places that say lines back, until it is ended. */
-  startLoad(from: string, places: readonly string[]): Load {
+  startLoad(from: string, places: readonly string[]): Promise<Load> {
     return startLoad(this.#targetOf(from), places);
   }
 

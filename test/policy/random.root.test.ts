@@ -10,8 +10,8 @@ import type { Expectation } from "./policy-lab.ts";
 import { RandomLab } from "./random-lab.ts";
 
 const seeds = process.env["TWILL_LONG"] === "1" ? 300 : 24;
-const startMs = 60_000;
-const seedMs = 20_000;
+const startMs = 180_000;
+const seedMs = 60_000;
 
 let labs: TestLabs;
 let random: RandomLab;

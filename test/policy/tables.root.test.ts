@@ -8,7 +8,7 @@ import { cells, expected } from "./cases/case.ts";
 import { cases } from "./cases/cases.ts";
 
 const isLong = process.env["TWILL_LONG"] === "1";
-const limitMs = 60_000;
+const limitMs = 180_000;
 
 let labs: TestLabs;
 let lab: CaseLab;

@@ -1,23 +1,26 @@
 // `twill policy assert`: whether policies do what a file of expectations says.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { type CommandIo, UsageError } from "#cli/command.ts";
-import { askWorld, explainAnswer } from "./question.ts";
+import { isOnePod } from "#model/policy/party.ts";
+import type { World } from "#model/policy/world.ts";
+import { explainAll } from "./explain.ts";
+import { type Answer, askWorld } from "./question.ts";
 import { type FileCall, readSource } from "./source.ts";
 
-/** One line of a file of expectations. */
-type Expectation = { readonly from: string; readonly to: string; readonly allowed: boolean };
+/** One line of a file of expectations; `place` is where it stands. */
+type Expectation = { readonly from: string; readonly to: string; readonly allowed: boolean; readonly place: string };
 
 /** 0 when all expectations hold. Each that does not is explained. */
 export async function runAssert({ flags }: FileCall, io: CommandIo): Promise<number> {
   if (flags.file.length === 0) throw new UsageError("which expectations? -f FILE names them");
   const { world } = await readSource(flags, io);
   const expectations = flags.file.flatMap(readExpectations);
-  const failures = expectations.flatMap(({ from, to, allowed }) => {
-    const wrong = askWorld(world, from, to, undefined).filter((answer) => answer.allowed !== allowed);
-    return wrong.map((answer) => ({ from, to, allowed, text: explainAnswer(answer) }));
+  const failures = expectations.flatMap((expectation) => {
+    const { from, to, allowed } = expectation;
+    const wrong = ask(world, expectation).filter((answer) => answer.allowed !== allowed);
+    return wrong.length === 0 ? [] : [{ from, to, allowed, text: explainAll(wrong) }];
   });
-  const failed = new Set(failures.map(({ from, to }) => `${from} ${to}`)).size;
   if (flags.output === "json")
     io.stdout(`${JSON.stringify({ expectations: expectations.length, failures }, null, 2)}\n`);
   else {
@@ -25,9 +28,25 @@ export async function runAssert({ flags }: FileCall, io: CommandIo): Promise<num
       const word = allowed ? "allowed" : "denied";
       io.stdout(`expected ${from} → ${to} to be ${word}, but\n${text.replaceAll(/^(?=.)/gm, "  ")}\n`);
     }
-    io.stdout(`${expectations.length - failed} of ${expectations.length} expectations hold\n`);
+    io.stdout(`${expectations.length - failures.length} of ${expectations.length} expectations hold\n`);
   }
   return failures.length === 0 ? 0 : 1;
+}
+
+/** @throws UsageError with the place of the expectation */
+function ask(world: World, { from, to, place }: Expectation): readonly Answer[] {
+  try {
+    return othersOf(askWorld(world, from, to, undefined));
+  } catch (cause) {
+    if (cause instanceof UsageError) throw new UsageError(`${place}: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
+
+/** A workload that is to reach itself, or not: its pods each other, where it has several. */
+function othersOf(answers: readonly Answer[]): readonly Answer[] {
+  const others = answers.filter(({ from, destination }) => !isOnePod(from.party, destination?.party));
+  return others.length === 0 ? answers : others;
 }
 
 /** A YAML list of `{from, to, allowed}`. @throws UsageError naming the file and the entry */
@@ -36,14 +55,18 @@ function readExpectations(file: string): readonly Expectation[] {
   if (!Array.isArray(value))
     throw new UsageError(`${file} is no list of expectations like {from: shop/a, to: shop/b:80, allowed: true}`);
   return value.map((entry: unknown, index) => {
+    const place = `${file} entry ${index + 1}`;
     const { from, to, allowed } = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
     if (typeof from === "string" && typeof to === "string" && typeof allowed === "boolean")
-      return { from, to, allowed };
-    throw new UsageError(`${file} entry ${index + 1} lacks from, to or allowed: ${JSON.stringify(entry)}`);
+      return { from, to, allowed, place };
+    throw new UsageError(`${place} lacks from, to or allowed: ${JSON.stringify(entry)}`);
   });
 }
 
 function parseYaml(file: string): unknown {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`cannot read ${file}: there is no such file`);
+  if (found.isDirectory()) throw new UsageError(`cannot read ${file}: it is a folder, and expectations are in a file`);
   try {
     return Bun.YAML.parse(readFileSync(file, "utf8"));
   } catch (cause) {

@@ -87,7 +87,7 @@ function findUntyped(world: World, text: string, name: Name): Found {
   if (!text.includes("/")) {
     const node = world.nodes.filter((each) => each.name === text);
     if (node.length > 0) return { ends: node.map(endOf) };
-    const named = findByDns(world, text);
+    const named = findByDns(world, text, name.namespace);
     if (named !== undefined) return named;
     if (text.includes("."))
       throw new UsageError(`${text} is no name of this cluster: give an address, or "world" for anybody outside of it`);
@@ -95,27 +95,32 @@ function findUntyped(world: World, text: string, name: Name): Found {
   throw unknown("pod or workload", `${name.namespace}/${name.name}`, knownPods(world));
 }
 
-/** `backend.shop`, `backend.shop.svc.cluster.local`, and `database-0.database.shop.svc` for a pod of its own name. */
-function findByDns(world: World, text: string): Found | undefined {
-  const labels = text
-    .replace(/\.$/, "")
-    .replace(/\.svc(\.[\w.-]+)?$/, "")
-    .split(".");
+/**
+ * `backend.shop`, `backend.shop.svc.cluster.local`, and `database-0.database.shop.svc` for a pod of its own name; what ends
+ * before `svc` is looked for in the namespace first, as a pod's resolver does.
+ */
+function findByDns(world: World, text: string, within: string): Found | undefined {
+  const [, before = text, isWhole] = /^(.*?)\.(svc)(?:\.[\w.-]+)?\.?$/.exec(text) ?? [];
+  const labels = before.replace(/\.$/, "").split(".");
+  return (isWhole === undefined ? findByLabels(world, [...labels, within]) : undefined) ?? findByLabels(world, labels);
+}
+
+/** POD.SERVICE.NAMESPACE or SERVICE.NAMESPACE */
+function findByLabels(world: World, labels: readonly string[]): Found | undefined {
   const [namespace = "", service = "", pod, ...more] = labels.toReversed();
   if (more.length > 0) return undefined;
   const entry = world.services.find((each) => each.namespace === namespace && each.name === service);
   if (entry === undefined) return undefined;
   if (pod === undefined) return { service: entry };
-  const pods = world.allPods.filter((each) => each.namespace === namespace && each.name === pod);
+  const pods = podsOf(world, { kind: "Pod", namespace, name: pod });
   return pods.length === 0 ? undefined : { ends: pods.map(podEnd) };
 }
 
 /** The pod of that name, or else the pods that the workload of that name made. */
 function podsOf({ allPods }: World, { kind, namespace, name }: Name): readonly WorldPod[] {
   const own = allPods.filter((pod) => pod.namespace === namespace);
-  if (kind === "Pod") return own.filter((pod) => pod.name === name);
-  const exact = own.filter((pod) => pod.name === name);
-  if (kind === undefined && exact.length > 0) return exact;
+  const exact = own.filter((pod) => pod.name === name || isNumbered(pod, name));
+  if (kind === "Pod" || (kind === undefined && exact.length > 0)) return exact;
   const made = own.filter(({ workload }) => {
     if (workload === undefined) return false;
     // A CronJob's pods are those of Jobs with its name and a number.
@@ -125,6 +130,11 @@ function podsOf({ allPods }: World, { kind, namespace, name }: Name): readonly W
   });
   if (made.length > 0 || kind !== undefined) return made;
   return own.filter((pod) => pod.name.startsWith(`${name}-`));
+}
+
+/** Pods of a StatefulSet have its name and a number; a manifest's workload stands for all of them. */
+function isNumbered({ name, workload }: WorldPod, asked: string): boolean {
+  return workload?.kind === "StatefulSet" && workload.name === name && asked.replace(/-\d+$/, "") === name;
 }
 
 /** @throws UsageError for a pod that has no network any more */

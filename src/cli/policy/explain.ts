@@ -6,8 +6,9 @@ import { formatTraffic } from "#model/policy/explain.ts";
 import { decisionOf } from "#model/policy/judge.ts";
 import { formatParty } from "#model/policy/party.ts";
 import { formatOrigin } from "#model/policy/rule.ts";
-import { formatDestination, type Route } from "./destinations.ts";
-import { type Answer, askWorld, explainAnswer } from "./question.ts";
+import { formatDestination } from "./destinations.ts";
+import { type Answer, askWorld, explainAnswer, remarksOf } from "./question.ts";
+import type { Route } from "./routes.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
 type ExplainCall = {
@@ -32,13 +33,9 @@ export async function runExplain({ args, flags }: ExplainCall, io: CommandIo): P
 }
 
 /** Answers that the same rules decide are explained once. */
-function explainAll(answers: readonly Answer[]): string {
-  const routes = [...Map.groupBy(answers, ({ route }) => routeName(route)).values()];
+export function explainAll(answers: readonly Answer[]): string {
+  const routes = [...Map.groupBy(answers, ({ route }) => route?.title ?? "").values()];
   return routes.map((own) => `${headOf(own)}${explainGroups(own)}`).join("\n");
-}
-
-function routeName(route: Route | undefined): string {
-  return route === undefined ? "" : `service ${route.service.namespace}/${route.service.name} port ${route.port.port}`;
 }
 
 function explainGroups(answers: readonly Answer[]): string {
@@ -56,7 +53,8 @@ function explainGroups(answers: readonly Answer[]): string {
 
 function groupOf({ destination, judgements, allowed }: Answer): string {
   const traffic = destination === undefined ? "" : formatTraffic(destination.traffic);
-  return JSON.stringify([allowed, traffic, judgements.map(({ family, verdict }) => [family, decisionOf(verdict)])]);
+  const verdicts = judgements.map(({ family, verdict }) => [family, decisionOf(verdict)]);
+  return JSON.stringify([allowed, traffic, verdicts, destination?.asked?.party.name, destination?.sees?.name]);
 }
 
 function formatEnds({ from, destination }: Answer): string {
@@ -68,7 +66,7 @@ function formatEnds({ from, destination }: Answer): string {
 function headOf(answers: readonly Answer[]): string {
   const [first] = answers;
   if (first?.route === undefined) return "";
-  const { service, front, passedOver } = first.route;
+  const { title, service, front, passedOver } = first.route;
   const backends = [
     ...new Set(
       answers.flatMap(({ destination }) => (destination === undefined ? [] : [formatDestination(destination)])),
@@ -81,9 +79,10 @@ function headOf(answers: readonly Answer[]): string {
       : allowed === 0
         ? ", all denied"
         : `, ${answers.length - allowed} of ${answers.length} denied`;
-  const lines = [`through ${routeName(first.route)}${word}`];
-  if (backends.length > 0 && service.otherProxy === undefined)
-    lines.push(`  ${front ?? "its name"} ${choiceOf(service.headless, service.sticky, backends)}`);
+  const lines = [`through ${title}${word}`];
+  const { headless = false, sticky = false } = service ?? {};
+  if (backends.length > 0 && service?.otherProxy === undefined)
+    lines.push(`  ${front ?? "its name"} ${choiceOf(headless, sticky, backends)}`);
   for (const { pod, why } of passedOver) lines.push(`  ${pod} ${why}`);
   return `${lines.join("\n")}\n\n`;
 }
@@ -105,7 +104,7 @@ function formatFew(names: readonly string[]): string {
 /** A row for each address family that has a verdict of its own. */
 function toRows(answer: Answer) {
   const { from, route, destination, judgements, allowed } = answer;
-  const remarks = [from.remark, destination?.remark].filter((remark) => remark !== undefined);
+  const remarks = remarksOf(answer);
   const common = {
     from: formatParty(from.party),
     ...(destination === undefined
@@ -127,8 +126,8 @@ function toRows(answer: Answer) {
 }
 
 function routeOf({ service, port, front, passedOver }: Route) {
-  const { namespace, name } = service;
-  return { service: `${namespace}/${name}`, port: port.port, ...(front === undefined ? {} : { front }), passedOver };
+  const named = service === undefined ? {} : { service: `${service.namespace}/${service.name}` };
+  return { ...named, port, ...(front === undefined ? {} : { front }), passedOver };
 }
 
 function endOf(end: Verdict | undefined) {

@@ -4,8 +4,9 @@ import { explain, formatTraffic } from "#model/policy/explain.ts";
 import { type Judgement, judge } from "#model/policy/judge.ts";
 import { formatParty } from "#model/policy/party.ts";
 import type { World } from "#model/policy/world.ts";
-import { type Destination, type Route, reachesOf } from "./destinations.ts";
+import { reachesOf } from "./destinations.ts";
 import { type End, findSource } from "./ends.ts";
+import type { Destination, Route } from "./routes.ts";
 import { parseTarget } from "./target.ts";
 
 /** One source with one destination. */
@@ -32,31 +33,41 @@ export function askWorld(world: World, from: string, to: string, namespace: stri
   });
 }
 
-function answer(world: World, source: End, route: Route | undefined, destination: Destination): Answer {
-  const from = seenBy(destination, source);
-  const judgements = judge(world.policies, from.party, destination.party, destination.traffic);
+function answer(world: World, from: End, route: Route | undefined, destination: Destination): Answer {
+  const { party, traffic, asked, sees } = destination;
+  const judgements = judge(world.policies, { from: from.party, to: party, traffic, asked, sees });
   const allowed = judgements.length > 0 && judgements.every(({ verdict }) => verdict.allowed);
   return { from, route, destination, judgements, allowed };
 }
 
-/** Who the destination's policies are asked about. */
-function seenBy({ party, sees }: Destination, source: End): End {
-  if (sees === undefined) return source;
-  const remark = `${formatParty(party)} is on another node than ${sees.name}, and sees ${sees.name} in the place of ${formatParty(source.party)}`;
-  return { party: sees, remark };
+/** What must be known beside the verdicts, a sentence each. */
+export function remarksOf({ from, route, destination }: Answer): readonly string[] {
+  const { asked, sees, party } = destination ?? {};
+  const [source, target] = [formatParty(from.party), party === undefined ? "" : formatParty(party)];
+  const remarks = [
+    from.remark,
+    destination?.remark,
+    asked && `${asked.party.name} sends it on: the policies of ${source} see ${formatTraffic(asked.traffic)} of it`,
+    sees && `${target} is on another node than ${sees.name}, and sees ${sees.name} in the place of ${source}`,
+    route?.remark,
+  ];
+  return [...new Set(remarks)].filter((remark) => remark !== undefined);
 }
 
 /** Why, in words: a text for each address family when they differ. */
-export function explainAnswer({ from, route, destination, judgements }: Answer): string {
+export function explainAnswer(answer: Answer): string {
+  const { from, route, destination, judgements } = answer;
   const source = formatParty(from.party);
   if (destination === undefined) {
-    const service = route === undefined ? "nothing" : `service ${route.service.namespace}/${route.service.name}`;
-    return `${source} → ${service}: refused\n  no pod is behind it that could answer\n`;
+    const { service } = route ?? {};
+    const name = service === undefined ? "nothing" : `service ${service.namespace}/${service.name}`;
+    return `${source} → ${name}: refused\n  no pod is behind it that could answer\n`;
   }
   const { party, traffic } = destination;
   if (judgements.length === 0)
     return `${source} → ${formatParty(party)} ${formatTraffic(traffic)}: denied\n  they have no address family in common\n`;
-  const remarks = [...new Set([from.remark, destination.remark])].filter((remark) => remark !== undefined);
   const text = judgements.map(({ family, verdict }) => explain(from.party, party, traffic, verdict, family)).join("\n");
-  return `${text}${remarks.map((remark) => `\n${remark}\n`).join("")}`;
+  return `${text}${remarksOf(answer)
+    .map((remark) => `\n${remark}\n`)
+    .join("")}`;
 }

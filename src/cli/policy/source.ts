@@ -1,6 +1,6 @@
 // What the policy commands look at: a folder of manifests, or a cluster.
 
-import { type CommandIo, type OutputFormat, UsageError } from "#cli/command.ts";
+import { type CommandIo, type OutputFormat, UnansweredError, UsageError } from "#cli/command.ts";
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
@@ -38,24 +38,48 @@ const optional: readonly Resource[] = [
   })),
 ];
 
-/** Reads everything that policies are about. Throws an Error that names the file, or the cluster. */
+/** Reads everything that policies are about. @throws UsageError @throws UnansweredError that names the file, or the cluster */
 export async function readSource({ manifests, kubeconfig }: SourceGiven, io: CommandIo): Promise<Source> {
   const objects =
-    manifests.length > 0 ? readManifests(manifests).map(({ object }) => object) : await readCluster(kubeconfig, io);
+    manifests.length > 0 ? readFiles(manifests) : await readCluster(kubeconfig, io).catch((cause) => unanswered(cause));
   return { objects, world: worldOf(objects) };
+}
+
+/** The objects of files and folders. @throws UnansweredError */
+export function readFiles(paths: readonly string[]): readonly KubeObject[] {
+  try {
+    return readManifests(paths).map(({ object }) => object);
+  } catch (cause) {
+    return unanswered(cause);
+  }
+}
+
+/** @throws UsageError @throws UnansweredError */
+function unanswered(cause: unknown): never {
+  if (cause instanceof UsageError) throw cause;
+  throw new UnansweredError(messageOf(cause), { cause });
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 async function readCluster(kubeconfig: string | undefined, io: CommandIo): Promise<readonly KubeObject[]> {
   if (kubeconfig === undefined && !io.env.has("KUBERNETES_SERVICE_HOST")) {
     throw new UsageError("neither --manifests nor --kubeconfig says what to look at");
   }
-  const client = new KubeClient(httpTransport(findCluster(kubeconfig, io.env)), "twill");
+  const cluster = findCluster(kubeconfig, io.env);
+  const client = new KubeClient(httpTransport(cluster), "twill");
   const all = [namespaces, nodes, pods, services, endpointSlices, networkPolicies] as readonly Resource[];
-  const lists = await Promise.all([
-    ...all.map((resource) => client.listAll(resource).then(({ items }) => items)),
-    ...optional.map((resource) => listIfThere(client, resource)),
-  ]);
-  return lists.flat();
+  try {
+    const lists = await Promise.all([
+      ...all.map((resource) => client.listAll(resource).then(({ items }) => items)),
+      ...optional.map((resource) => listIfThere(client, resource)),
+    ]);
+    return lists.flat();
+  } catch (cause) {
+    throw new UnansweredError(`Cannot read the cluster at ${cluster.server}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Nothing for a kind that the cluster does not have. */

@@ -6,9 +6,15 @@ import type { Protocol } from "#model/policy/rule.ts";
 import { parseIp } from "#net/ip.ts";
 
 /** `port` is a number or a name; of ICMP its type. */
-export type Target = { readonly where: string; readonly port: string | undefined; readonly protocol: Protocol };
+export type Target = {
+  readonly where: string;
+  readonly port: string | undefined;
+  /** Undefined: not said. A number is then one of TCP, a name of whatever it is declared. */
+  readonly protocol: WrittenProtocol | undefined;
+};
 
 const protocols = ["tcp", "udp", "sctp", "icmp"] as const;
+type WrittenProtocol = (typeof protocols)[number];
 const maxPort = 65_535;
 const maxIcmpType = 255;
 
@@ -18,7 +24,7 @@ export function parseTarget(text: string): Target {
   const [, where = "", port, word] = match ?? [];
   if (match === null || where === "")
     throw new UsageError(`cannot read "${text}": write WHERE[:PORT[/PROTOCOL]], like shop/db-0:5432/tcp`);
-  const protocol = protocols.find((each) => each === word?.toLowerCase()) ?? "tcp";
+  const protocol = protocols.find((each) => each === word?.toLowerCase());
   return { where: where.replace(/^\[|\]$/g, ""), port, protocol };
 }
 

@@ -6,14 +6,13 @@ import type { ConnectionMessage, ConnectionsMessage } from "#api/messages.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 import type { KubeObject } from "#kube/object.ts";
-import { readManifests } from "#lab/manifests/read.ts";
 import { evaluate, type Verdict } from "#model/policy/evaluate.ts";
 import { formatRule } from "#model/policy/explain.ts";
 import { type Cell, changedCells, matrixOf } from "#model/policy/matrix.ts";
 import { formatParty } from "#model/policy/party.ts";
 import { formatOrigin } from "#model/policy/rule.ts";
 import { partyAt, type World, worldOf } from "#model/policy/world.ts";
-import { type FileCall, readSource } from "./source.ts";
+import { type FileCall, readFiles, readSource } from "./source.ts";
 
 type TryCall = {
   readonly flags: FileCall["flags"] & { readonly "api-socket": string | undefined; readonly last: number };
@@ -36,7 +35,7 @@ type Cut = {
 export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number> {
   if (flags.file.length === 0) throw new UsageError("what is to be tried? -f FILE names it");
   const { objects } = await readSource(flags, io);
-  const added = readManifests(flags.file).map(({ object }) => object);
+  const added = readFiles(flags.file);
   const replaced = new Set(added.map(identityOf));
   const before = worldOf(objects);
   const after = worldOf([...objects.filter((object) => !replaced.has(identityOf(object))), ...added]);

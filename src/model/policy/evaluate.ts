@@ -1,7 +1,7 @@
 // What policies say of one connection: the verdict of each end, and the rules that decided it or came close.
 
 import { choosesPod, mismatchesOf, type Traffic } from "./match.ts";
-import type { Party, PodParty } from "./party.ts";
+import { isOnePod, type Party, type PodParty } from "./party.ts";
 import { byPrecedence, type Direction, type Policy, type Rule, type Tier } from "./rule.ts";
 
 /** A rule that was asked. */
@@ -47,8 +47,7 @@ export function evaluate(policies: readonly Policy[], from: Party, to: Party, tr
  * (Kubernetes documentation, "Network Policies").
  */
 function exemption(from: Party, to: Party): string | undefined {
-  const same = from.party === "pod" && to.party === "pod" && from.namespace === to.namespace && from.name === to.name;
-  if (same && from.several !== true) return "a pod always reaches itself";
+  if (isOnePod(from, to)) return "a pod always reaches itself";
   if (from.party === "node" && to.party === "pod" && to.node === from.name) return "a node always reaches its own pods";
   if (from.party === "pod" && to.party === "node" && from.node === to.name) return "a pod always reaches its own node";
   return undefined;

@@ -12,20 +12,44 @@ export type Judgement = {
   readonly verdict: ConnectionVerdict;
 };
 
+/** A connection, and what policies see of it where something on its way translates it. */
+export type Way = {
+  readonly from: Party;
+  readonly to: Party;
+  readonly traffic: Traffic;
+  /** What the policies of `from` see in the place of `to`. */
+  readonly asked?: { readonly party: Party; readonly traffic: Traffic } | undefined;
+  /** Whom the policies of `to` see in the place of `from`. */
+  readonly sees?: Party | undefined;
+};
+
 /**
  * What the policies say of a connection: one judgement, or one for each family when they differ. None when the ends have
  * addresses, and no family in common.
  */
-export function judge(policies: readonly Policy[], from: Party, to: Party, traffic: Traffic): readonly Judgement[] {
+export function judge(policies: readonly Policy[], way: Way): readonly Judgement[] {
+  const { from, to } = way;
   if (from.addresses.length === 0 || to.addresses.length === 0)
-    return [{ family: undefined, verdict: evaluate(policies, from, to, traffic) }];
+    return [{ family: undefined, verdict: verdictOf(policies, way) }];
   const families = (["ipv4", "ipv6"] as const).filter((family) => has(from, family) && has(to, family));
-  const judgements = families.map((family) => ({
-    family,
-    verdict: evaluate(policies, within(from, family), within(to, family), traffic),
-  }));
+  const judgements = families.map((family) => ({ family, verdict: verdictOf(policies, wayWithin(way, family)) }));
   const decisions = new Set(judgements.map(({ verdict }) => decisionOf(verdict)));
   return decisions.size > 1 ? judgements : judgements.slice(0, 1).map((each) => ({ ...each, family: undefined }));
+}
+
+function verdictOf(policies: readonly Policy[], { from, to, traffic, asked, sees }: Way): ConnectionVerdict {
+  if (asked === undefined && sees === undefined) return evaluate(policies, from, to, traffic);
+  const { egress } = evaluate(policies, from, asked?.party ?? to, asked?.traffic ?? traffic);
+  const { ingress } = evaluate(policies, sees ?? from, to, traffic);
+  return { allowed: egress?.allowed !== false && ingress?.allowed !== false, egress, ingress, exempt: undefined };
+}
+
+function wayWithin({ from, to, traffic, asked, sees }: Way, family: Family): Way {
+  return {
+    ...{ from: within(from, family), to: within(to, family), traffic },
+    asked: asked && { ...asked, party: within(asked.party, family) },
+    sees: sees && within(sees, family),
+  };
 }
 
 function has({ addresses }: Party, family: Family): boolean {

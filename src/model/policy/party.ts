@@ -70,6 +70,12 @@ export function declaredPorts({ spec }: Pod): readonly DeclaredPort[] {
   );
 }
 
+/** Whether both are the same pod, which no policy keeps from itself. */
+export function isOnePod(one: Party, other: Party | undefined): boolean {
+  if (one.party !== "pod" || other?.party !== "pod" || one.several === true) return false;
+  return one.namespace === other.namespace && one.name === other.name;
+}
+
 /** `shop/frontend-1`, `node node1`, `203.0.113.10` */
 export function formatParty(party: Party): string {
   if (party.party === "pod") return `${party.namespace}/${party.name}`;

@@ -16,6 +16,8 @@ export type ServiceEntry = {
   readonly endpoints: readonly EndpointEntry[];
   /** Of the cluster, external, and of load balancers; none for a headless one. */
   readonly addresses: readonly Ip[];
+  /** Those of the cluster. */
+  readonly ownAddresses: readonly Ip[];
   /** Its name leads to the pods themselves, and no port is translated. */
   readonly headless: boolean;
   /** The name that it stands for, of type ExternalName. */
@@ -55,13 +57,14 @@ const serviceNameLabel = "kubernetes.io/service-name";
 export function serviceEntry(service: Service, slices: readonly EndpointSlice[]): ServiceEntry {
   const { metadata, spec, status } = service;
   const balancers = (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
-  const texts = [...(spec?.clusterIPs ?? [spec?.clusterIP]), ...(spec?.externalIPs ?? []), ...balancers];
+  const own = readAddresses(spec?.clusterIPs ?? [spec?.clusterIP]);
   return {
     namespace: metadata.namespace ?? "default",
     name: metadata.name,
     selector: spec?.selector ?? {},
     endpoints: Object.keys(spec?.selector ?? {}).length > 0 ? [] : endpointsOf(service, slices),
-    addresses: texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? []))),
+    addresses: [...own, ...readAddresses([...(spec?.externalIPs ?? []), ...balancers])],
+    ownAddresses: own,
     headless: spec?.clusterIP === "None",
     localOnly: spec?.internalTrafficPolicy === "Local",
     localOutside: spec?.externalTrafficPolicy === "Local",
@@ -79,6 +82,10 @@ export function serviceEntry(service: Service, slices: readonly EndpointSlice[])
       }),
     ),
   };
+}
+
+function readAddresses(texts: readonly (string | undefined)[]): readonly Ip[] {
+  return texts.flatMap((text) => (text === undefined ? [] : (parseIp(text) ?? [])));
 }
 
 function endpointsOf({ metadata }: Service, slices: readonly EndpointSlice[]): readonly EndpointEntry[] {

@@ -3,6 +3,7 @@
 import type { PodTemplateSpec } from "kubernetes-types/core/v1";
 import type { ClusterNetworkPolicy, EndpointSlice, NetworkPolicy, Node, Pod, Service } from "#kube/kinds.ts";
 import type { KubeObject, Metadata } from "#kube/object.ts";
+import { type HostPort, hostPortsOf } from "#model/service/host-port.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import { fromClusterNetworkPolicy } from "./cluster-network-policy.ts";
 import { fromNetworkPolicy } from "./network-policy.ts";
@@ -24,6 +25,8 @@ export type WorldPod = {
   /** What made it, `Deployment frontend`; undefined for a pod of its own. */
   readonly workload: { readonly kind: string; readonly name: string } | undefined;
   readonly ports: PodParty["ports"];
+  /** Of its node, that lead to it. */
+  readonly hostPorts: readonly HostPort[];
 };
 
 export type World = {
@@ -124,7 +127,7 @@ function toWorldPod(
 ): WorldPod {
   const { namespace = "default", name, labels = {} } = pod.metadata;
   const { spec, status } = pod;
-  const common = { namespace, name, labels, workload: workloadOf(object), ports: declaredPorts(pod) };
+  const common = { namespace, name, labels, workload: workloadOf(object), ...portsOf(pod) };
   const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
   if (ended) return { ...common, party: undefined, remark: `has ended (${status.phase})`, ready: false };
   const ready = status?.conditions?.some((each) => each.type === "Ready" && each.status !== "True") !== true;
@@ -136,6 +139,10 @@ function toWorldPod(
   const party = podParty(pod, namespaces.get(namespace) ?? { [nameLabel]: namespace });
   const several = party !== undefined && !isOne(object) ? { ...party, several: true as const } : party;
   return { ...common, party: several, remark: undefined, ready };
+}
+
+function portsOf(pod: Pod): Pick<WorldPod, "ports" | "hostPorts"> {
+  return { ports: declaredPorts(pod), hostPorts: hostPortsOf(pod) };
 }
 
 /** Who a pod says made it; a ReplicaSet's name is its Deployment's and a hash. */

@@ -20,8 +20,8 @@ const anyAddress: readonly string[] = ["", "0.0.0.0", "::"];
 /** None for a pod in the node's own network: its ports are the node's. */
 export function hostPortsOf({ spec }: Pod): readonly HostPort[] {
   if (spec === undefined || spec.hostNetwork === true) return [];
-  // A sidecar is an init container that stays.
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  // A sidecar is an init container that stays. Manifests may lack what an API server asks for.
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   return containers.flatMap(({ ports = [] }) =>
     ports.flatMap(({ hostPort = 0, containerPort, protocol: word = "TCP", hostIP = "" }) => {
       const protocol = protocolOf(word);
