@@ -8,20 +8,24 @@ export class AgentApiError extends Error {
   readonly code = "AGENT_API";
 }
 
-/** The answer of a path, as serve.ts gives it: `GET /v1/status` is a `StatusMessage`. @throws AgentApiError */
+/** Nothing came back, or not all. */
+export class AgentAwayError extends AgentApiError {}
+
+/** The answer of a path, as serve.ts gives it: `GET /v1/status` is a `StatusMessage`. @throws AgentApiError, AgentAwayError */
 export async function askAgent<T>(socket: string, line: string, signal?: AbortSignal): Promise<T> {
   const [method = "GET", path = "/"] = line.split(" ");
   let response: Response;
+  let body: unknown;
   try {
     response = await fetch(`http://agent${path}`, {
       method,
       unix: socket,
       ...(signal === undefined ? {} : { signal }),
     });
+    body = await response.json();
   } catch (cause) {
-    throw new AgentApiError(`Cannot ask the agent at ${socket}: ${whyNot(cause)}`, { cause });
+    throw new AgentAwayError(`Cannot ask the agent at ${socket}: ${whyNot(cause)}`, { cause });
   }
-  const body: unknown = await response.json();
   // Both ends are of one executable.
   if (response.ok) return body as T;
   throw new AgentApiError((body as ProblemMessage).problem);

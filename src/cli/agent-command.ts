@@ -4,7 +4,8 @@ import { agentsEnvironment, agentsFlags, apiSocketFlag } from "#cli/agent/socket
 import { defaultRunDir } from "#plugins/run-dir.ts";
 import { type Flags, type Group, leaf, outputFlag } from "./command.ts";
 
-const asking = { ...apiSocketFlag, ...outputFlag } as const satisfies Flags;
+/** What may be asked of several agents. */
+const asking = { flags: { ...agentsFlags, ...outputFlag } as const satisfies Flags, environment: agentsEnvironment };
 
 export const agentCommand = leaf({
   summary: "makes the network of a node's pods",
@@ -48,14 +49,13 @@ export const agentCommand = leaf({
 
 export const statusCommand = leaf({
   summary: "shows this node's network: blocks, peers, endpoints, problems",
-  flags: { ...agentsFlags, ...outputFlag },
-  environment: agentsEnvironment,
+  ...asking,
   load: async () => (await import("#cli/agent/status.ts")).agentStatus,
 });
 
 export const endpointsCommand = leaf({
   summary: "lists the interfaces of this node's pods",
-  flags: asking,
+  ...asking,
   load: async () => (await import("#cli/agent/endpoints.ts")).agentEndpoints,
 });
 
@@ -65,14 +65,14 @@ export const servicesCommand = leaf({
     "Shows the services that this node serves, and where they are reached. Of one service also its endpoints: the pods, the slices that name them,\n" +
     "whether they are ready, and how many connections this node knows of.",
   args: { name: { optional: true, complete: "service", about: "one of them, as NAMESPACE/NAME" } },
-  flags: { ...asking, names: { about: "print names only, each on a line" } },
+  ...asking,
+  flags: { ...asking.flags, names: { about: "print names only, each on a line" } },
   load: async () => (await import("#cli/agent/services.ts")).agentServices,
 });
 
 export const dropsCommand = leaf({
   summary: "shows what became of packets, and why some were dropped",
-  flags: { ...agentsFlags, ...outputFlag },
-  environment: agentsEnvironment,
+  ...asking,
   load: async () => (await import("#cli/agent/drops.ts")).agentDrops,
 });
 
@@ -81,18 +81,19 @@ export const ipamCommand: Group = {
   commands: {
     show: leaf({
       summary: "shows pools and who has which address",
-      flags: asking,
+      ...asking,
       load: async () => (await import("#cli/agent/ipam.ts")).ipamShow,
     }),
     check: leaf({
       summary: "compares what is written down with the kernel",
-      flags: asking,
+      ...asking,
       load: async () => (await import("#cli/agent/ipam.ts")).ipamCheck,
     }),
     release: leaf({
       summary: "gives an address free that no living pod has",
       args: { address: { about: "the address" } },
-      flags: { ...asking, force: { about: "take it even from a pod that lives" } },
+      ...asking,
+      flags: { ...asking.flags, force: { about: "take it even from a pod that lives" } },
       load: async () => (await import("#cli/agent/ipam.ts")).ipamRelease,
     }),
   },

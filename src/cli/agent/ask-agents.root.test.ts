@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { TestLabs, twill } from "#test/lab.ts";
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 
 type Ran = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
@@ -35,12 +35,37 @@ describe("what may be asked of several agents", () => {
           "KUBECONFIG",
           run({ ...root, KUBECONFIG: join(labs.folder, lab, "control/admin.kubeconfig") }, "status", ...json),
         ],
-        ["drops", run(root, "drops", "--lab", lab, ...json)],
+        ...[["drops"], ["endpoints"], ["services"], ["ipam", "show"], ["ipam", "check"]].map(
+          (words) => [words.join(" "), run(root, ...words, "--lab", lab, ...json)] as const,
+        ),
       ];
       for (const [what, ran] of meant) expect([what, ...nodesIn(ran)]).toEqual([what, "node1", "node2"]);
       expect(run(root, "drops", "--lab", lab).stdout).toMatch(/^NODE +OUTCOME .*\nnode1 .*\n(.*\n)*node2 /);
       expect(run(root, "policy", "status", "--lab", lab)).toMatchObject({ stdout: "there are no policies\n" });
       expect(run(root, "policy", "denials", "--lab", lab)).toMatchObject({ stdout: "nothing was refused\n" });
+      expect(run(root, "endpoints", "--lab", lab).stdout).toBe("there are no pods with an interface here\n");
+      expect(run(root, "services", "--lab", lab).stdout).toMatch(
+        /^node1:\nSERVICE .*\ndefault\/kubernetes (.*\n)*\nnode2:\nSERVICE .*\ndefault\/kubernetes /,
+      );
+      expect(run(root, "services", "--names", "--lab", lab).stdout).toBe("default/kubernetes\n");
+      expect(run(root, "ipam", "show", "--lab", lab).stdout).toMatch(
+        /^NODE +BLOCK .*\nnode1 +10\.244\..*\nnode2 +10\.244\..*\n$/,
+      );
+      expect(run(root, "ipam", "check", "--lab", lab)).toMatchObject({ exitCode: 0, stdout: "all agrees\n" });
+      const released: readonly (readonly [string, string])[] = [
+        ["10.244.1.9", "Cannot release 10.244.1.9: nobody has it, and it does not rest"],
+        ["10.9.9.9", "Cannot release 10.9.9.9: it is in none of the blocks 10.244."],
+        ["nine", "Cannot release nine: it is in none of the blocks 10.244."],
+      ];
+      for (const [address, sentence] of released) {
+        const ran = run(root, "ipam", "release", address, "--lab", lab);
+        expect([ran.exitCode, ran.stderr]).toEqual([1, expect.stringContaining(sentence)]);
+      }
+      const refused = run(root, "services", "shop/nothing", "--lab", lab);
+      expect([refused.exitCode, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining('This node serves no "shop/nothing"'),
+      ]);
       // Within a node the variables of a lab mean nothing: its own agent answers.
       const inside = labs.inside(lab, "node1", "env", `TWILL_LAB=${lab}`, twill, "status");
       expect(inside.stdout).toMatch(/^node {7}node1, /);

@@ -2,6 +2,7 @@
 
 import { AgentApiError, askAgent } from "#api/client.ts";
 import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import { formatTable } from "#cli/table.ts";
 import { apiSocketFlag } from "./socket-flag.ts";
 
 export type AgentsFlags = {
@@ -13,8 +14,10 @@ export type AgentsFlags = {
 /** `where`: the node in a lab, else the socket. */
 type Asked = { readonly where: string; readonly ask: <T>(line: string) => Promise<T> };
 
+export type Answer<T> = Asked & { readonly answer: T };
+
 export type Answers<T> = {
-  readonly answers: readonly { readonly where: string; readonly answer: T }[];
+  readonly answers: readonly Answer<T>[];
   /** One agent was asked, and is not one of a lab. */
   readonly isOne: boolean;
   /** 1: one of several did not answer, which has been told. */
@@ -37,9 +40,26 @@ export async function askAgents<T>(
   return { answers, isOne: agents.length === 1 && !isLab, exitCode: problems.length === 0 ? 0 : 1 };
 }
 
-async function tryAsk<T>({ where, ask }: Asked, line: string): Promise<Answers<T>["answers"][number] | AgentApiError> {
+/** The answer of the only agent; of several a list, each with its node. */
+export function answersAsJson<T extends object>({ answers, isOne }: Pick<Answers<T>, "answers" | "isOne">): string {
+  const [first] = answers;
+  const message = isOne ? first?.answer : answers.map(({ where, answer }) => ({ node: where, ...answer }));
+  return `${JSON.stringify(message, undefined, 2)}\n`;
+}
+
+/** A table with what each agent says; of several the first column tells whose row it is. */
+export function formatAnswers<T>(
+  { answers, isOne }: Pick<Answers<T>, "answers" | "isOne">,
+  heading: readonly string[],
+  rowsOf: (answer: T) => readonly (readonly string[])[],
+): string {
+  const rows = answers.flatMap(({ where, answer }) => rowsOf(answer).map((row) => (isOne ? row : [where, ...row])));
+  return formatTable([isOne ? heading : ["NODE", ...heading], ...rows]);
+}
+
+async function tryAsk<T>(agent: Asked, line: string): Promise<Answer<T> | AgentApiError> {
   try {
-    return { where, answer: await ask<T>(line) };
+    return { ...agent, answer: await agent.ask<T>(line) };
   } catch (problem) {
     if (problem instanceof AgentApiError) return problem;
     throw problem;

@@ -1,20 +1,28 @@
-// `twill endpoints`: the pods' interfaces on this node.
+// `twill endpoints`: the pods' interfaces on this node, or on the nodes of a lab.
 
-import { askAgent } from "#api/client.ts";
 import type { EndpointMessage } from "#api/messages.ts";
 import type { CommandIo } from "#cli/command.ts";
-import { formatTable } from "#cli/table.ts";
-import type { ApiFlags } from "./status.ts";
+import { type AgentsFlags, type Answers, answersAsJson, askAgents, formatAnswers } from "./ask-agents.ts";
 
-export async function agentEndpoints({ flags }: { readonly flags: ApiFlags }, io: CommandIo): Promise<number> {
-  const endpoints = await askAgent<readonly EndpointMessage[]>(flags["api-socket"], "GET /v1/endpoints");
-  if (flags.output === "json") io.stdout(`${JSON.stringify(endpoints, undefined, 2)}\n`);
-  else io.stdout(endpoints.length === 0 ? "there are no pods with an interface here\n" : formatEndpoints(endpoints));
-  return 0;
+type Endpoints = readonly EndpointMessage[];
+
+export async function agentEndpoints({ flags }: { readonly flags: AgentsFlags }, io: CommandIo): Promise<number> {
+  const found = await askAgents<Endpoints>(flags, "GET /v1/endpoints", io);
+  if (flags.output === "json") io.stdout(toJson(found));
+  else if (found.answers.every(({ answer }) => answer.length === 0))
+    io.stdout("there are no pods with an interface here\n");
+  else io.stdout(formatAnswers(found, ["ID", "POD", "INTERFACE", "ADDRESSES", "LINK", "STATE"], rowsOf));
+  return found.exitCode;
 }
 
-function formatEndpoints(endpoints: readonly EndpointMessage[]): string {
-  const rows = endpoints.map(({ id, pod, containerId, ifname, addresses, link, state }) => [
+/** Of one agent the list itself. */
+function toJson({ answers, isOne }: Answers<Endpoints>): string {
+  if (isOne) return answersAsJson({ answers, isOne });
+  return answersAsJson({ answers: answers.map((each) => ({ ...each, answer: { endpoints: each.answer } })), isOne });
+}
+
+function rowsOf(endpoints: Endpoints): readonly (readonly string[])[] {
+  return endpoints.map(({ id, pod, containerId, ifname, addresses, link, state }) => [
     String(id),
     pod ?? containerId.slice(0, 12),
     ifname,
@@ -22,5 +30,4 @@ function formatEndpoints(endpoints: readonly EndpointMessage[]): string {
     link,
     state,
   ]);
-  return formatTable([["ID", "POD", "INTERFACE", "ADDRESSES", "LINK", "STATE"], ...rows]);
 }

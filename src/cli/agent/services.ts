@@ -1,24 +1,32 @@
-// `twill services`: what this node serves of the cluster's services.
+// `twill services`: what this node, or each node of a lab, serves of the cluster's services.
 
-import { askAgent } from "#api/client.ts";
 import type { ServiceFrontendMessage, ServiceMessage, ServicesMessage } from "#api/messages.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 import { formatPlace } from "#model/service/frontend.ts";
-import type { ApiFlags } from "./status.ts";
+import { type AgentsFlags, answersAsJson, askAgents } from "./ask-agents.ts";
 
 type ServicesCall = {
   readonly args: { readonly name: string | undefined };
-  readonly flags: ApiFlags & { readonly names: boolean };
+  readonly flags: AgentsFlags & { readonly names: boolean };
 };
 
 export async function agentServices({ args, flags }: ServicesCall, io: CommandIo): Promise<number> {
   const query = args.name === undefined ? "" : `?${new URLSearchParams({ name: args.name }).toString()}`;
-  const message = await askAgent<ServicesMessage>(flags["api-socket"], `GET /v1/services${query}`);
-  if (flags.names) io.stdout((message.services ?? []).map(({ name }) => `${name}\n`).join(""));
-  else if (flags.output === "json") io.stdout(`${JSON.stringify(message, undefined, 2)}\n`);
-  else io.stdout(formatServices(message, args.name !== undefined));
-  return 0;
+  const found = await askAgents<ServicesMessage>(flags, `GET /v1/services${query}`, io);
+  const { answers, isOne, exitCode } = found;
+  if (flags.names) {
+    const names = new Set(answers.flatMap(({ answer }) => (answer.services ?? []).map(({ name }) => name)));
+    io.stdout([...names].map((name) => `${name}\n`).join(""));
+  } else if (flags.output === "json") io.stdout(answersAsJson(found));
+  else {
+    const texts = answers.map(({ where, answer }) => {
+      const text = formatServices(answer, args.name !== undefined);
+      return isOne ? text : `${where}:\n${text}`;
+    });
+    io.stdout(texts.join("\n"));
+  }
+  return exitCode;
 }
 
 /** A line for each place where a service is reached; `whole`: its endpoints as well. */

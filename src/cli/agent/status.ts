@@ -1,19 +1,16 @@
 // `twill status`: what the agent of this node, or of each node of a lab, has and what is amiss.
 
 import type { PeerMessage, StatusMessage } from "#api/messages.ts";
-import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import type { CommandIo } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import { type AgentsFlags, askAgents } from "./ask-agents.ts";
-
-export type ApiFlags = { readonly "api-socket": string; readonly output: OutputFormat };
+import { type AgentsFlags, answersAsJson, askAgents } from "./ask-agents.ts";
 
 /** Exit code 1: on one of the nodes no pod can be wired now. */
 export async function agentStatus({ flags }: { readonly flags: AgentsFlags }, io: CommandIo): Promise<number> {
-  const { answers, isOne, exitCode } = await askAgents<StatusMessage>(flags, "GET /v1/status", io);
-  const all = answers.map(({ answer }) => answer);
-  if (flags.output === "json") io.stdout(`${JSON.stringify(isOne ? all[0] : all, undefined, 2)}\n`);
-  else io.stdout(all.map(formatStatus).join("\n"));
-  return all.every(({ ready }) => ready) ? exitCode : 1;
+  const found = await askAgents<StatusMessage>(flags, "GET /v1/status", io);
+  const all = found.answers.map(({ answer }) => answer);
+  io.stdout(flags.output === "json" ? answersAsJson(found) : all.map(formatStatus).join("\n"));
+  return all.every(({ ready }) => ready) ? found.exitCode : 1;
 }
 
 export function formatStatus(status: StatusMessage): string {

@@ -2,7 +2,7 @@
 
 import { constants, openSync } from "node:fs";
 import { join } from "node:path";
-import { AgentApiError, askAgent } from "#api/client.ts";
+import { AgentApiError, AgentAwayError, askAgent } from "#api/client.ts";
 import type { StatusMessage } from "#api/messages.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
@@ -21,8 +21,8 @@ export async function askNode<T>(places: LabPlaces, node: string, line: string):
     const socket = `/proc/self/fd/${folder.number}/agent.sock`;
     return await askAgent<T>(socket, line, AbortSignal.timeout(patienceMs));
   } catch (cause) {
-    if (!(cause instanceof AgentApiError) && !isErrno(cause, "ENOENT")) throw cause;
-    throw new AgentApiError(`The agent of node ${node} does not answer`, { cause });
+    if (!(cause instanceof AgentAwayError) && !isErrno(cause, "ENOENT")) throw cause;
+    throw new AgentAwayError(`The agent of node ${node} does not answer`, { cause });
   }
 }
 
