@@ -1,7 +1,8 @@
 // Operations on the maps of eBPF, by descriptor and with keys and values as bytes.
 
 import { Fd } from "./fd.ts";
-import { checkedBpf, cstring, failedWith, libbpf } from "./libbpf.ts";
+import { checkedBpf, failedWith, libbpf } from "./libbpf.ts";
+import { cstring } from "./libc.ts";
 
 /** How an update treats what is there (linux/bpf.h). */
 export const UpdateMode = { any: 0n, create: 1n, replace: 2n } as const;
@@ -35,12 +36,12 @@ export function nextKey(fd: number, key: Uint8Array | undefined, next: Uint8Arra
   return true;
 }
 
-/** Where a walk through a map goes on; `start` is its beginning. */
+/** Where a walk through a map goes on: at least 4 bytes, and as many as a key has. */
 export type BatchPlace = Uint8Array<ArrayBuffer>;
 
 /**
- * Fills `keys` and `values` with the next elements, as many as fit, and moves `place` on. Elements that change meanwhile may be
- * missing or come twice. `isLast`: the walk has ended. @throws KernelError
+ * Fills `keys` and `values` with `most` elements, or fewer at the end, from `place` on (undefined: from the beginning), and `next` with
+ * the place behind them. Elements that change meanwhile may be missing or come twice. `isLast`: the walk has ended. @throws KernelError
  */
 export function lookUpBatch(
   fd: number,

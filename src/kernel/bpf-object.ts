@@ -3,8 +3,8 @@
 import type { Pointer } from "bun:ffi";
 import type { MapInfo } from "./bpf-map.ts";
 import { KernelError } from "./errno.ts";
-import { checkedBpf, cstring, libbpf, textAt } from "./libbpf.ts";
-import { errno } from "./libc.ts";
+import { checkedBpf, libbpf, textAt } from "./libbpf.ts";
+import { cstring, errno } from "./libc.ts";
 
 /** A map as the object declares it. */
 export type MapShape = MapInfo & { readonly name: string };

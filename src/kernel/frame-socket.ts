@@ -5,13 +5,12 @@ import { KernelError } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { checked, errno, libc } from "./libc.ts";
 import { type Netns, socketIn } from "./netns.ts";
+import { AddressFamily, linkAddress } from "./socket-address.ts";
 import { attachFilter } from "./socket-filter.ts";
 
-const afPacket = 17;
 const sockRaw = 3;
 const sockCloexec = 0o2000000;
 const sockNonblock = 0o4000;
-const sockaddrBytes = 20;
 const everyProtocol = 3; // ETH_P_ALL
 const solPacket = 263;
 const packetVnetHdr = 15;
@@ -35,7 +34,7 @@ export class FrameSocket implements Disposable {
   constructor(netns: Netns | undefined, ifindex: number) {
     this.#ifindex = ifindex;
     this.#subject = `interface #${ifindex}`;
-    this.#fd = socketIn(netns, afPacket, sockRaw | sockCloexec | sockNonblock, 0);
+    this.#fd = socketIn(netns, AddressFamily.packet, sockRaw | sockCloexec | sockNonblock, 0);
     try {
       this.#set(solPacket, packetVnetHdr, 1);
       this.#bind(0);
@@ -83,11 +82,7 @@ export class FrameSocket implements Disposable {
   }
 
   #bind(protocol: number): void {
-    const address = new Uint8Array(new ArrayBuffer(sockaddrBytes)); // struct sockaddr_ll
-    const view = new DataView(address.buffer);
-    view.setUint16(0, afPacket, true);
-    view.setUint16(2, protocol, false);
-    view.setInt32(4, this.#ifindex, true);
+    const address = linkAddress(this.#ifindex, protocol);
     checked(
       libc.bind(this.#fd.number, address, address.length),
       () => `Cannot open a packet socket on ${this.#subject}`,

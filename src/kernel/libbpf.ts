@@ -80,11 +80,6 @@ export function failedWith(result: number, name: string): boolean {
   return result < 0 && errnoName(result === -1 ? errno() : -result) === name;
 }
 
-/** Text for a call. The array must be kept until the call has returned: pass it on directly. */
-export function cstring(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
-}
-
 /** The text at an address that the library owns. */
 export function textAt(pointer: Pointer): string {
   return new CString(pointer).toString();

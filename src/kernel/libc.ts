@@ -28,6 +28,11 @@ const { symbols } = dlopen("libc.so.6", {
 
 export const libc = symbols;
 
+/** Text for a call. The array must be kept until the call has returned: pass it on directly. */
+export function cstring(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
 /** The calling thread's error number; read it directly after the call that failed. */
 export function errno(): number {
   const location = symbols.__errno_location();

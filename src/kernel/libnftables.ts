@@ -2,6 +2,7 @@
 
 import { CString, dlopen, type Pointer } from "bun:ffi";
 import { isErrno, KernelError } from "./errno.ts";
+import { cstring } from "./libc.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import { callIn, type Netns } from "./netns.ts";
 
@@ -96,10 +97,6 @@ function addressOf(name: string): Pointer {
   const address = handle === null ? null : symbols.dlsym(handle, cstring(name));
   if (address === null) throw new Error(`${soname} has no ${name}`);
   return pointer(address);
-}
-
-function cstring(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
 }
 
 function take(buffer: Pointer | bigint | null): string {

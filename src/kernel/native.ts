@@ -5,7 +5,7 @@ import { readFileSync, writeSync } from "node:fs";
 import library from "../../dist/native/twill_native.so" with { type: "file" };
 import { KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { errno, libc } from "./libc.ts";
+import { cstring, errno, libc } from "./libc.ts";
 
 const declarations = {
   twill_socket_in: { args: ["int", "int", "int", "int", "int"], returns: "int" },
@@ -28,7 +28,7 @@ export function native(): Native {
 
 function load(): Native {
   const closeOnExec = 1;
-  const number = libc.memfd_create(new TextEncoder().encode("twill_native\0"), closeOnExec);
+  const number = libc.memfd_create(cstring("twill_native"), closeOnExec);
   if (number < 0) throw new KernelError("Cannot create a memory file for the native helper", errno());
   using file = new Fd(number);
   const bytes = readFileSync(library);

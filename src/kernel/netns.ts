@@ -4,7 +4,7 @@ import type { Pointer } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
 import { errnoOf, isErrno, KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { checked, errno, libc } from "./libc.ts";
+import { checked, cstring, errno, libc } from "./libc.ts";
 import { native } from "./native.ts";
 
 /** ioctl_ns(2): NS_GET_NSTYPE answers the CLONE_ flag of the namespace's kind. */
@@ -104,7 +104,7 @@ export function openIn(netns: Netns | undefined, path: string, mode: "read" | "w
       throw new KernelError(`Cannot open ${path}`, errnoOf(cause));
     }
   }
-  const fd = native().twill_open_in(netns.fd, homeFd(), new TextEncoder().encode(`${path}\0`), flags);
+  const fd = native().twill_open_in(netns.fd, homeFd(), cstring(path), flags);
   if (fd < 0) throw new KernelError(`Cannot open ${path} in network namespace "${netns.path}"`, -fd);
   return new Fd(fd);
 }

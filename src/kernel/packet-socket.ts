@@ -6,6 +6,7 @@ import type { Fd } from "./fd.ts";
 import { errno, libc } from "./libc.ts";
 import { native } from "./native.ts";
 import { type Netns, socketIn } from "./netns.ts";
+import { AddressFamily, linkAddress } from "./socket-address.ts";
 import { attachFilter, type FilterStep } from "./socket-filter.ts";
 
 /** linux/if_ether.h */
@@ -18,11 +19,9 @@ export type PacketSocketOptions = {
   readonly filter: readonly FilterStep[];
 };
 
-const afPacket = 17;
 const sockRaw = 3;
 const sockCloexec = 0o2000000;
 const sockNonblock = 0o4000;
-const sockaddrBytes = 20;
 
 /** Owns its descriptor; frames that arrive after `listen` are kept until `receive` asks for them. */
 export class PacketSocket implements Disposable {
@@ -34,16 +33,12 @@ export class PacketSocket implements Disposable {
   constructor(netns: Netns, ifindex: number, { etherType, filter }: PacketSocketOptions) {
     this.#interface = `interface #${ifindex} of network namespace "${netns.path}"`;
     // Without a protocol it receives nothing: no frame slips in before the filter is attached.
-    const fd = socketIn(netns, afPacket, sockRaw | sockCloexec | sockNonblock, 0);
+    const fd = socketIn(netns, AddressFamily.packet, sockRaw | sockCloexec | sockNonblock, 0);
     this.#fd = fd;
     this.#inbox = new DatagramInbox(fd, this.#interface);
     try {
       attachFilter(fd, filter);
-      const address = new Uint8Array(new ArrayBuffer(sockaddrBytes)); // struct sockaddr_ll
-      const view = new DataView(address.buffer);
-      view.setUint16(0, afPacket, true);
-      view.setUint16(2, etherType, false);
-      view.setInt32(4, ifindex, true);
+      const address = linkAddress(ifindex, etherType);
       if (libc.bind(fd.number, address, address.length) < 0) {
         throw new KernelError(`Cannot open a packet socket on ${this.#interface}`, errno());
       }

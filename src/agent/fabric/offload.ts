@@ -2,8 +2,9 @@
 // them where they do not: only pings pass then.
 
 import { leaveChecksums, leavesChecksums } from "#kernel/checksum-offload.ts";
-import { DeviceUdpSocket } from "#kernel/device-udp-socket.ts";
+import { openDeviceUdp } from "#kernel/device-udp-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
+import type { UdpSocket } from "#kernel/udp-socket.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import type { OffloadMemory } from "./offload-memory.ts";
@@ -40,7 +41,7 @@ export function judgeAnswers({ device, none }: Answers): "right" | "wrong" | "un
 }
 
 /** Both kinds of datagram, over one overlay device. */
-type Sockets = { readonly device: DeviceUdpSocket; readonly none: DeviceUdpSocket };
+type Sockets = { readonly device: UdpSocket; readonly none: UdpSocket };
 
 /** Asks and answers from the first `update` until it is disposed. */
 export class Offload implements Disposable {
@@ -57,6 +58,7 @@ export class Offload implements Disposable {
   readonly #silent = new Set<Ip>();
   readonly #waiting = new Map<string, () => void>();
   #isAsking = false;
+  #isTrying = false;
   #problem: string | undefined;
   readonly #period: ReturnType<typeof setInterval>;
 
@@ -97,7 +99,10 @@ export class Offload implements Disposable {
     if (ifindex !== this.#ifindex) this.#closeSockets();
     this.#ifindex = ifindex;
     if (ifindex === undefined) return;
-    if (memory.isBroken() && leavesChecksums(netns, overlayName)) leaveChecksums(netns, overlayName, false);
+    if (memory.checksums() === "kernel" && leavesChecksums(netns, overlayName))
+      leaveChecksums(netns, overlayName, false);
+    // Whoever tried came to no end.
+    if (memory.checksums() === "trying" && !this.#isTrying) this.#undo();
     for (const { address } of this.#peers) this.#openSockets(familyOf(address));
     this.#askDue();
   }
@@ -107,7 +112,7 @@ export class Offload implements Disposable {
     const { netns } = this.#options;
     using opened = new DisposableStack();
     const open = (checksums: "device" | "none", port: number) =>
-      opened.use(new DeviceUdpSocket(netns, { family, device: overlayName, port, checksums }));
+      opened.use(openDeviceUdp(netns, { family, device: overlayName, port, checksums }));
     const sockets = { device: open("device", 0), none: open("none", probePort) };
     this.#sockets.use(opened.move());
     this.#byFamily.set(family, sockets);
@@ -124,7 +129,7 @@ export class Offload implements Disposable {
   }
 
   /** Until the socket is closed. */
-  async #serve(socket: DeviceUdpSocket): Promise<void> {
+  async #serve(socket: UdpSocket): Promise<void> {
     const { signal } = this.#ended;
     const isOpen = () => !signal.aborted && [...this.#byFamily.values()].some(({ none }) => none === socket);
     const lookMs = 60_000;
@@ -145,7 +150,7 @@ export class Offload implements Disposable {
   }
 
   /** Only nodes are answered, and without a checksum: what is wrong here is not to be found there. */
-  #answer(socket: DeviceUdpSocket, token: string, to: Ip): void {
+  #answer(socket: UdpSocket, token: string, to: Ip): void {
     const self = this.#ownAddress(familyOf(to));
     if (self === undefined || !this.#peers.some(({ address }) => address === to)) return;
     this.#send(socket, encodeProbe({ kind: "answer", token, from: self }), to);
@@ -153,7 +158,7 @@ export class Offload implements Disposable {
     if (this.#silent.delete(to)) this.#askDue();
   }
 
-  #send(socket: DeviceUdpSocket, bytes: Uint8Array, to: Ip): void {
+  #send(socket: UdpSocket, bytes: Uint8Array, to: Ip): void {
     try {
       socket.send(bytes, to, probePort);
     } catch {
@@ -166,7 +171,7 @@ export class Offload implements Disposable {
   }
 
   #askDue(): void {
-    if (this.#isAsking || this.#ended.signal.aborted || this.#options.memory.isBroken()) return;
+    if (this.#isAsking || this.#ended.signal.aborted || this.#options.memory.checksums() === "kernel") return;
     const due = this.#peers
       .filter(({ address }) => !this.#settled.has(address) && !this.#silent.has(address))
       .slice(0, batch);
@@ -225,18 +230,35 @@ export class Offload implements Disposable {
     const { netns, memory, log } = this.#options;
     // Somebody has done it already.
     if (!leavesChecksums(netns, overlayName)) return;
-    leaveChecksums(netns, overlayName, false);
-    const after = judgeAnswers(await this.#ask(address));
-    if (this.#ended.signal.aborted) return;
-    if (after === "right") {
-      memory.setBroken();
-      log(
-        `fabric: checksums of what ${overlayName} sends are made by the kernel from now on: node ${address} got none of ${tries} datagrams whose checksums a device had to make, and those without`,
-      );
-      return;
+    this.#isTrying = true;
+    try {
+      memory.setChecksums("trying");
+      leaveChecksums(netns, overlayName, false);
+      const after = judgeAnswers(await this.#ask(address));
+      if (this.#ended.signal.aborted) return;
+      if (after === "right") {
+        memory.setChecksums("kernel");
+        log(
+          `fabric: checksums of what ${overlayName} sends are made by the kernel from now on: node ${address} got none of ${tries} datagrams whose checksums a device had to make, and those without`,
+        );
+        return;
+      }
+      this.#undo();
+      this.#settled.add(address);
+      if (after === "wrong") {
+        log(
+          `fabric: node ${address} gets no datagram with a checksum through ${overlayName}, also when the kernel makes it: look for what drops UDP to port ${probePort} between the nodes`,
+        );
+      }
+    } finally {
+      this.#isTrying = false;
     }
+  }
+
+  #undo(): void {
+    const { netns, memory } = this.#options;
     leaveChecksums(netns, overlayName, true);
-    this.#settled.add(address);
+    memory.setChecksums("devices");
   }
 
   /** Told once, however often it is tried again: the ways to other nodes do not depend on it. */

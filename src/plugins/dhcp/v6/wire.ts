@@ -1,7 +1,8 @@
 // The way from a container's interface to its DHCPv6 servers: a socket on the interface's link-local address.
 
+import { openLinkUdp } from "#kernel/link-udp-socket.ts";
 import { Netns } from "#kernel/netns.ts";
-import { Udp6Socket } from "#kernel/udp6-socket.ts";
+import type { UdpSocket } from "#kernel/udp-socket.ts";
 import { hostCidr } from "#net/cidr.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
@@ -24,7 +25,7 @@ export class Wire6 implements Disposable {
   readonly #address: Ip;
   readonly #ifindex: number;
   readonly #connection: Connection;
-  readonly #socket: Udp6Socket;
+  readonly #socket: UdpSocket;
   readonly #open: DisposableStack;
 
   /** @throws InterfaceGone when the interface is not there; NetnsError when the namespace is not; KernelError. */
@@ -38,7 +39,7 @@ export class Wire6 implements Disposable {
     this.#ifindex = link.index;
     this.#address = readyLinkLocal(netns, this.#connection, link, link.mac);
     const bound = { ifindex: link.index, address: this.#address, port: Port.client };
-    this.#socket = opening.use(new Udp6Socket(netns, bound));
+    this.#socket = opening.use(openLinkUdp(netns, bound));
     this.#open = opening.move();
   }
 

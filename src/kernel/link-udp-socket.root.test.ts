@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { ip } from "#net/ip.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { openLinkUdp } from "./link-udp-socket.ts";
 import { Netns } from "./netns.ts";
-import { Udp6Socket } from "./udp6-socket.ts";
 
 test("datagrams go to a group on one link and come back; an empty one does not end the socket", async () => {
   using box = new Sandbox();
@@ -22,10 +22,10 @@ test("datagrams go to a group on one link and come back; an empty one does not e
   }[];
   using nsA = new Netns(a.path);
   using nsB = new Netns(b.path);
-  using one = new Udp6Socket(nsA, { ifindex: 77, address: ip("fe80::a"), port: 546 });
-  using same = new Udp6Socket(nsA, { ifindex: 77, address: ip("fe80::a"), port: 546 });
+  using one = openLinkUdp(nsA, { ifindex: 77, address: ip("fe80::a"), port: 546 });
+  using same = openLinkUdp(nsA, { ifindex: 77, address: ip("fe80::a"), port: 546 });
   // All nodes of the link: no group has to be joined.
-  using other = new Udp6Socket(nsB, { ifindex: bIndex, address: ip("::"), port: 547 });
+  using other = openLinkUdp(nsB, { ifindex: bIndex, address: ip("::"), port: 547 });
   await one.listen();
   await other.listen();
   same[Symbol.dispose]();
@@ -35,5 +35,5 @@ test("datagrams go to a group on one link and come back; an empty one does not e
   other.send(new Uint8Array([3]), ip("fe80::a"), 546);
   expect(await one.receive(4_000)).toEqual(new Uint8Array([3]));
   expect(await one.receive(10)).toBeUndefined();
-  expect(() => new Udp6Socket(nsA, { ifindex: 77, address: ip("fe80::b"), port: 546 })).toThrow("EADDRNOTAVAIL");
+  expect(() => openLinkUdp(nsA, { ifindex: 77, address: ip("fe80::b"), port: 546 })).toThrow("EADDRNOTAVAIL");
 });
