@@ -82,7 +82,7 @@ export class Fabric implements Disposable {
 
   /** Who makes the checksums of what goes through the overlay: the kernel where devices were found to make them wrong. */
   get tunnelChecksums(): "devices" | "kernel" {
-    return this.#options.offload?.memory.isBroken() === true ? "kernel" : "devices";
+    return this.#options.offload?.memory.checksums() === "kernel" ? "kernel" : "devices";
   }
 
   /** Something may have changed. */

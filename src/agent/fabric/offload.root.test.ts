@@ -1,7 +1,7 @@
 // Checksums in the overlay over a wire that loses those which a device should have made, and over one that does not.
 
 import { describe, expect, test } from "bun:test";
-import { leavesChecksums } from "#kernel/checksum-offload.ts";
+import { leaveChecksums, leavesChecksums } from "#kernel/checksum-offload.ts";
 import { Netns } from "#kernel/netns.ts";
 import { PacketSocket } from "#kernel/packet-socket.ts";
 import { cidr } from "#net/cidr.ts";
@@ -10,22 +10,30 @@ import { Connection } from "#netlink/connection.ts";
 import { findLink } from "#netlink/link.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { Fabric } from "./fabric.ts";
+import type { Checksums } from "./offload-memory.ts";
+import { probePort } from "./probe-message.ts";
 import type { FabricNode } from "./want.ts";
 
 type Outer = "ipv4" | "ipv6";
 const everyProtocol = 3; // ETH_P_ALL
 const maxFrames = 10_000;
 
-/** Two nodes whose wire is a bridge, or a program that copies frames as they are: as a device does that makes no inner checksums. */
+/**
+ * Two nodes whose wire is a bridge, or a program that copies frames as they are: as a device does that makes no inner checksums. `loses`
+ * copies no questions with a checksum, whoever made it.
+ */
+type Wire = "bridge" | "copies" | "loses";
+
 class Wired implements Disposable {
   readonly box = new Sandbox();
   readonly nodes: readonly BoxNetns[];
   readonly log: string[] = [];
-  readonly broken = [false, false];
+  /** What the nodes remember. */
+  readonly checksums: Checksums[] = ["devices", "devices"];
   readonly #stack = new DisposableStack();
   readonly #outer: Outer;
 
-  constructor(wire: "bridge" | "copies", outer: Outer) {
+  constructor(wire: Wire, outer: Outer) {
     this.#outer = outer;
     this.#stack.use(this.box);
     const between = this.box.netns("wire");
@@ -42,7 +50,8 @@ class Wired implements Disposable {
       this.#ip(netns, `addr add fd00:10:244:${number}::1/128 dev lo`);
       if (wire === "bridge") this.#ip(between, `link set port${number} master br0`);
     }
-    if (wire === "copies") this.#copyFrames(between);
+    if (wire !== "bridge")
+      this.#copyFrames(between, wire === "copies" ? () => true : (frame) => !isSummedQuestion(frame));
   }
 
   /** Nodes neither ask nor answer unless their number is among `looking`. */
@@ -52,9 +61,9 @@ class Wired implements Disposable {
       const inside = this.#stack.use(new Netns(netns.path));
       const connection = this.#stack.use(new Connection("route", inside));
       const memory = {
-        isBroken: () => this.broken[index] === true,
-        setBroken: () => {
-          this.broken[index] = true;
+        checksums: () => this.checksums[index] ?? "devices",
+        setChecksums: (checksums: Checksums) => {
+          this.checksums[index] = checksums;
         },
       };
       fabrics.push(
@@ -119,7 +128,7 @@ class Wired implements Disposable {
     };
   }
 
-  #copyFrames(between: BoxNetns): void {
+  #copyFrames(between: BoxNetns, passes: (frame: Uint8Array) => boolean): void {
     const inside = this.#stack.use(new Netns(between.path));
     const connection = this.#stack.use(new Connection("route", inside));
     const [one, two] = ["port1", "port2"].map((name) =>
@@ -132,7 +141,7 @@ class Wired implements Disposable {
       [one, two],
       [two, one],
     ] as const) {
-      copy(from, to).catch(() => {});
+      copy(from, to, passes).catch(() => {});
     }
   }
 
@@ -150,12 +159,21 @@ function random(bytes: Uint8Array): Uint8Array {
 }
 
 /** Ends with an error when the socket is closed. */
-async function copy(from: PacketSocket, to: PacketSocket): Promise<void> {
+async function copy(from: PacketSocket, to: PacketSocket, passes: (frame: Uint8Array) => boolean): Promise<void> {
   await from.listen();
   for (let count = 0; count < maxFrames; count++) {
     const frame = await from.receive(10_000);
-    if (frame !== undefined) to.send(frame);
+    if (frame !== undefined && passes(frame)) to.send(frame);
   }
+}
+
+/** Over IPv4: Ethernet, IP, UDP, VXLAN, and Ethernet and IP once more are before the inner UDP header. */
+const innerUdp = 14 + 20 + 8 + 8 + 14 + 20;
+
+function isSummedQuestion(frame: Uint8Array): boolean {
+  if (frame.length < innerUdp + 8) return false;
+  const header = new DataView(frame.buffer, frame.byteOffset + innerUdp);
+  return header.getUint16(2) === probePort && header.getUint16(6) !== 0;
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -169,9 +187,9 @@ describe("checksums in the overlay", () => {
       await wired.serve();
       const before = await wired.start();
       expect([await wired.pings(), await wired.connects()]).toEqual([true, false]);
-      await until(() => wired.broken.every((broken) => broken));
-      expect([wired.broken, wired.leaves]).toEqual([
-        [true, true],
+      await until(() => wired.checksums.every((each) => each === "kernel"));
+      expect([wired.checksums, wired.leaves]).toEqual([
+        ["kernel", "kernel"],
         [false, false],
       ]);
       expect(await wired.connects()).toBe(true);
@@ -183,7 +201,7 @@ describe("checksums in the overlay", () => {
       await wired.start();
       expect(wired.leaves).toEqual([false, false]);
       expect(await wired.connects()).toBe(true);
-    }, 20_000);
+    }, 60_000);
   }
 
   test("are left to devices that make them", async () => {
@@ -192,15 +210,40 @@ describe("checksums in the overlay", () => {
     await wired.start();
     expect(await wired.connects()).toBe(true);
     await Bun.sleep(2_500);
-    expect([...wired.broken, ...wired.leaves]).toEqual([false, false, true, true]);
+    expect([...wired.checksums, ...wired.leaves]).toEqual(["devices", "devices", true, true]);
     expect(wired.log.filter((line) => line.includes("checksums"))).toEqual([]);
-  }, 20_000);
+  }, 60_000);
 
   test("are left to devices when the other node does not answer", async () => {
     using wired = new Wired("copies", "ipv4");
     await wired.start([1]);
     expect(await wired.pings()).toBe(true);
     await Bun.sleep(2_500);
-    expect([...wired.broken, ...wired.leaves]).toEqual([false, false, true, true]);
-  }, 20_000);
+    expect([...wired.checksums, ...wired.leaves]).toEqual(["devices", "devices", true, true]);
+  }, 60_000);
+
+  test("are left to devices when those of the kernel help nobody, which is told", async () => {
+    using wired = new Wired("loses", "ipv4");
+    await wired.start();
+    const told = () => wired.log.filter((line) => line.includes("also when the kernel makes it"));
+    await until(() => told().length === 2);
+    expect(
+      told()
+        .map((line) => line.slice(0, 5))
+        .sort(),
+    ).toEqual(["node1", "node2"]);
+    expect([...wired.checksums, ...wired.leaves]).toEqual(["devices", "devices", true, true]);
+  }, 60_000);
+
+  test("are the devices' again when an agent came to no end with its question", async () => {
+    using wired = new Wired("bridge", "ipv4");
+    for (const fabric of await wired.start()) fabric[Symbol.dispose]();
+    const [first = wired.box.netns("none")] = wired.nodes;
+    using inside = new Netns(first.path);
+    leaveChecksums(inside, "twill-vxlan", false);
+    wired.checksums[0] = "trying";
+    expect(wired.leaves).toEqual([false, true]);
+    await wired.start();
+    expect([...wired.checksums, ...wired.leaves]).toEqual(["devices", "devices", true, true]);
+  }, 60_000);
 });

@@ -24,18 +24,21 @@ describe("checksums of devices", () => {
     });
   }
 
-  test("that were found wrong are known to the next agent", () => {
+  test("that were found wrong, or are being looked at, are known to the next agent", () => {
     const folder = mkdtempSync(join(tmpdir(), "twill-offload-"));
     try {
       const path = join(folder, "agent.db");
-      using before = new StateStore(path);
-      const memory = storedOffload(before);
-      expect(memory.isBroken()).toBe(false);
-      memory.setBroken();
-      expect(memory.isBroken()).toBe(true);
-      before[Symbol.dispose]();
-      using after = new StateStore(path);
-      expect(storedOffload(after).isBroken()).toBe(true);
+      for (const [before, after] of [
+        ["devices", "trying"],
+        ["trying", "kernel"],
+        ["kernel", "devices"],
+      ] as const) {
+        using store = new StateStore(path);
+        const memory = storedOffload(store);
+        expect(memory.checksums()).toBe(before);
+        memory.setChecksums(after);
+        expect(memory.checksums()).toBe(after);
+      }
     } finally {
       rmSync(folder, { recursive: true });
     }

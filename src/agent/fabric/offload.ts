@@ -58,6 +58,7 @@ export class Offload implements Disposable {
   readonly #silent = new Set<Ip>();
   readonly #waiting = new Map<string, () => void>();
   #isAsking = false;
+  #isTrying = false;
   #problem: string | undefined;
   readonly #period: ReturnType<typeof setInterval>;
 
@@ -98,7 +99,10 @@ export class Offload implements Disposable {
     if (ifindex !== this.#ifindex) this.#closeSockets();
     this.#ifindex = ifindex;
     if (ifindex === undefined) return;
-    if (memory.isBroken() && leavesChecksums(netns, overlayName)) leaveChecksums(netns, overlayName, false);
+    if (memory.checksums() === "kernel" && leavesChecksums(netns, overlayName))
+      leaveChecksums(netns, overlayName, false);
+    // Whoever tried came to no end.
+    if (memory.checksums() === "trying" && !this.#isTrying) this.#undo();
     for (const { address } of this.#peers) this.#openSockets(familyOf(address));
     this.#askDue();
   }
@@ -167,7 +171,7 @@ export class Offload implements Disposable {
   }
 
   #askDue(): void {
-    if (this.#isAsking || this.#ended.signal.aborted || this.#options.memory.isBroken()) return;
+    if (this.#isAsking || this.#ended.signal.aborted || this.#options.memory.checksums() === "kernel") return;
     const due = this.#peers
       .filter(({ address }) => !this.#settled.has(address) && !this.#silent.has(address))
       .slice(0, batch);
@@ -226,18 +230,35 @@ export class Offload implements Disposable {
     const { netns, memory, log } = this.#options;
     // Somebody has done it already.
     if (!leavesChecksums(netns, overlayName)) return;
-    leaveChecksums(netns, overlayName, false);
-    const after = judgeAnswers(await this.#ask(address));
-    if (this.#ended.signal.aborted) return;
-    if (after === "right") {
-      memory.setBroken();
-      log(
-        `fabric: checksums of what ${overlayName} sends are made by the kernel from now on: node ${address} got none of ${tries} datagrams whose checksums a device had to make, and those without`,
-      );
-      return;
+    this.#isTrying = true;
+    try {
+      memory.setChecksums("trying");
+      leaveChecksums(netns, overlayName, false);
+      const after = judgeAnswers(await this.#ask(address));
+      if (this.#ended.signal.aborted) return;
+      if (after === "right") {
+        memory.setChecksums("kernel");
+        log(
+          `fabric: checksums of what ${overlayName} sends are made by the kernel from now on: node ${address} got none of ${tries} datagrams whose checksums a device had to make, and those without`,
+        );
+        return;
+      }
+      this.#undo();
+      this.#settled.add(address);
+      if (after === "wrong") {
+        log(
+          `fabric: node ${address} gets no datagram with a checksum through ${overlayName}, also when the kernel makes it: look for what drops UDP to port ${probePort} between the nodes`,
+        );
+      }
+    } finally {
+      this.#isTrying = false;
     }
+  }
+
+  #undo(): void {
+    const { netns, memory } = this.#options;
     leaveChecksums(netns, overlayName, true);
-    this.#settled.add(address);
+    memory.setChecksums("devices");
   }
 
   /** Told once, however often it is tried again: the ways to other nodes do not depend on it. */
