@@ -8,6 +8,7 @@ import type { KubeRequest, Transport } from "#kube/transport.ts";
 import { addressAt, startNode, TestAgentNode, until } from "#test/agent.ts";
 import { BareServer } from "#test/lab/bare-server.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { ControlGroup } from "#test/sockets/control-group.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
 setDefaultTimeout(30_000);
@@ -62,16 +63,24 @@ describe("an API server", () => {
     const box = stack.use(new Sandbox());
     const line = new Line();
     const server = stack.use(new BareServer((transport) => line.through(transport)));
-    const node = stack.use(await TestAgentNode.start(box, server, both));
+    const services = `{ enabled: true, cgroup: ${stack.use(new ControlGroup()).path} }`;
+    const node = stack.use(await TestAgentNode.start(box, server, both, { services }));
+    await until("services are served", () => node.agent.services?.isServing === true);
+    const problems = () => [node.agent.cluster.problem, node.agent.services?.problems, node.agent.policies?.problems];
+    const well = JSON.stringify(problems());
     const a = await node.addPod("a");
     line.change(away);
     await until("it is told", () => node.log.includes("cannot follow the nodes: Unable to connect"));
+    const all = () => problems().every((each) => each?.toString().includes("Unable to connect") === true);
+    await until("all is told", all);
     expect(node.agent.unready()).toBeUndefined();
+    // What is known is served: no reason for balancers to send clients elsewhere.
+    expect(node.agent.services?.isHealthy).toBe(true);
     const late = await node.addPod("late");
     const ping = ["ping", "-c", "1", "-W", "2", "-n", addressAt(late.result, 0)];
     expect(box.run(a.netns, ping).exitCode).toBe(0);
     line.change(undefined);
-    await until("it is well again", () => node.agent.cluster.problem === undefined);
+    await until("it is well again, in all respects", () => JSON.stringify(problems()) === well);
     await server.addNode("n2", ["10.244.2.0/24"], ["172.30.0.12"]);
     await until("the new node is known", () => node.agent.cluster.others.length === 1);
     expect(await node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });

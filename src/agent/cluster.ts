@@ -6,6 +6,7 @@ import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { nodes } from "#kube/resource.ts";
 import { type NodeModel, toNodeModel } from "#model/node.ts";
+import { Following } from "./following.ts";
 import type { StateStore } from "./state/store.ts";
 
 export type ClusterOptions = {
@@ -24,27 +25,20 @@ export class Cluster implements Disposable {
   readonly #mirror: Mirror<Node>;
   readonly #models = new Map<string, NodeModel>();
   #remembered: NodeModel | undefined;
+  readonly #following: Following;
   #isSynced = false;
-  #problem: string | undefined;
 
   constructor(options: ClusterOptions) {
     const { client, pace, store, log, nodeName } = options;
     this.#options = options;
+    this.#following = new Following(log);
     this.#remembered = rememberedNode(store, nodeName);
     this.#mirror = new Mirror<Node>({
       client,
       resource: nodes,
       pace,
       changed: ({ before, after }) => this.#change(before, after),
-      failed: (error) => {
-        const problem = `cannot follow the nodes: ${error instanceof Error ? error.message : String(error)}`;
-        if (problem !== this.#problem) log(problem);
-        this.#problem = problem;
-      },
-      followed: () => {
-        if (this.#problem !== undefined) log("follows the nodes again");
-        this.#problem = undefined;
-      },
+      ...this.#following.of("nodes"),
     });
     void this.#mirror.synced.then(() => {
       this.#isSynced = true;
@@ -74,7 +68,7 @@ export class Cluster implements Disposable {
 
   /** Why the nodes cannot be followed; undefined: they are. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#following.problems[0];
   }
 
   [Symbol.dispose](): void {
@@ -83,7 +77,6 @@ export class Cluster implements Disposable {
 
   #change(before: Node | undefined, after: Node | undefined): void {
     const { nodeName, store, changed } = this.#options;
-    this.#problem = undefined;
     if (after === undefined) this.#models.delete(before?.metadata.name ?? "");
     else {
       const model = toNodeModel(after);

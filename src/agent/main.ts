@@ -47,6 +47,7 @@ import { EndpointWatch } from "./endpoint/watch.ts";
 import { Fabric } from "./fabric/fabric.ts";
 import { storedOffload } from "./fabric/offload-memory.ts";
 import { type FabricNode, fabricNodeOf, overlayName } from "./fabric/want.ts";
+import { Following } from "./following.ts";
 import { ensureForwarding, keepForwarding } from "./forwarding.ts";
 import { Ipam } from "./ipam/ipam.ts";
 import { mapSizes } from "./map-sizes.ts";
@@ -98,6 +99,8 @@ export class Agent implements AsyncDisposable {
   readonly #pods: Pods;
   readonly #events: EventRecorder;
   readonly #masquerade: Masquerade;
+  /** Beside the nodes and services: what policies need. */
+  readonly #following: Following;
   readonly #store: StateStore;
   /** Undefined: the agent is about to start. */
   fabric: Fabric | undefined;
@@ -152,12 +155,12 @@ export class Agent implements AsyncDisposable {
     this.#forgetOtherPlace(store);
     this.#events = new EventRecorder({ client, component: "twill-agent", node: nodeName, now: () => host.now() });
     this.#masquerade = new Masquerade(host.nft());
+    this.#following = new Following(log);
     this.#pods = stack.use(
       new Pods({
-        ...{ client, pace },
+        ...{ client, pace, ...this.#following.of("pods") },
         nodeName: policies === undefined ? nodeName : undefined,
         changed: (pod, model) => this.#podChanged(pod, model),
-        failed: (error) => this.policies?.failed(error),
       }),
     );
     this.cluster = stack.use(new Cluster({ client, nodeName, pace, store, log, changed: () => this.#nodesChanged() }));
@@ -287,7 +290,7 @@ export class Agent implements AsyncDisposable {
     const { config, host, client, pace, nodeName, log } = this.#options;
     const { metrics, cluster } = this;
     return new NodePolicies({
-      ...{ client, pace, nodeName, policies, metrics, log },
+      ...{ client, pace, nodeName, policies, metrics, log, following: this.#following },
       nodes: () => [...(cluster.self === undefined ? [] : [cluster.self]), ...cluster.others],
       othersKnown: Promise.all([this.#pods.synced, this.cluster.synced]),
       begun: () => this.#nodesChanged(),

@@ -26,7 +26,8 @@ export type PodsOptions = {
   readonly nodeName: string | undefined;
   /** Told of every pod that comes, changes or goes. */
   readonly changed: (pod: Pick<PodName, "namespace" | "name">, model: PodModel | undefined) => void;
-  readonly failed?: (error: unknown) => void;
+  readonly failed: (error: unknown) => void;
+  readonly followed: () => void;
 };
 
 export class Pods implements Disposable {
@@ -39,10 +40,10 @@ export class Pods implements Disposable {
   readonly synced: Promise<void>;
 
   constructor(options: PodsOptions) {
-    const { client, pace, nodeName, failed = () => {} } = options;
+    const { client, pace, nodeName, failed, followed } = options;
     this.#options = options;
     this.#mirror = new Mirror<Pod, PodModel>({
-      ...{ client, resource: pods, pace, failed },
+      ...{ client, resource: pods, pace, failed, followed },
       selection: nodeName === undefined ? {} : { fieldSelector: `spec.nodeName=${nodeName}` },
       transform: (pod) => this.#share(toPodModel(pod)),
       changed: ({ before, after }) => this.#change(before, after),

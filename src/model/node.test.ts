@@ -51,7 +51,14 @@ describe("toNodeModel()", () => {
   ];
   for (const [what, fields, model] of rows) {
     test(what, () => {
-      expect<object>(toNodeModel(node(fields))).toEqual({ name: "n1", labels: { zone: "a" }, ready: false, ...model });
+      const rest = { name: "n1", labels: { zone: "a" }, ready: false, leaving: false };
+      expect<object>(toNodeModel(node(fields))).toEqual({ ...rest, ...model });
     });
   }
+
+  test("tells nodes that are about to be removed", () => {
+    const taints = [{ key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" }];
+    const removed = { ...node({}), metadata: { name: "n1", deletionTimestamp: "2026-01-01T00:00:00Z" } };
+    expect([node({ spec: { taints } }), removed].map((each) => toNodeModel(each).leaving)).toEqual([true, true]);
+  });
 });

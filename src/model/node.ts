@@ -13,7 +13,12 @@ export type NodeModel = {
   readonly labels: Readonly<Record<string, string>>;
   /** Whether its kubelet is well, as the cluster sees it. */
   readonly ready: boolean;
+  /** Whether it is about to be removed: no balancer should send it clients any more. */
+  readonly leaving: boolean;
 };
+
+/** What the cluster autoscaler puts on a node before it removes it. */
+const removalTaint = "ToBeDeletedByClusterAutoscaler";
 
 /** What is no address or no block is left out: one bad entry must not take the others with it. */
 export function toNodeModel({ metadata, spec, status }: Node): NodeModel {
@@ -32,5 +37,6 @@ export function toNodeModel({ metadata, spec, status }: Node): NodeModel {
       .map(networkOf),
     labels: metadata.labels ?? {},
     ready: (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True"),
+    leaving: metadata.deletionTimestamp !== undefined || (spec?.taints ?? []).some(({ key }) => key === removalTaint),
   };
 }

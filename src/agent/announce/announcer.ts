@@ -1,6 +1,7 @@
 // Lets the kernel answer for the addresses of balancers that this node has been chosen for, and tells the link when that changes.
 
 import type { Device } from "#agent/devices/want.ts";
+import { messageOf } from "#base/error-message.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { Netns, openOwnNetns } from "#kernel/netns.ts";
 import { PacketSocket } from "#kernel/packet-socket.ts";
@@ -116,7 +117,7 @@ export class Announcer implements Disposable {
       using socket = new PacketSocket(own, ifindex, { etherType: someEtherType, filter: [[0x06, 0, 0, 0]] });
       socket.send(announcement(address, link.mac));
     } catch (error) {
-      if (!isErrno(error, "ENODEV")) log(`announce: ${error instanceof Error ? error.message : String(error)}`);
+      if (!isErrno(error, "ENODEV")) log(`announce: ${messageOf(error)}`);
     }
   }
 }

@@ -5,7 +5,7 @@ import type { SliceModel } from "#model/service/slice.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import { announcerOf } from "./want.ts";
 
-const nodes = ["a", "b", "c", "d"].map((name) => ({ name, labels: {}, ready: true }));
+const nodes = ["a", "b", "c", "d"].map((name) => ({ name, labels: {}, ready: true, leaving: false }));
 const all = Array.from({ length: 200 }, (_, i) => ip(`192.0.2.${i}`));
 const open = { balancerAddresses: [], externalLocal: false };
 
@@ -45,6 +45,11 @@ describe("announcerOf()", () => {
     test(`takes ${what}, where the policy is Local`, () =>
       expect(announcerOf(ip("192.0.2.1"), local, slices, nodes)).toBe(owner));
   }
+
+  test("takes no node that is about to be removed", () => {
+    const but = nodes.map((node) => ({ ...node, leaving: node.name !== "d" }));
+    expect(new Set(owners(but).values())).toEqual(new Set(["d"]));
+  });
 
   test("takes no node that is excluded", () => {
     const label = { "node.kubernetes.io/exclude-from-external-load-balancers": "" };

@@ -19,12 +19,12 @@ export function announcerOf(
   address: Ip,
   service: Balanced,
   slices: readonly SliceModel[],
-  nodes: readonly Pick<NodeModel, "name" | "labels" | "ready">[],
+  nodes: readonly Pick<NodeModel, "name" | "labels" | "ready" | "leaving">[],
 ): string | undefined {
   const homes = new Set(service.externalLocal ? homesOf(slices) : []);
   let best: { readonly name: string; readonly score: number } | undefined;
-  for (const { name, labels, ready } of nodes) {
-    if (!ready || excludeLabel in labels || (service.externalLocal && !homes.has(name))) continue;
+  for (const { name, labels, ready, leaving } of nodes) {
+    if (!ready || leaving || excludeLabel in labels || (service.externalLocal && !homes.has(name))) continue;
     const score = Bun.hash.xxHash32(`${address} ${name}`);
     if (best === undefined || score > best.score || (score === best.score && name < best.name)) best = { name, score };
   }

@@ -1,6 +1,7 @@
 // Policies on this node: what is watched brought to the packet path, and what there is to tell about it.
 
 import { Comparing } from "#agent/comparing.ts";
+import type { Following } from "#agent/following.ts";
 import { type Endpoint, formatEndpoint } from "#agent/state/endpoint.ts";
 import type { Histogram, Metrics } from "#base/metrics.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
@@ -28,6 +29,8 @@ export type NodePoliciesOptions = {
   readonly nowMs: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly metrics: Metrics;
+  /** What policies need, their pods included. */
+  readonly following: Following;
   readonly log: (line: string) => void;
 };
 
@@ -60,7 +63,6 @@ export class NodePolicies implements Disposable {
   readonly #nodes = new Map<string, NodeModel>();
   #comparing: Comparing | undefined;
   #hasEnded = false;
-  #problem: string | undefined;
 
   constructor(options: NodePoliciesOptions) {
     const { client, pace, policies, othersKnown, log } = options;
@@ -69,12 +71,11 @@ export class NodePolicies implements Disposable {
       ...{ client, pace },
       namespaceChanged: (name, labels) => policies.setNamespace(name, labels),
       policyChanged: (before, after) => this.#policyChanged(before, after),
-      failed: (error) => this.failed(error),
+      following: options.following,
     });
     this.#delays = this.#register();
     void Promise.all([othersKnown, this.#watch.synced]).then(() => {
       if (this.#hasEnded) return;
-      this.#problem = undefined;
       // The node itself must be known as such from the first moment: it asks its pods how they are.
       this.nodesChanged();
       policies.begin();
@@ -91,14 +92,7 @@ export class NodePolicies implements Disposable {
 
   /** What is amiss, a sentence each. */
   get problems(): readonly string[] {
-    return [this.#problem, ...this.policies.problems].filter((problem) => problem !== undefined);
-  }
-
-  /** A watch that failed goes on by itself. */
-  failed(error: unknown): void {
-    const problem = `cannot follow what policies need: ${error instanceof Error ? error.message : String(error)}`;
-    if (problem !== this.#problem) this.#options.log(problem);
-    this.#problem = problem;
+    return [...this.#options.following.problems, ...this.policies.problems];
   }
 
   podChanged({ namespace, name }: Pick<PodModel, "namespace" | "name">, model: PodModel | undefined): void {
@@ -175,7 +169,7 @@ export class NodePolicies implements Disposable {
       ...(counts.get(policy) ?? { pods: 0, inForce: 0 }),
       generation: this.#forms.get(policy)?.generation ?? 0,
       sinceMs: this.#forms.get(policy)?.sinceMs,
-      keepsConnections: keeps,
+      keepsConnections: keeps || !this.policies.cutsEstablished,
       faults: policies.flatMap(faults).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`),
     }));
   }

@@ -1,5 +1,6 @@
 // The policies and namespaces of the cluster, followed at the API server.
 
+import type { Following } from "#agent/following.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { ClusterNetworkPolicy, Namespace, NetworkPolicy } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
@@ -8,12 +9,10 @@ import type { Metadata } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { clusterNetworkPolicies, namespaces, networkPolicies } from "#kube/resource.ts";
 import { fromClusterNetworkPolicy } from "#model/policy/cluster-network-policy.ts";
+import { keepsEstablished } from "#model/policy/keep.ts";
 import { fromNetworkPolicy } from "#model/policy/network-policy.ts";
 import type { Labels } from "#model/policy/party.ts";
 import type { Policy } from "#model/policy/rule.ts";
-
-/** Of a policy, `"true"`: connections of its pods go on when it forbids them. */
-export const keepAnnotation = "twill.dev/keep-established";
 
 /** `generation`: which form of the object it is. */
 export type WatchedPolicy = { readonly policy: Policy; readonly keeps: boolean; readonly generation: number };
@@ -24,7 +23,7 @@ export type PolicyWatchOptions = {
   readonly namespaceChanged: (name: string, labels: Labels | undefined) => void;
   /** `before` names what is gone or was different; a policy's origin does not change. */
   readonly policyChanged: (before: WatchedPolicy | undefined, after: WatchedPolicy | undefined) => void;
-  readonly failed: (error: unknown) => void;
+  readonly following: Following;
 };
 
 export class PolicyWatch implements Disposable {
@@ -32,12 +31,12 @@ export class PolicyWatch implements Disposable {
   /** Resolves when all has been seen once. */
   readonly synced: Promise<void>;
 
-  constructor({ client, pace, namespaceChanged, policyChanged, failed }: PolicyWatchOptions) {
-    const shared = { client, pace, failed };
+  constructor({ client, pace, namespaceChanged, policyChanged, following }: PolicyWatchOptions) {
+    const shared = { client, pace };
     const changed = ({ before, after }: Difference<WatchedPolicy>) => policyChanged(before, after);
     const inNamespaces = this.#stack.use(
       new Mirror<Namespace, { readonly name: string; readonly labels: Labels }>({
-        ...shared,
+        ...{ ...shared, ...following.of("namespaces") },
         resource: namespaces,
         transform: ({ metadata }) => ({ name: metadata.name, labels: metadata.labels ?? {} }),
         changed: ({ before, after }) => namespaceChanged((after ?? before)?.name ?? "", after?.labels),
@@ -45,7 +44,7 @@ export class PolicyWatch implements Disposable {
     );
     const network = this.#stack.use(
       new Mirror<NetworkPolicy, WatchedPolicy>({
-        ...shared,
+        ...{ ...shared, ...following.of("network policies") },
         resource: networkPolicies,
         transform: (policy) => ({ policy: fromNetworkPolicy(policy), ...formOf(policy) }),
         changed,
@@ -53,6 +52,7 @@ export class PolicyWatch implements Disposable {
     );
     // Clusters may do without this kind.
     const absent = Promise.withResolvers<void>();
+    const told = following.of("cluster network policies");
     const cluster = this.#stack.use(
       new Mirror<ClusterNetworkPolicy, WatchedPolicy>({
         ...shared,
@@ -61,8 +61,9 @@ export class PolicyWatch implements Disposable {
         changed,
         failed: (error) => {
           if (hasReason(error, "NotFound")) absent.resolve();
-          else failed(error);
+          else told.failed(error);
         },
+        followed: told.followed,
       }),
     );
     const any = Promise.race([cluster.synced, absent.promise]);
@@ -75,5 +76,5 @@ export class PolicyWatch implements Disposable {
 }
 
 function formOf({ metadata }: { readonly metadata: Metadata }): Omit<WatchedPolicy, "policy"> {
-  return { keeps: metadata.annotations?.[keepAnnotation] === "true", generation: metadata.generation ?? 0 };
+  return { keeps: keepsEstablished(metadata), generation: metadata.generation ?? 0 };
 }

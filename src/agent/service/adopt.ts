@@ -1,6 +1,7 @@
 // From the kernel's translation to the packet path's: connections that the kernel has translated so far go on, translated by the
 // programs. Those of the node's own sockets stay the kernel's, which sees all of their packets anyway.
 
+import { messageOf } from "#base/error-message.ts";
 import { encode } from "#codec/codec.ts";
 import { connectionFlags, tuple } from "#datapath/connection-format.ts";
 import type { Tuple } from "#datapath/connections.ts";
@@ -36,7 +37,7 @@ function adopt(options: TakeOverOptions): number {
   try {
     return adoptConnections(options);
   } catch (error) {
-    options.log(`services: cannot take over connections: ${error instanceof Error ? error.message : String(error)}`);
+    options.log(`services: cannot take over connections: ${messageOf(error)}`);
     return 0;
   }
 }

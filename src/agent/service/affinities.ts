@@ -1,6 +1,7 @@
 // What the packet path remembers of clients that stay with an endpoint, once the endpoint has gone. Programs pass over such elements;
 // they would fill the table until their clients come again.
 
+import { messageOf } from "#base/error-message.ts";
 import { Reader } from "#codec/codec.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 
@@ -42,7 +43,7 @@ export class Affinities implements Disposable {
       const forgotten = forgetAffinities(maps, services);
       if (forgotten > 0) log(`services: forgot ${forgotten} clients that stayed with endpoints that are gone`);
     } catch (error) {
-      log(`services: cannot forget who stays where: ${error instanceof Error ? error.message : String(error)}`);
+      log(`services: cannot forget who stays where: ${messageOf(error)}`);
     }
   }
 }

@@ -67,6 +67,21 @@ describe("HealthChecks", () => {
     checks.set("shop/web", undefined);
     expect(status()).rejects.toThrow();
   });
+
+  test("listen on a port that somebody else had, once it is free", async () => {
+    const taken = asDisposable(Bun.serve({ port: 0, fetch: () => new Response("mine") }));
+    using checks = new HealthChecks(
+      () => true,
+      () => {},
+    );
+    checks.set("shop/web", { service: "shop/web", port: taken.port, localEndpoints: 1 });
+    checks.ensure();
+    expect(checks.problems).toHaveLength(1);
+    taken[Symbol.dispose]();
+    checks.ensure();
+    expect(checks.problems).toEqual([]);
+    expect((await fetch(`http://127.0.0.1:${taken.port}`)).status).toBe(200);
+  });
 });
 
 function asDisposable(server: ReturnType<typeof Bun.serve>): Disposable & { readonly port: number } {

@@ -1,5 +1,7 @@
 // What balancers and kubelets ask of a node's service proxy, over HTTP and as kube-proxy answers.
 
+import { HealthPort } from "./health-port.ts";
+
 /** A service whose balancer asks nodes whether they have endpoints (`spec.healthCheckNodePort`). */
 export type HealthCheck = { readonly service: string; readonly port: number; readonly localEndpoints: number };
 
@@ -45,9 +47,7 @@ export function pathOf({ url }: Pick<Request, "url">): string {
 export class HealthChecks implements Disposable {
   readonly #healthy: () => boolean;
   readonly #log: (line: string) => void;
-  readonly #servers = new Map<string, { check: HealthCheck; readonly stop: () => void }>();
-  /** By service: why nobody listens. */
-  readonly #problems = new Map<string, string>();
+  readonly #checks = new Map<string, { check: HealthCheck; readonly port: HealthPort }>();
 
   constructor(healthy: () => boolean, log: (line: string) => void) {
     this.#healthy = healthy;
@@ -55,39 +55,35 @@ export class HealthChecks implements Disposable {
   }
 
   get problems(): readonly string[] {
-    return [...this.#problems.values()];
+    return [...this.#checks.values()].flatMap(({ port: { problem } }) => (problem === undefined ? [] : [problem]));
   }
 
   /** Undefined: nobody asks for it any more. */
   set(service: string, check: HealthCheck | undefined): void {
-    const known = this.#servers.get(service);
+    const known = this.#checks.get(service);
     if (known !== undefined && known.check.port === check?.port) {
       known.check = check;
       return;
     }
-    known?.stop();
-    this.#servers.delete(service);
-    this.#problems.delete(service);
-    if (check !== undefined) this.#listen(check);
+    known?.port[Symbol.dispose]();
+    this.#checks.delete(service);
+    if (check === undefined) return;
+    const port = new HealthPort({
+      port: check.port,
+      lack: `Service ${service}: nobody answers on its health-check port`,
+      answer: () => answerHealthCheck(this.#checks.get(service)?.check ?? check, this.#healthy()),
+      log: this.#log,
+    });
+    this.#checks.set(service, { check, port });
+  }
+
+  /** Tries ports again that others had. */
+  ensure(): void {
+    for (const { port } of this.#checks.values()) port.ensure();
   }
 
   [Symbol.dispose](): void {
-    for (const { stop } of this.#servers.values()) stop();
-    this.#servers.clear();
-  }
-
-  #listen(check: HealthCheck): void {
-    const { service, port } = check;
-    try {
-      const server = Bun.serve({
-        port,
-        fetch: () => answerHealthCheck(this.#servers.get(service)?.check ?? check, this.#healthy()),
-      });
-      this.#servers.set(service, { check, stop: () => void server.stop(true) });
-    } catch (error) {
-      const problem = `Service ${service}: nobody answers on its health-check port ${port}: ${error instanceof Error ? error.message : String(error)}`;
-      this.#problems.set(service, problem);
-      this.#log(`services: ${problem}`);
-    }
+    for (const { port } of this.#checks.values()) port[Symbol.dispose]();
+    this.#checks.clear();
   }
 }

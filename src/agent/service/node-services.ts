@@ -26,6 +26,7 @@ import { AddressBook } from "./address-book.ts";
 import { takeOver } from "./adopt.ts";
 import { Affinities } from "./affinities.ts";
 import { answerHealthz, HealthChecks, pathOf } from "./health-check.ts";
+import { HealthPort } from "./health-port.ts";
 import { SpecialNamespaces } from "./namespaces.ts";
 import { reservedPortsPath, reservePorts, translatedPorts } from "./port-range.ts";
 import { openRefusals, refusalText } from "./refusals.ts";
@@ -33,7 +34,7 @@ import { Rounds } from "./rounds.ts";
 import { Services } from "./services.ts";
 import { StaleFlows } from "./stale.ts";
 import { ServiceView } from "./view.ts";
-import { type ServiceSide, type Want, wantHostPorts, wantNothing, wantService } from "./want.ts";
+import { rankOf, type ServiceSide, type Want, wantHostPorts, wantNothing, wantService } from "./want.ts";
 
 export type NodeServicesOptions = {
   readonly config: AgentConfig;
@@ -78,7 +79,8 @@ export class NodeServices implements AsyncDisposable {
   #side: ServiceSide;
   #book = new AddressBook([]);
   #bookText = "";
-  #problem: string | undefined;
+  #healthz: HealthPort | undefined;
+  #socketProblem: string | undefined;
 
   /** Resolves when devices and rules are in their places; services follow when the API server has told of all. @throws KernelError */
   static async start(options: NodeServicesOptions): Promise<NodeServices> {
@@ -112,12 +114,13 @@ export class NodeServices implements AsyncDisposable {
         stale.forget(backends);
         affinities.forget(backends.map(({ number }) => number));
       },
+      came: (places) => stale.forgetBefore(places),
     });
     this.#tell(options.metrics);
     this.#rounds = this.#stack.use(new Rounds({ services: this.#services, nowMs: host.now, log }));
     this.#announcer = this.#stack.use(new Announcer({ connection: host.route(), netns: host.netns, log }));
     this.#stack.defer(() => clearTimeout(this.#announcing));
-    this.#checks = this.#stack.use(new HealthChecks(() => this.isServing, log));
+    this.#checks = this.#stack.use(new HealthChecks(() => this.isHealthy, log));
     this.#view = this.#stack.use(
       new ServiceView({
         ...{ client, pace },
@@ -125,7 +128,7 @@ export class NodeServices implements AsyncDisposable {
           this.#rounds.touch([name]);
           this.#announceSoon();
         },
-        failed: (error) => this.#failed(error),
+        log,
       }),
     );
   }
@@ -160,10 +163,15 @@ export class NodeServices implements AsyncDisposable {
     return this.#isServing;
   }
 
+  /** Whether clients may be sent to this node: also while nobody tells of changes, for what is known is served. */
+  get isHealthy(): boolean {
+    return this.isServing && this.#socketProblem === undefined;
+  }
+
   /** What is amiss, a sentence each. */
   get problems(): readonly string[] {
-    const own = this.#problem === undefined ? [] : [this.#problem];
-    return [...own, ...this.#services.problems, ...this.#checks.problems];
+    const own = [this.#socketProblem, this.#healthz?.problem].filter((problem) => problem !== undefined);
+    return [...own, ...this.#view.problems, ...this.#services.problems, ...this.#checks.problems];
   }
 
   /** Nodes, their addresses or their blocks may be others. */
@@ -213,6 +221,8 @@ export class NodeServices implements AsyncDisposable {
     this.nodesChanged();
     const period = setInterval(() => {
       this.#ensure();
+      this.#healthz?.ensure();
+      this.#checks.ensure();
       this.#rounds.touch([...this.#services.waiting, ...this.#podOwners()]);
       this.#announceSoon();
     }, periodMs);
@@ -292,30 +302,21 @@ export class NodeServices implements AsyncDisposable {
       this.#stack.use(attachSockets({ datapath, cgroup, pins }));
       log(`services: sockets below ${cgroup} are led to endpoints`);
     } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
-      log(`services: ${this.#problem}`);
+      this.#socketProblem = error instanceof Error ? error.message : String(error);
+      log(`services: ${this.#socketProblem}`);
     }
   }
 
   #serveHealthz(port: number): void {
-    const { host, self } = this.#options;
-    const server = Bun.serve({
-      port,
-      fetch: (request) =>
-        answerHealthz(pathOf(request), {
-          healthy: this.isServing && this.#problem === undefined,
-          eligible: self() !== undefined,
-          updatedMs: host.now(),
-          nowMs: host.now(),
-        }),
-    });
-    this.#stack.defer(() => server.stop(true));
-  }
-
-  #failed(error: unknown): void {
-    const problem = `Cannot follow the services: ${error instanceof Error ? error.message : String(error)}`;
-    if (problem !== this.#problem) this.#options.log(`services: ${problem}`);
-    this.#problem = problem;
+    const { host, self, log } = this.#options;
+    const answer = (request: Request) => {
+      const node = self();
+      const nowMs = host.now();
+      const eligible = node !== undefined && !node.leaving;
+      return answerHealthz(pathOf(request), { healthy: this.isHealthy, eligible, updatedMs: nowMs, nowMs });
+    };
+    const lack = "Nobody answers for this node's services (/healthz) on port";
+    this.#healthz = this.#stack.use(new HealthPort({ port, lack, answer, log }));
   }
 
   #owners(): readonly string[] {
@@ -335,7 +336,7 @@ export class NodeServices implements AsyncDisposable {
       this.#setHealthCheck(owner, model.healthCheckNodePort);
       const want = wantService(model, this.#view.slicesOf(owner), this.#side, this.#book);
       this.#noteHostBackends(want);
-      return { ...want, rank: `${model.createdAt} ${owner}` };
+      return { ...want, rank: rankOf(Date.parse(model.createdAt), owner) };
     }
     this.#setHealthCheck(owner, 0);
     const endpoint = this.#options
@@ -344,7 +345,7 @@ export class NodeServices implements AsyncDisposable {
     const wishes = endpoint?.pod === undefined ? undefined : this.#options.podOf(endpoint.pod);
     if (endpoint === undefined || wishes === undefined) return { ...wantNothing, rank: owner };
     const want = wantHostPorts({ owner, ports: wishes.hostPorts, addresses: addressesOf(endpoint) }, this.#side);
-    return { ...want, rank: `${new Date(wishes.createdMs).toISOString()} ${owner}` };
+    return { ...want, rank: rankOf(wishes.createdMs, owner) };
   }
 
   /** What the node itself says is looked at from then on. */

@@ -1,6 +1,7 @@
 // When services are updated, compared and tidied: at once when something changes, a little at a time when there is much to do.
 
 import { Comparing } from "#agent/comparing.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Damage } from "#bpf/kept-map.ts";
 import type { Services } from "./services.ts";
 
@@ -93,7 +94,7 @@ export class Rounds implements Disposable {
     try {
       work();
     } catch (error) {
-      this.#options.log(`services: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.log(`services: ${messageOf(error)}`);
     }
   }
 }

@@ -15,7 +15,7 @@ import { type NumberGivers, readServices } from "./have.ts";
 import type { Held } from "./held.ts";
 import { formatServiceOperation, type ServiceOperation } from "./operation.ts";
 import { type Owned, ownsNothing, planLeftovers, planOwner } from "./plan.ts";
-import { frontendKey, protocolNumbers, refusal } from "./row.ts";
+import { type FrontendRow, frontendKey, protocolNumbers, refusal } from "./row.ts";
 import type { Want } from "./want.ts";
 
 export type ServicesOptions = {
@@ -24,6 +24,8 @@ export type ServicesOptions = {
   readonly wantOf: (owner: string) => Want & { readonly rank: string };
   /** Told what nobody is led to any more. */
   readonly gone: (backends: readonly GoneBackend[]) => void;
+  /** Told where services are reached that were not reached there before. */
+  readonly came?: (places: readonly FrontendRow[]) => void;
   readonly log: (line: string) => void;
   readonly nowMs: () => number;
 };
@@ -205,9 +207,13 @@ export class Services {
       isFree: (group) => !this.#groupNames.has(group) || own.has(group),
     });
     for (const { name, number } of plan.after.groups) this.#groupNames.set(number, name);
-    const faults = lost.map((frontend) => {
-      const winner = this.#claims.get(placeKey(frontend));
-      return `${capitalize(owner)} is not served at ${frontend.address} ${frontend.protocol} ${frontend.port}: ${winner} has it, and is older`;
+    const byWinner = Map.groupBy(lost, (frontend) => {
+      const { protocol, port } = frontend;
+      return `${protocol} ${port}: ${this.#claims.get(placeKey(frontend))} has it, and is older`;
+    });
+    const faults = [...byWinner].map(([text, frontends]) => {
+      const addresses = frontends.map(({ address }) => address).join(", ");
+      return `${capitalize(owner)} is not served at ${addresses} ${text}`;
     });
     return {
       operations: [...plan.operations, ...this.#planRefusals(before, want.refusals)],
@@ -233,7 +239,7 @@ export class Services {
   }
 
   #apply(operations: readonly ServiceOperation[], owners: ReadonlyMap<string, Owner>): void {
-    const { datapath, log, nowMs, gone } = this.#options;
+    const { datapath, log, nowMs, gone, came } = this.#options;
     if (operations.length > 0) {
       applyOperations(datapath.services, this.#held, operations);
       if (operations.length > maxShown) log(`services: ${operations.length} changes`);
@@ -249,6 +255,10 @@ export class Services {
     });
     for (const [owner, after] of owners) this.#own(owner, after);
     if (lost.length > 0) gone(lost);
+    const fresh = operations.flatMap((each) =>
+      each.do === "set frontend" && each.why === "missing" ? [each.frontend] : [],
+    );
+    if (fresh.length > 0) came?.(fresh);
   }
 
   #own(owner: string, after: Owner): void {

@@ -46,3 +46,30 @@ test("StaleFlows forgets UDP connections that came through the service, and clos
   expect(await client.run(["ask", "gone"])).not.toEqual(["10.244.0.1"]);
   expect(log.some((line) => line.includes("forgot 1 UDP connections"))).toBe(true);
 });
+
+test("StaleFlows forgets datagrams that went past a service that was not there yet, and no other connections", async () => {
+  using path = new Datapath({ pins: undefined });
+  const entry = { seen: 1, generation: 0, egressRule: 0, ingressRule: 0, flags: 0, opened: 0 };
+  const vip = "10.96.0.10";
+  const rows = [
+    { port: 1, protocol: 17, to: vip, service: 0 },
+    { port: 2, protocol: 132, to: vip, service: 0 },
+    { port: 3, protocol: 17, to: vip, service: 7 },
+    { port: 4, protocol: 17, to: "10.244.0.1", service: 0 },
+    { port: 5, protocol: 6, to: vip, service: 0 },
+  ];
+  for (const { port, protocol, to, service } of rows) {
+    const ends = { source: ip("10.244.0.9"), destination: ip(to), sourcePort: port, destinationPort: 53, protocol };
+    path.connections.connections.set(ends, { ...entry, service });
+  }
+  const log: string[] = [];
+  const line = Promise.withResolvers<string>();
+  using stale = new StaleFlows({
+    ...{ maps: path.connections, netns: undefined, podNamespaces: () => [] },
+    log: (text: string) => line.resolve(log[log.push(text) - 1] ?? ""),
+  });
+  stale.forgetBefore([6, 17, 132].map((protocol) => ({ address: ip(vip), protocol, port: 53 })));
+  expect(await line.promise).toBe("services: forgot 2 connections to what is a service's now");
+  const left = [...path.connections.connections.entries()].map(([key]) => key.sourcePort);
+  expect(left.toSorted()).toEqual([3, 4, 5]);
+});

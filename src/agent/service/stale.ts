@@ -1,10 +1,13 @@
-// What still leads to endpoints that a service does not have any more. UDP has no connection that ends by itself: a client that keeps
-// its port would go on talking to nobody. TCP ends by itself, or goes on where the endpoint goes on.
+// What is remembered of datagrams and leads nowhere: to endpoints that a service does not have any more, or past a service that was not
+// there when they began. They have no connection that ends by itself: a client that keeps its port would go on talking to nobody. TCP
+// ends by itself, or goes on where the endpoint goes on.
 
 import { type ConnectionMaps, forgetConnections } from "#datapath/connections.ts";
 import { Netns } from "#kernel/netns.ts";
+import type { Ip } from "#net/ip.ts";
 import { Connection } from "#netlink/connection.ts";
 import { closeSocketsTo } from "#netlink/sock-diag.ts";
+import { protocolNumbers } from "./row.ts";
 import type { GoneBackend } from "./services.ts";
 
 export type StaleOptions = {
@@ -16,13 +19,17 @@ export type StaleOptions = {
   readonly log: (line: string) => void;
 };
 
-const udp = 17;
+/** Where a service is reached. */
+export type NewPlace = { readonly address: Ip; readonly protocol: number; readonly port: number };
+
+const { tcp, udp } = protocolNumbers;
 /** A rollout takes many endpoints, one after the other. */
 const settleMs = 20;
 
 export class StaleFlows implements Disposable {
   readonly #options: StaleOptions;
   #gone: readonly GoneBackend[] = [];
+  #came: readonly NewPlace[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: StaleOptions) {
@@ -37,6 +44,14 @@ export class StaleFlows implements Disposable {
     this.#timer ??= setTimeout(() => this.#run(), settleMs);
   }
 
+  /** Forgets, in a moment, what clients sent to these while no service was there: the next datagram asks the service. */
+  forgetBefore(places: readonly NewPlace[]): void {
+    const datagrams = places.filter(({ protocol }) => protocol !== 0 && protocol !== tcp);
+    if (datagrams.length === 0) return;
+    this.#came = [...this.#came, ...datagrams];
+    this.#timer ??= setTimeout(() => this.#run(), settleMs);
+  }
+
   [Symbol.dispose](): void {
     if (this.#timer !== undefined) this.#run();
   }
@@ -44,9 +59,33 @@ export class StaleFlows implements Disposable {
   #run(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { maps, podNamespaces, log } = this.#options;
-    const gone = this.#gone;
+    const [gone, came] = [this.#gone, this.#came];
     this.#gone = [];
+    this.#came = [];
+    if (came.length > 0) this.#forgetUntranslated(came);
+    if (gone.length > 0) this.#forgetGone(gone);
+  }
+
+  #forgetUntranslated(came: readonly NewPlace[]): void {
+    const { maps, log } = this.#options;
+    const places = new Set(came.map(({ protocol, address, port }) => `${protocol} ${address} ${port}`));
+    try {
+      const forgotten = forgetConnections(
+        maps,
+        ({ protocol, service, source, sourcePort, destination, destinationPort }) =>
+          service === 0 &&
+          (places.has(`${protocol} ${destination} ${destinationPort}`) ||
+            places.has(`${protocol} ${source} ${sourcePort}`)),
+        new Set(came.map(({ address }) => address)),
+      );
+      if (forgotten > 0) log(`services: forgot ${forgotten} connections to what is a service's now`);
+    } catch (error) {
+      log(`services: cannot forget connections: ${messageOf(error)}`);
+    }
+  }
+
+  #forgetGone(gone: readonly GoneBackend[]): void {
+    const { maps, podNamespaces, log } = this.#options;
     const groups = new Set(gone.map(({ number, address, port }) => `${number} ${address} ${port}`));
     try {
       const forgotten = forgetConnections(

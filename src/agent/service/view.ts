@@ -1,5 +1,6 @@
 // The cluster's services and their endpoints, followed at the API server: of each as little as is needed of it.
 
+import { Following } from "#agent/following.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
 import { type Difference, Mirror } from "#kube/mirror.ts";
@@ -15,8 +16,7 @@ export type ServiceViewOptions = {
   readonly pace: Pace;
   /** Told the name of every service that changes, or whose endpoints do. */
   readonly changed: (service: string) => void;
-  /** Told of every round that failed; it is tried again anyhow. */
-  readonly failed: (error: unknown) => void;
+  readonly log: (line: string) => void;
 };
 
 /** A mirror tells what is gone from what was never there: the model itself may be undefined. */
@@ -34,21 +34,25 @@ export class ServiceView implements Disposable {
   readonly #changed: (service: string) => void;
   readonly #client: KubeClient;
   readonly #texts = new Map<string, string>();
+  readonly #following: Following;
   /** Resolves when all has been seen once. */
   readonly synced: Promise<void>;
 
-  constructor({ client, pace, changed, failed }: ServiceViewOptions) {
+  constructor({ client, pace, changed, log }: ServiceViewOptions) {
     this.#changed = changed;
     this.#client = client;
-    const shared = { client, pace, failed };
+    this.#following = new Following(log);
+    const shared = { client, pace };
     this.#services = new Mirror<Service, ServiceRow>({
       ...shared,
+      ...this.#following.of("services"),
       resource: services,
       transform: (service) => ({ name: this.#intern(objectName(service)), model: toServiceModel(service) }),
       changed: ({ before, after }) => changed((after ?? before)?.name ?? ""),
     });
     this.#slices = new Mirror<EndpointSlice, SliceRow>({
       ...shared,
+      ...this.#following.of("endpoints of services"),
       resource: endpointSlices,
       transform: (slice) => ({ packed: this.#pack(toSliceModel(slice)) }),
       changed: (difference) => this.#sliceChanged(difference),
@@ -59,6 +63,11 @@ export class ServiceView implements Disposable {
   [Symbol.dispose](): void {
     this.#services[Symbol.dispose]();
     this.#slices[Symbol.dispose]();
+  }
+
+  /** Why services or endpoints are not followed, a sentence each: what was known of them holds meanwhile. */
+  get problems(): readonly string[] {
+    return this.#following.problems;
   }
 
   /** Names of all services, also of those that have no address: `shop/web`. */

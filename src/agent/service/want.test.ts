@@ -8,7 +8,7 @@ import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { service, slice } from "#test/lab/services.ts";
 import { AddressBook } from "./address-book.ts";
-import { type ServiceSide, wantService } from "./want.ts";
+import { rankOf, type ServiceSide, wantService } from "./want.ts";
 
 const book = new AddressBook([
   { name: "n1", addresses: { ipv4: ip("172.30.0.11") }, blocks: [cidr("10.244.1.0/24"), cidr("fd00:10:244:1::/64")] },
@@ -100,4 +100,10 @@ describe("wantService()", () => {
     ]);
     expect(show(spec, "10.244.1.7", [], {}, direct).join()).not.toContain("172.30.0.12");
   });
+});
+
+test("rankOf() has the older one first, and of the same second the service before the pod", () => {
+  const second = Date.parse("2026-01-01T00:00:07Z");
+  const ranks = [rankOf(second + 1000, "a/old"), rankOf(second, "pod a/web"), rankOf(second, "shop/web")];
+  expect(ranks.toSorted()).toEqual(ranks.toReversed());
 });

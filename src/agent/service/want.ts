@@ -1,7 +1,7 @@
 // What a service, or a pod with ports of the host, should have on this node, and what of it cannot be.
 
 import { type Frontend, frontendsOf, type NodeSide } from "#model/service/frontend.ts";
-import { type HostPort, hostPortFrontends } from "#model/service/host-port.ts";
+import { type HostPort, hostPortFrontends, isPodOwner } from "#model/service/host-port.ts";
 import type { ServiceModel } from "#model/service/service.ts";
 import type { SliceModel } from "#model/service/slice.ts";
 import type { Ip } from "#net/ip.ts";
@@ -62,4 +62,10 @@ export type HostPorts = {
 
 export function wantHostPorts({ owner, ports, addresses }: HostPorts, side: ServiceSide): Want {
   return { frontends: hostPortFrontends(owner, ports, addresses, side), refusals: [], faults: [] };
+}
+
+/** The older one first; times have whole seconds, and in the same one a service comes before a pod. */
+export function rankOf(createdMs: number, owner: string): string {
+  const age = Number.isNaN(createdMs) ? "" : new Date(createdMs).toISOString();
+  return `${age} ${isPodOwner(owner) ? "pod" : "a service"} ${owner}`;
 }

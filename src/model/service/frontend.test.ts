@@ -48,6 +48,12 @@ describe("frontendsOf()", () => {
       [slice([here], { ports: [{}] })],
       [`${cluster} refuse`],
     ],
+    [
+      "endpoints that every host has for itself",
+      {},
+      [slice([{ addresses: ["127.0.0.1"] }, { addresses: ["169.254.169.254"] }])],
+      [`${cluster} refuse`],
+    ],
     ["slices of names", {}, [slice([here], { addressType: "FQDN" })], [`${cluster} refuse`]],
     ["a headless service", { clusterIP: "None", clusterIPs: ["None"] }, both, ["nothing"]],
     [
@@ -159,6 +165,17 @@ describe("frontendsOf()", () => {
         "Service shop/web: protocol ICMP of port 80 is not TCP, UDP or SCTP, the port is left out",
       ],
     ],
+    [
+      "no outer address that every host has for itself",
+      { type: "LoadBalancer", externalIPs: ["127.0.0.1", "192.0.2.80"], loadBalancerSourceRanges: ["10.0.0.0/99"] },
+      both,
+      [
+        `${cluster} ${a}, ${b}`,
+        `external tcp 192.0.2.80:80 → ${a}, ${b}`,
+        "Service shop/web is not served at its external address 127.0.0.1: that is a loopback address",
+        'Service shop/web: loadBalancerSourceRanges has "10.0.0.0/99", which is no block: it admits nobody',
+      ],
+    ],
     ["an endpoint of a port 0", {}, [slice([here], { ports: [{ port: 0 }] })], [`${cluster} refuse`]],
   ];
   for (const [what, spec, slices, lines] of rows) {
@@ -173,4 +190,13 @@ describe("frontendsOf()", () => {
     ]);
     expect(show({}, both, [{ ip: "198.51.100.7" }])).toEqual([`${cluster} ${a}, ${b}`]);
   });
+
+  for (const label of ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"]) {
+    test(`leaves a service with label ${label} to others`, () => {
+      const service = webService({});
+      expect(
+        toServiceModel({ ...service, metadata: { ...service.metadata, labels: { [label]: "" } } }),
+      ).toBeUndefined();
+    });
+  }
 });

@@ -4,6 +4,7 @@ import type { Service } from "#kube/kinds.ts";
 import { objectName } from "#kube/object.ts";
 import { type Cidr, networkOf, parseIfAddr } from "#net/cidr.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
+import { specialKind } from "#net/special.ts";
 import { type Protocol, portOf, protocolOf } from "./protocol.ts";
 
 export type ServicePort = {
@@ -54,12 +55,15 @@ export const directReturnAnnotation = "twill.dev/direct-return";
 const defaultAffinitySeconds = 10_800;
 /** A service with this label is somebody else's, whom it names. */
 export const otherProxyLabel = "service.kubernetes.io/service-proxy-name";
+/** One with this label is no proxy's, although it has an address. */
+export const headlessLabel = "service.kubernetes.io/headless";
 const maxPort = 65_535;
 
 /** Undefined for a service that nobody reaches by an address of its own: headless, another name, another proxy's, not given yet. */
 export function toServiceModel(service: Service): ServiceModel | undefined {
   const { metadata, spec } = service;
-  if (spec === undefined || spec.type === "ExternalName" || otherProxyLabel in (metadata.labels ?? {}))
+  const { labels = {} } = metadata;
+  if (spec === undefined || spec.type === "ExternalName" || otherProxyLabel in labels || headlessLabel in labels)
     return undefined;
   // `None`, or an address that is not given yet.
   const addresses = parseAll(spec.clusterIPs ?? [spec.clusterIP ?? ""]);
@@ -70,13 +74,16 @@ export function toServiceModel(service: Service): ServiceModel | undefined {
   const { ports, faults } = readPorts(name, spec.ports ?? []);
   const isOpen = (spec.type ?? "ClusterIP") !== "ClusterIP" || (spec.externalIPs ?? []).length > 0;
   const isBalanced = spec.type === "LoadBalancer";
+  const external = readOuter(name, "external address", spec.externalIPs ?? []);
+  // The status may be left over from a time when the service was of another type.
+  const balancer = readOuter(name, "balancer's address", isBalanced ? balancerTexts(service) : []);
+  const ranges = readRanges(name, isBalanced ? (spec.loadBalancerSourceRanges ?? []) : []);
   return {
     name,
     createdAt: metadata.creationTimestamp ?? "",
     addresses,
-    externalAddresses: parseAll(spec.externalIPs ?? []),
-    // The status may be left over from a time when the service was of another type.
-    balancerAddresses: isBalanced ? parseAll(balancerTexts(service)) : [],
+    externalAddresses: external.addresses,
+    balancerAddresses: balancer.addresses,
     ports,
     affinitySeconds:
       spec.sessionAffinity === "ClientIP"
@@ -84,12 +91,12 @@ export function toServiceModel(service: Service): ServiceModel | undefined {
         : undefined,
     internalLocal: spec.internalTrafficPolicy === "Local",
     externalLocal: isOpen && spec.externalTrafficPolicy === "Local",
-    sourceRanges: isBalanced ? readRanges(spec.loadBalancerSourceRanges ?? []) : undefined,
+    sourceRanges: ranges.blocks,
     balance: balance === "maglev" ? "maglev" : "random",
     directReturn: directReturn === "true",
     healthCheckNodePort: isBalanced && spec.externalTrafficPolicy === "Local" ? (spec.healthCheckNodePort ?? 0) : 0,
     faults: shared([
-      ...faults,
+      ...[faults, external.faults, balancer.faults, ranges.faults].flat(),
       ...wrongWord(name, balanceAnnotation, balance, ["random", "maglev"]),
       ...wrongWord(name, directReturnAnnotation, directReturn, ["true", "false"]),
     ]),
@@ -113,10 +120,27 @@ function readPorts(service: string, written: readonly WrittenPort[]) {
 }
 
 /** Ranges that cannot be read admit nobody. */
-function readRanges(texts: readonly string[]): readonly Cidr[] | undefined {
-  if (texts.length === 0) return undefined;
-  const ranges = texts.map((text) => parseIfAddr(text.trim())).filter((range) => range !== undefined);
-  return [...new Set(ranges.map(networkOf))];
+function readRanges(service: string, texts: readonly string[]) {
+  const read = texts.map((text) => ({ text, range: parseIfAddr(text.trim()) }));
+  const faults = read
+    .filter(({ range }) => range === undefined)
+    .map(
+      ({ text }) => `Service ${service}: loadBalancerSourceRanges has "${text}", which is no block: it admits nobody`,
+    );
+  const ranges = read.map(({ range }) => range).filter((range) => range !== undefined);
+  return { blocks: texts.length === 0 ? undefined : [...new Set(ranges.map(networkOf))], faults };
+}
+
+/** An address that every host has for itself would take the host's own ports. */
+function readOuter(service: string, what: string, texts: readonly string[]) {
+  const kinds = parseAll(texts).map((address) => ({ address, kind: specialKind(address) }));
+  const faults = kinds.flatMap(({ address, kind }) =>
+    kind === undefined ? [] : [`Service ${service} is not served at its ${what} ${address}: that is ${kind}`],
+  );
+  return {
+    addresses: shared(kinds.filter(({ kind }) => kind === undefined).map(({ address }) => address)),
+    faults,
+  };
 }
 
 /** With mode Proxy the balancer keeps its address for itself (KEP 1860). */

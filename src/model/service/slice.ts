@@ -2,6 +2,7 @@
 
 import type { EndpointSlice } from "#kube/kinds.ts";
 import { type Family, familyOf, type Ip, parseIp } from "#net/ip.ts";
+import { specialKind } from "#net/special.ts";
 import { type Protocol, portOf, protocolOf } from "./protocol.ts";
 
 export type SlicePort = { readonly name: string; readonly protocol: Protocol; readonly port: number };
@@ -57,12 +58,16 @@ function toPort({ name, protocol: word, port }: NonNullable<EndpointSlice["ports
 /** Since Kubernetes 1.34; the types are older. */
 type Hints = EndpointSlice["endpoints"][number]["hints"] & { readonly forNodes?: readonly { readonly name: string }[] };
 
-/** All addresses of an endpoint lead to the same pod: the first is enough (EndpointSlice, "addresses"). */
+/**
+ * All addresses of an endpoint lead to the same pod: the first is enough (EndpointSlice, "addresses"). One that every host has for itself
+ * would lead whoever asks to the own: it is none, as the API says.
+ */
 function toEndpoint(endpoint: EndpointSlice["endpoints"][number], family: Family): readonly SliceEndpoint[] {
   const { addresses, conditions = {}, nodeName: node = "", hints } = endpoint;
   const address = parseIp(addresses[0] ?? "");
   const state = stateOf(conditions);
   if (address === undefined || familyOf(address) !== family || state === undefined) return [];
+  if (specialKind(address) !== undefined) return [];
   const { forNodes = [] }: Hints = hints ?? {};
   return [{ address, state, node, zones: namesOf(hints?.forZones ?? []), nodes: namesOf(forNodes) }];
 }
