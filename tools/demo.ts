@@ -1,5 +1,6 @@
 // Shows a cluster of three nodes on this machine with a small shop in it, and removes it again: make demo
 
+import { messageOf } from "#base/error-message.ts";
 import { isLiving } from "#lab/cgroup.ts";
 import { lab, labNames, networkSteps, requirePrograms, showShop } from "./shown-lab.ts";
 import { formatSeconds, formatSteps, paintFor, Transcript } from "./transcript.ts";
@@ -30,7 +31,7 @@ try {
   console.log("A Kubernetes cluster on this machine: its nodes are namespaces, kubectl is the real one.\n");
   for (const step of networkSteps(await showShop(show, name))) await show.run(step);
 } catch (error) {
-  console.error(`\nThe demo ended early: ${error instanceof Error ? error.message : String(error)}\n`);
+  console.error(`\nThe demo ended early: ${messageOf(error)}\n`);
   process.exitCode ??= 1;
 } finally {
   const down = { what: "all of it is gone", command: lab("down", name) };

@@ -1,5 +1,6 @@
 // Starts a lab with the small shop in it, leaves it running, and says what to try: make lab
 
+import { messageOf } from "#base/error-message.ts";
 import { lab, requirePrograms, showShop } from "./shown-lab.ts";
 import { paintFor, Transcript } from "./transcript.ts";
 
@@ -12,7 +13,7 @@ try {
   const { env } = await showShop(new Transcript(paint, new AbortController().signal), name);
   console.log(`${paint.bold("The lab stays. What to try")}\n\n  export KUBECONFIG=${env.KUBECONFIG}\n\n${whatToTry()}`);
 } catch (error) {
-  console.error(`Cannot start the lab: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`Cannot start the lab: ${messageOf(error)}`);
   process.exitCode = 1;
 }
 

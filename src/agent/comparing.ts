@@ -1,5 +1,6 @@
 // Compares maps of the packet path with what they should hold, again and again and a little at a time, and mends what is not so.
 
+import { messageOf } from "#base/error-message.ts";
 import type { Damage } from "#bpf/kept-map.ts";
 
 export type ComparingOptions = {
@@ -69,7 +70,7 @@ export class Comparing implements Disposable {
       this.#mended += mendAll(value, what, log);
       return false;
     } catch (error) {
-      log(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      log(`${what}: ${messageOf(error)}`);
       return true;
     }
   }

@@ -1,5 +1,6 @@
 // The switches that make a node a router between its pods and the world.
 
+import { messageOf } from "#base/error-message.ts";
 import { listLinks } from "#netlink/link.ts";
 import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
@@ -32,7 +33,7 @@ export function keepForwarding(host: Host, log: (line: string) => void): void {
   try {
     for (const path of ensureForwarding(host)) log(`forwarding: put back ${path.replaceAll("/", ".")}`);
   } catch (error) {
-    log(`forwarding: ${error instanceof Error ? error.message : String(error)}`);
+    log(`forwarding: ${messageOf(error)}`);
   }
 }
 

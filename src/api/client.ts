@@ -1,5 +1,6 @@
 // Asks the agent of this node over its local API.
 
+import { messageOf } from "#base/error-message.ts";
 import { isErrno } from "#kernel/errno.ts";
 import type { ProblemMessage } from "./messages.ts";
 
@@ -35,5 +36,5 @@ export async function askAgent<T>(socket: string, line: string, signal?: AbortSi
 function whyNot(cause: unknown): string {
   if (isErrno(cause, "ENOENT")) return "there is no such socket; is `twill agent` running on this node?";
   if (isErrno(cause, "ECONNREFUSED")) return "nobody listens there; is `twill agent` running on this node?";
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }

@@ -1,5 +1,6 @@
 // The one executable: a standard CNI plugin when called by a plugin's name, else the command that its first words name.
 
+import { messageOf } from "#base/error-message.ts";
 import { isStandardPlugin } from "#plugins/registry.ts";
 
 async function main(): Promise<number> {
@@ -37,7 +38,7 @@ function print(stream: NodeJS.WriteStream): (text: string) => void {
 main().then(
   (exitCode) => process.exit(exitCode),
   (error: unknown) => {
-    console.error(`twill: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`twill: ${messageOf(error)}`);
     process.exit(1);
   },
 );

@@ -1,5 +1,6 @@
 // Runs what was typed after `twill`: finds the command, reads its words, loads its module.
 
+import { messageOf } from "#base/error-message.ts";
 import { type CommandIo, isGroup, UnansweredError, UsageError } from "./command.ts";
 import { asksForHelp, findCommand, parseGiven, unknownCommand } from "./command-line.ts";
 import { twill } from "./commands.ts";
@@ -24,7 +25,7 @@ export async function runCommand(words: readonly string[], io: CommandIo): Promi
     const given = parseGiven(command, rest, io.env);
     return await (await command.load())(given, io);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     if (!(error instanceof UsageError)) {
       io.stderr(`${name}: ${message}\n`);
       return error instanceof UnansweredError ? misusedExit : failedExit;

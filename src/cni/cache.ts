@@ -2,6 +2,7 @@
 
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { decodeResult, encodeResult } from "./convert.ts";
 import {
   decode,
@@ -67,7 +68,7 @@ export async function saveEntry(cacheDir: string, entry: CacheEntry): Promise<vo
     await rename(temporary, file);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CniError(ErrorCode.ioFailure, `Cannot write the cached result ${file}: ${reason}`, { cause });
   }
 }
@@ -126,7 +127,7 @@ export async function removeEntry(cacheDir: string, key: CacheKey): Promise<void
   try {
     await rm(file, { force: true });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CniError(ErrorCode.ioFailure, `Cannot remove the cached result ${file}: ${reason}`, { cause });
   }
 }
@@ -218,7 +219,7 @@ async function namesIn(dir: string): Promise<string[]> {
       .sort();
   } catch (cause) {
     if (isMissing(cause)) return [];
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CniError(ErrorCode.ioFailure, `Cannot list the cached results in ${dir}: ${reason}`, { cause });
   }
 }
@@ -228,7 +229,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
     return await readFile(file, "utf8");
   } catch (cause) {
     if (isMissing(cause)) return undefined;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CniError(ErrorCode.ioFailure, `Cannot read the cached result ${file}: ${reason}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 // Decoders for configuration JSON: plain functions that turn a JSON value into a typed one or say which field is wrong.
 
+import { messageOf } from "#base/error-message.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 
@@ -61,7 +62,7 @@ export function parseJson(text: string, subject: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
-    const reason = text.trim() === "" ? "it is empty" : cause instanceof Error ? cause.message : String(cause);
+    const reason = text.trim() === "" ? "it is empty" : messageOf(cause);
     throw new CniError(ErrorCode.decodingFailure, `${subject} is not JSON: ${reason}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 // The error a CNI executable prints, its well-known codes, and how any other error becomes one.
 
+import { messageOf } from "#base/error-message.ts";
 import type { SpecVersion } from "./version.ts";
 
 /** Codes of the specification, section 5 ("Error"), and two that libcni adds: 8 and 999. */
@@ -57,7 +58,7 @@ const maxCauses = 8;
 function messagesOf(error: unknown): string[] {
   const messages: string[] = [];
   for (let at = error; at !== undefined && messages.length < maxCauses; ) {
-    messages.push(at instanceof Error ? at.message : String(at));
+    messages.push(messageOf(at));
     at = at instanceof Error ? at.cause : undefined;
   }
   return messages;

@@ -1,5 +1,6 @@
 // Executing a foreign plugin, and reading what its execution left behind.
 
+import { messageOf } from "#base/error-message.ts";
 import { decodeResult } from "./convert.ts";
 import { decode, int, object, parseJson, string, withDefault } from "./decode.ts";
 import { CniError, ErrorCode } from "./error.ts";
@@ -112,7 +113,7 @@ async function spawn(
     } catch (cause) {
       if (codeOf(cause) !== "ETXTBSY" || tries === busyTries) {
         throw new CniError(ErrorCode.ioFailure, `Cannot execute the plugin ${file}: ${codeOf(cause)}`, {
-          details: cause instanceof Error ? cause.message : String(cause),
+          details: messageOf(cause),
           cause,
         });
       }

@@ -2,6 +2,7 @@
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { type NetworkList, type PluginConf, parseNetworkList, parsePluginConf, parseSingleConf } from "./conflist.ts";
 import { CniError, ErrorCode, toCniError } from "./error.ts";
 
@@ -134,7 +135,7 @@ function noneFound(dir: string): CniError {
 }
 
 function unreadable(path: string, cause: unknown): CniError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new CniError(ErrorCode.ioFailure, `Cannot read ${path}: ${reason}`, { cause });
 }
 

@@ -1,5 +1,6 @@
 // One execution of a plugin from raw input to exit code: what the reference's skeleton does around its plugins.
 
+import { messageOf } from "#base/error-message.ts";
 import { decodeResult, encodeResult } from "./convert.ts";
 import { parseJson } from "./decode.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
@@ -103,7 +104,7 @@ async function add<Host>(plugin: Plugin<Host>, call: Call, host: Host, warnings:
     try {
       await plugin.del({ ...call, command: "DEL", prevResult: call.prevResult ?? result }, host);
     } catch (undoing) {
-      warnings.push(`${plugin.name}: cannot undo ADD: ${undoing instanceof Error ? undoing.message : undoing}`);
+      warnings.push(`${plugin.name}: cannot undo ADD: ${messageOf(undoing)}`);
     }
     throw error;
   }

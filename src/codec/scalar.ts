@@ -1,5 +1,6 @@
 // Codecs of single values: integers in both byte orders, strings, bytes, and words for numbers.
 
+import { messageOf } from "#base/error-message.ts";
 import type { Codec, Reader } from "./codec.ts";
 
 export const u8: Codec<number> = unsigned(8, true);
@@ -120,7 +121,7 @@ export function mapped<A, B>(codec: Codec<A>, read: (value: A) => B, write: (val
       try {
         return read(value);
       } catch (cause) {
-        return reader.fail(cause instanceof Error ? cause.message : String(cause));
+        return reader.fail(messageOf(cause));
       }
     },
   };

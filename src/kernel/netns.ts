@@ -2,6 +2,7 @@
 
 import type { Pointer } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
+import { messageOf } from "#base/error-message.ts";
 import { errnoOf, isErrno, KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { checked, cstring, errno, libc } from "./libc.ts";
@@ -40,7 +41,7 @@ export class Netns implements Disposable {
       number = openSync(path, readOnly | closeOnExec);
     } catch (cause) {
       if (isErrno(cause, "ENOENT", "ENOTDIR")) throw new NetnsError(path, "missing", "it does not exist", cause);
-      throw new NetnsError(path, "unreadable", cause instanceof Error ? cause.message : String(cause), cause);
+      throw new NetnsError(path, "unreadable", messageOf(cause), cause);
     }
     const kind = libc.ioctl(number, nsGetNstype, null);
     if (kind !== cloneNewnet) {

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import type { Cluster } from "./http-transport.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -11,7 +12,7 @@ export function readKubeconfig(path: string, context?: string): Cluster {
   try {
     return parseKubeconfig(readFileSync(path, "utf8"), dirname(path), context);
   } catch (cause) {
-    throw new Error(`Cannot use kubeconfig ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new Error(`Cannot use kubeconfig ${path}: ${messageOf(cause)}`, {
       cause,
     });
   }

@@ -1,5 +1,6 @@
 // One of several processes at a time: leadership by a Lease (coordination.k8s.io/v1), as Kubernetes' own components hold it.
 
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "./client.ts";
 import type { Lease } from "./kinds.ts";
 import { hasReason } from "./kube-error.ts";
@@ -89,7 +90,7 @@ async function tryAcquire(options: LeaderOptions, seen: Seen | undefined): Promi
     if (hasReason(error, "NotFound")) return await createLease(options);
     // Somebody else was quicker.
     if (hasReason(error, "Conflict")) return { held: false, answered: true, seen };
-    log(`leader: ${error instanceof Error ? error.message : String(error)}`);
+    log(`leader: ${messageOf(error)}`);
     return { held: false, answered: false, seen };
   }
 }
@@ -100,7 +101,7 @@ async function createLease(options: LeaderOptions): Promise<Attempt> {
     await client.create(leases, { metadata: { namespace, name }, spec: specOf(options, undefined, undefined) });
     return { held: true, answered: true, seen: undefined };
   } catch (error) {
-    if (!hasReason(error, "AlreadyExists")) log(`leader: ${error instanceof Error ? error.message : String(error)}`);
+    if (!hasReason(error, "AlreadyExists")) log(`leader: ${messageOf(error)}`);
     return { held: false, answered: hasReason(error, "AlreadyExists"), seen: undefined };
   }
 }

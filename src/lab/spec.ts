@@ -1,6 +1,7 @@
 // What is wanted of a lab: the content of its lab.json, read and checked in one place.
 
 import type { FabricMode } from "#agent/fabric/want.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Family } from "#net/ip.ts";
 
 export type LabFamily = Family | "dual";
@@ -123,7 +124,7 @@ export function parseSpec(text: string, path: string): LabSpec {
   try {
     return readSpec(JSON.parse(text));
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new LabError(`Cannot read ${path}: ${problem}; remove the lab with "twill lab down"`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 // What changes in a network namespace, told as it happens: links, addresses, routes, neighbours, forwarding entries.
 
 import { closeSync } from "node:fs";
+import { messageOf } from "#base/error-message.ts";
 import type { Reader } from "#codec/codec.ts";
 import { KernelError } from "#kernel/errno.ts";
 import { NetlinkSocket } from "#kernel/netlink-socket.ts";
@@ -86,7 +87,7 @@ export class Monitor implements Disposable {
     } catch (cause) {
       // A descriptor that the event loop refuses stays ours.
       closeSync(fd);
-      throw new KernelError("Cannot watch a netlink socket", 5, cause instanceof Error ? cause.message : String(cause));
+      throw new KernelError("Cannot watch a netlink socket", 5, messageOf(cause));
     }
   }
 

@@ -1,5 +1,6 @@
 // Gives services of type LoadBalancer their outer addresses, as they come and go.
 
+import { messageOf } from "#base/error-message.ts";
 import { EventRecorder } from "#kube/event-recorder.ts";
 import type { Service } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
@@ -25,7 +26,7 @@ export async function giveBalancers(options: OperatorOptions, signal: AbortSigna
       if (after !== undefined) written.delete(after.name);
       wake();
     },
-    failed: (error) => log(`operator: ${error instanceof Error ? error.message : String(error)}`),
+    failed: (error) => log(`operator: ${messageOf(error)}`),
   });
   const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   await Promise.race([mirror.synced, aborted]);
@@ -70,7 +71,7 @@ async function write(
     return true;
   } catch (error) {
     if (hasReason(error, "NotFound")) return true;
-    log(`operator: ${error instanceof Error ? error.message : String(error)}`);
+    log(`operator: ${messageOf(error)}`);
     return false;
   }
 }

@@ -1,5 +1,6 @@
 // The cluster-wide duties of Twill: one operator leads, the others wait.
 
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Node } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
@@ -102,8 +103,4 @@ async function give(
     log(`operator: ${messageOf(error)}`);
     return "unsure";
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

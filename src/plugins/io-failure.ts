@@ -1,5 +1,6 @@
 // What a plugin says when it cannot keep its records on disk: one sentence with the way out.
 
+import { messageOf } from "#base/error-message.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { errnoName, errnoOf } from "#kernel/errno.ts";
 
@@ -20,6 +21,6 @@ export function ioFailure(what: string, elsewhere: string, cause: unknown): CniE
   const name = errnoName(errnoOf(cause));
   const reason = reasons[name];
   const way = spent.has(name) ? "free some space" : elsewhere;
-  const why = reason === undefined ? (cause instanceof Error ? cause.message : String(cause)) : `${reason}: ${way}`;
+  const why = reason === undefined ? messageOf(cause) : `${reason}: ${way}`;
   return new CniError(ErrorCode.ioFailure, `${what}: ${name} (${why})`, { cause });
 }

@@ -4,6 +4,7 @@ import type { Endpoints } from "#agent/endpoint/endpoints.ts";
 import { gateways } from "#agent/endpoint/want.ts";
 import type { AddressWish } from "#agent/ipam/ipam.ts";
 import { addressesOf, type Endpoint, endpointKey, type PodName } from "#agent/state/endpoint.ts";
+import { messageOf } from "#base/error-message.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call, Plugin } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
@@ -53,7 +54,7 @@ async function add(call: Call, host: TwillHost): Promise<Result> {
   try {
     return await wire(call, conf, host);
   } catch (error) {
-    if (conf.pod !== undefined) host.addFailed(conf.pod, error instanceof Error ? error.message : String(error));
+    if (conf.pod !== undefined) host.addFailed(conf.pod, messageOf(error));
     throw error;
   }
 }

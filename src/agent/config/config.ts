@@ -1,6 +1,7 @@
 // The agent's configuration: what can be set, what it is unless set, and how its YAML is read.
 
 import { readFileSync } from "node:fs";
+import { messageOf } from "#base/error-message.ts";
 import {
   blocks,
   ConfigError,
@@ -116,7 +117,7 @@ export function parseConfig(text: string): AgentConfig {
   try {
     value = Bun.YAML.parse(text);
   } catch (cause) {
-    throw new ConfigError(`it is no YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ConfigError(`it is no YAML: ${messageOf(cause)}`, { cause });
   }
   return agentConfig.read(value, "");
 }
@@ -126,7 +127,7 @@ export function readConfig(file: string): AgentConfig {
   try {
     return parseConfig(readFileSync(file, "utf8"));
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new ConfigError(`Cannot use configuration ${file}: ${problem}`, { cause });
   }
 }

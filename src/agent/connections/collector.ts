@@ -1,6 +1,7 @@
 // Takes connections out of the packet path's maps that ended or fell silent, the more often the fuller they are.
 
 import { translatedPorts } from "#agent/service/port-range.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Metrics } from "#base/metrics.ts";
 import { type ConnectionMaps, collectConnections } from "#datapath/connections.ts";
 import { lifetimeOf } from "./lifetime.ts";
@@ -126,7 +127,7 @@ export class Collector implements Disposable {
       if (isCrowded && !this.#wasCrowded) log(this.problem ?? "");
       this.#wasCrowded = isCrowded;
     } catch (error) {
-      log(`cannot look through connections: ${error instanceof Error ? error.message : String(error)}`);
+      log(`cannot look through connections: ${messageOf(error)}`);
     }
     this.#schedule();
   }

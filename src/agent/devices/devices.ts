@@ -1,6 +1,7 @@
 // Keeps the packet path's programs on what the node's devices receive and send, as devices, addresses and routes come and go.
 
 import { endpointLinks } from "#agent/state/endpoint.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
@@ -114,7 +115,7 @@ export class Devices implements Disposable {
       if (differs) changed();
     } catch (error) {
       // The next round looks again.
-      log(`devices: ${error instanceof Error ? error.message : String(error)}`);
+      log(`devices: ${messageOf(error)}`);
     }
   }
 }

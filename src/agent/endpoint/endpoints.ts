@@ -15,6 +15,7 @@ import {
   maxEndpointId,
 } from "#agent/state/endpoint.ts";
 import type { StateStore } from "#agent/state/store.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Damage } from "#bpf/kept-map.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
@@ -257,7 +258,7 @@ export class Endpoints {
       try {
         this.restore(endpoint);
       } catch (error) {
-        this.#options.log(`${formatEndpoint(endpoint)}: ${error instanceof Error ? error.message : error}`);
+        this.#options.log(`${formatEndpoint(endpoint)}: ${messageOf(error)}`);
       }
     }
   }
@@ -354,9 +355,7 @@ export class Endpoints {
       this.remove(endpoint);
     } catch (error) {
       // The record stays: DEL, GC or the next start tries again. What the runtime must hear is why ADD failed.
-      this.#options.log(
-        `${formatEndpoint(endpoint)}: cannot undo ADD: ${error instanceof Error ? error.message : error}`,
-      );
+      this.#options.log(`${formatEndpoint(endpoint)}: cannot undo ADD: ${messageOf(error)}`);
     }
   }
 

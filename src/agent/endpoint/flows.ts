@@ -1,5 +1,6 @@
 // Connections with addresses of pods that are gone, the kernel's and the packet path's: forgotten, so that the next pod inherits none.
 
+import { messageOf } from "#base/error-message.ts";
 import { type ConnectionMaps, forgetConnections } from "#datapath/connections.ts";
 import { type Family, familyOf, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -42,7 +43,7 @@ export class FlowSweeper implements Disposable {
       if (this.#maps !== undefined) forgetConnections(this.#maps, () => true, gone);
       for (const family of new Set([...gone].map(familyOf))) this.#forget(family, gone);
     } catch (error) {
-      this.#log(`cannot forget tracked connections: ${error instanceof Error ? error.message : String(error)}`);
+      this.#log(`cannot forget tracked connections: ${messageOf(error)}`);
     }
   }
 

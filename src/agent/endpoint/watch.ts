@@ -2,6 +2,7 @@
 
 import { Comparing } from "#agent/comparing.ts";
 import { addressesOf, type Endpoint, endpointIdOf, endpointLinks } from "#agent/state/endpoint.ts";
+import { messageOf } from "#base/error-message.ts";
 import { Monitor, type NetworkEvent } from "#netlink/monitor.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -86,7 +87,7 @@ export class EndpointWatch implements Disposable {
         // A link is born down, which is told when it is up already.
         if (sign === "damage" || !endpoints.isUp(endpoint)) endpoints.restore(endpoint);
       } catch (error) {
-        log(error instanceof Error ? error.message : String(error));
+        log(messageOf(error));
       }
     }
   }
@@ -97,7 +98,7 @@ export class EndpointWatch implements Disposable {
     try {
       if (endpoints.renewSources()) endpoints.restoreAll();
     } catch (error) {
-      log(error instanceof Error ? error.message : String(error));
+      log(messageOf(error));
     }
   }
 }

@@ -4,6 +4,7 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { PoolMemory } from "#agent/ipam/pool.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Endpoint, endpointKey, maxEndpointId } from "./endpoint.ts";
@@ -205,7 +206,7 @@ const damaged =
 function stateError(path: string, cause: unknown): StateError {
   if (cause instanceof StateError)
     return new StateError(`Cannot use the state file ${path}: ${cause.message}`, { cause });
-  const problem = cause instanceof Error ? cause.message : String(cause);
+  const problem = messageOf(cause);
   const advice = cause instanceof SQLiteError ? advices.get(cause.errno & 0xff) : undefined;
   return new StateError(`Cannot use the state file ${path}: ${problem}; ${advice ?? damaged}`, { cause });
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { FabricMode } from "#agent/fabric/want.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { parseNetworkList } from "#cni/conflist.ts";
 import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
@@ -111,7 +112,7 @@ function readConflist(path: string): string {
   try {
     return parseNetworkList(readFileSync(path, "utf8"), path).text;
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new LabError(`Cannot use ${path} as a conflist: ${problem.replace(`${path}: `, "")}`, { cause });
   }
 }

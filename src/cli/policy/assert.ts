@@ -1,6 +1,7 @@
 // `twill policy assert`: whether policies do what a file of expectations says.
 
 import { readFileSync, statSync } from "node:fs";
+import { messageOf } from "#base/error-message.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
 import { isOnePod } from "#model/policy/party.ts";
 import type { World } from "#model/policy/world.ts";
@@ -70,6 +71,6 @@ function parseYaml(file: string): unknown {
   try {
     return Bun.YAML.parse(readFileSync(file, "utf8"));
   } catch (cause) {
-    throw new UsageError(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new UsageError(`cannot read ${file}: ${messageOf(cause)}`, { cause });
   }
 }

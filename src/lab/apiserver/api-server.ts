@@ -1,6 +1,7 @@
 // The API server as a library: requests in, answers out; HTTP is elsewhere.
 
 import type { Duplex } from "node:stream";
+import { messageOf } from "#base/error-message.ts";
 import { badRequest, forbidden, KubeError, kubeError } from "#kube/kube-error.ts";
 import { type Authenticator, authenticator, type TokenChecker } from "./authn/authenticator.ts";
 import { effectiveUser } from "./authn/impersonation.ts";
@@ -185,6 +186,6 @@ function unknownPath(): KubeError {
 /** An error as an answer. */
 export function answerError(error: unknown): ApiResponse {
   if (error instanceof KubeError) return jsonResponse(error.status, error.httpCode);
-  const message = `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`;
+  const message = `Internal error occurred: ${messageOf(error)}`;
   return answerError(kubeError("InternalError", message));
 }

@@ -1,5 +1,6 @@
 // The body of a request, read once: JSON, YAML or protobuf to a plain object.
 
+import { messageOf } from "#base/error-message.ts";
 import { badRequest, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { checkExtent, maxBodyBytes, tooLarge } from "./extent.ts";
@@ -124,8 +125,4 @@ export function decodeYaml(body: Uint8Array): unknown {
 
 export function decodeText(body: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(body);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { enterForGood, Netns } from "#kernel/netns.ts";
 import { KubeClient } from "#kube/client.ts";
 import { Mirror } from "#kube/mirror.ts";
@@ -100,7 +101,7 @@ function followNodeRoutes(
   places: Places,
   { log, pace }: Pick<ControlHost, "log" | "pace">,
 ): Disposable {
-  const failed = (error: unknown) => log(`routes: ${error instanceof Error ? error.message : String(error)}`);
+  const failed = (error: unknown) => log(`routes: ${messageOf(error)}`);
   const mirror = new Mirror({ client, resource: nodes, pace, changed: () => reconcile(), failed });
   function reconcile(): void {
     try {

@@ -1,5 +1,6 @@
 // Runs garbage collection and the end of namespaces over the census.
 
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { resourceOfKind } from "#kube/discovery.ts";
 import { hasReason } from "#kube/kube-error.ts";
@@ -163,6 +164,6 @@ export class Collector implements Disposable {
 
   #log(what: string, error: unknown): void {
     if (this.#end.signal.aborted) return;
-    this.#options.log(`garbage: ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    this.#options.log(`garbage: ${what}: ${messageOf(error)}`);
   }
 }

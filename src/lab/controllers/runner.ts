@@ -1,5 +1,6 @@
 // Runs controllers: changes become keys, keys become plans, plans are applied, failures come again later.
 
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import type { Metadata } from "#kube/object.ts";
@@ -74,7 +75,7 @@ class Queue {
       this.#failures.set(key, failures + 1);
       // Somebody else was quicker: the change that says so is on its way.
       if (!hasReason(error, "Conflict", "NotFound", "AlreadyExists") || failures > 0) {
-        this.#runner.log(`${this.#controller.name} ${key}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#runner.log(`${this.#controller.name} ${key}: ${messageOf(error)}`);
       }
       this.#addLater(key, Math.min(firstRetryMs * 2 ** failures, lastRetryMs));
     }
@@ -109,7 +110,7 @@ export class Runner implements Disposable {
         if (!this.#started) return;
         for (const object of [before, after]) if (object !== undefined) this.#offer(kind, object);
       },
-      (kind, error) => this.log(`watching ${kind}: ${error instanceof Error ? error.message : String(error)}`),
+      (kind, error) => this.log(`watching ${kind}: ${messageOf(error)}`),
     );
     void this.#start();
   }

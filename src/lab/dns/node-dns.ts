@@ -1,5 +1,6 @@
 // Cluster DNS of a node: every node answers on the cluster's address itself, so that names work without a service proxy.
 
+import { messageOf } from "#base/error-message.ts";
 import type { ClusterView } from "#lab/cluster-view.ts";
 import { joinIfAddr } from "#net/cidr.ts";
 import { bitsOf, familyOf, type Ip } from "#net/ip.ts";
@@ -39,7 +40,7 @@ export function startNodeDns({ view, addresses, domain, upstream, log }: NodeDns
         end.use(server);
       }
     })
-    .catch((error: unknown) => log(`Cannot answer DNS: ${error instanceof Error ? error.message : String(error)}`));
+    .catch((error: unknown) => log(`Cannot answer DNS: ${messageOf(error)}`));
   return { server: end, listening };
 }
 

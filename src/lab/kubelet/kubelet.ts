@@ -1,6 +1,7 @@
 // The kubelet of one node: a worker for each of its pods, and what all of them share.
 
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { EventRecorder } from "#kube/event-recorder.ts";
 import type { Pod } from "#kube/kinds.ts";
@@ -69,8 +70,7 @@ export class Kubelet implements Disposable {
     this.#left = new Map(state.sandboxes().map((record) => [record.uid, record]));
     const changed = (uid: string) => this.#workers.get(uid)?.wake();
     this.#containers = new Containers({ tool, state, cgroup, now: () => timeText(now()), changed });
-    const failed = (error: unknown) =>
-      log(`Cannot follow the API: ${error instanceof Error ? error.message : String(error)}`);
+    const failed = (error: unknown) => log(`Cannot follow the API: ${messageOf(error)}`);
     this.#pods = new Mirror({
       ...{ client, resource: pods, pace, failed, selection: { fieldSelector: `spec.nodeName=${node}` } },
       changed: (difference) => this.#follow(difference),
@@ -184,9 +184,7 @@ export class Kubelet implements Disposable {
     try {
       await this.#options.network.collect(valid);
     } catch (error) {
-      this.#options.log(
-        `Cannot collect garbage of the network: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#options.log(`Cannot collect garbage of the network: ${messageOf(error)}`);
     }
   }
 

@@ -11,6 +11,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { arch, cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { defaultCacheDir } from "#cni/cache.ts";
 import { defaultConfDir } from "#cni/lookup.ts";
 import { KubeClient } from "#kube/client.ts";
@@ -67,8 +68,7 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     onStderr: (text: string) => log(text.trimEnd()),
   };
   const network = new NodeNetwork(runtime, defaultConfDir);
-  const failed = (error: unknown) =>
-    log(`Cannot follow services: ${error instanceof Error ? error.message : String(error)}`);
+  const failed = (error: unknown) => log(`Cannot follow services: ${messageOf(error)}`);
   using view = new ClusterView({ client, pace, failed });
   using kubelet = new Kubelet({
     ...{ client, view, network, pace, now, log, netnsDir, node: config.node, nodeIps: ips },

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { LabError } from "#lab/spec.ts";
 
@@ -73,8 +74,4 @@ function checkObject(value: unknown, from: string): KubeObject {
 
 function isFields(value: unknown): value is { readonly [field: string]: unknown } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

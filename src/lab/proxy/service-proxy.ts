@@ -3,6 +3,7 @@
 //   cluster view ──service changed──► frontends ─► elements ─► claims ─► changes ─► nftables
 //                                         └──► what is stale ─► tracked connections
 
+import { messageOf } from "#base/error-message.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { ClusterView } from "#lab/cluster-view.ts";
 import { ElementClaims, showChange } from "./claims.ts";
@@ -48,7 +49,7 @@ export function startServiceProxy({ view, side, log, netns }: ServiceProxyOption
     try {
       update();
     } catch (error) {
-      log(`Cannot serve services: ${error instanceof Error ? error.message : String(error)}`);
+      log(`Cannot serve services: ${messageOf(error)}`);
       wake(retryMs);
     }
   }

@@ -1,5 +1,6 @@
 // Connections to ports of a pod over SPDY: for each one the client opens a stream of data and one of errors.
 
+import { messageOf } from "#base/error-message.ts";
 import { type ByteSink, type ByteSource, pass } from "./bytes.ts";
 import type { Program } from "./exec.ts";
 import type { SpdyStream } from "./spdy/stream.ts";
@@ -76,7 +77,7 @@ export async function forwardPort(text: string, client: PortClient, dial: DialPo
     client.gone.removeEventListener("abort", connection.kill);
     return problem === "" ? "" : failed(problem.trim());
   } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error));
+    return failed(messageOf(error));
   }
 }
 

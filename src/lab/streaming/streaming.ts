@@ -3,6 +3,7 @@
 //     client ── API server (tunnels) ──► kubelet ──► serveStream ─┬─ exec, attach ── remote/ ─┬─ spdy/
 //                                                                 └─ port-forward ────────────┴─ websocket/
 
+import { messageOf } from "#base/error-message.ts";
 import { KubeError, kubeError } from "#kube/kube-error.ts";
 import type { StreamRequest } from "#lab/kubelet/server/server.ts";
 import { type Program, serveExec } from "./exec.ts";
@@ -120,10 +121,10 @@ function started(start: () => Program): Program {
   try {
     return start();
   } catch (cause) {
-    throw kubeError("BadRequest", cause instanceof Error ? cause.message : String(cause));
+    throw kubeError("BadRequest", messageOf(cause));
   }
 }
 
 function report({ log }: StreamingHost, { action, found }: StreamRequest, error: unknown): void {
-  log(`${action} in pod ${found.pod.metadata.name}: ${error instanceof Error ? error.message : String(error)}`);
+  log(`${action} in pod ${found.pod.metadata.name}: ${messageOf(error)}`);
 }

@@ -3,6 +3,7 @@
 //   ADD ─► acquire ─► record on disk ─► wait T1 ─► renew ─► (T2) rebind ─► (end) address out of use
 //   DEL ─► release: one message, record removed            start() takes records up again
 
+import { messageOf } from "#base/error-message.ts";
 import type { Attachment } from "#cni/plugin.ts";
 import { isErrno, KernelError } from "#kernel/errno.ts";
 import { NetnsError } from "#kernel/netns.ts";
@@ -145,7 +146,7 @@ export class LeaseKeeper implements Disposable {
   #keep(entry: Entry, kept: LeaseRecord): void {
     entry.kept = kept;
     this.#renewForEver(entry, kept).catch((error: unknown) => {
-      this.#log(entry.key, `is kept no longer: ${error instanceof Error ? error.message : error}`);
+      this.#log(entry.key, `is kept no longer: ${messageOf(error)}`);
       this.#leave(entry);
     });
   }
@@ -169,7 +170,7 @@ export class LeaseKeeper implements Disposable {
         if (entry.ended.signal.aborted) return;
         if (isGone(error)) return this.#forget(entry);
         if (error instanceof NoLease && error.refused) return this.#expire(entry, kept, "is void");
-        this.#log(entry.key, `cannot be renewed yet: ${error instanceof Error ? error.message : error}`);
+        this.#log(entry.key, `cannot be renewed yet: ${messageOf(error)}`);
         // When renewing took until T2, rebinding begins at once.
         const isDue = startedAt < kept.lease.rebindAt && this.#options.now() >= kept.lease.rebindAt;
         nextAt = isDue ? kept.lease.rebindAt : this.#retryAt(kept.lease);

@@ -1,5 +1,6 @@
 // A connection to the system's D-Bus: calls with strings, one at a time (D-Bus Specification, "Authentication Protocol").
 
+import { messageOf } from "#base/error-message.ts";
 import { decodeReply, encodeCall, lengthOfMessage, type MethodCall, type Reply } from "./dbus-message.ts";
 
 /** Longest wait for the next bytes. */
@@ -117,7 +118,7 @@ export class SystemBus implements Disposable {
         if (reply !== undefined && reply.replySerial === this.#waiting?.serial) this.#waiting.settle(reply);
       }
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
+      this.#fail(messageOf(error));
     }
   }
 

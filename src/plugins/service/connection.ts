@@ -1,6 +1,7 @@
 // One connection of the shim: a call comes in, runs, and is answered; or the caller vanishes and the call is told so.
 
 import type { Socket } from "bun";
+import { messageOf } from "#base/error-message.ts";
 import { CniError, ErrorCode, formatError, toCniError } from "#cni/error.ts";
 import type { Invocation, Outcome } from "#cni/plugin.ts";
 import { newestVersion } from "#cni/version.ts";
@@ -57,7 +58,7 @@ export class Connection {
     try {
       received = this.#receiver.push(piece);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       this.refuse(new CniError(ErrorCode.decodingFailure, problem));
       return;
     }

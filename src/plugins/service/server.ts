@@ -4,6 +4,7 @@
 //                                    └─ answer: output and exit code, or "run stand-alone"
 
 import type { Socket, SocketHandler, UnixSocketListener } from "bun";
+import { messageOf } from "#base/error-message.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { type Admits, Connection, type ConnectionContext, type Handle } from "./connection.ts";
 import { type Namespaces, sameNamespaces } from "./identity.ts";
@@ -173,7 +174,7 @@ export class PluginService implements AsyncDisposable {
         before.stop();
         this.#log(`${this.path} was removed: made it again`);
       } catch (error) {
-        this.#log(error instanceof Error ? error.message : String(error));
+        this.#log(messageOf(error));
       }
     }
     if (found === "foreign" && !this.#displaced)

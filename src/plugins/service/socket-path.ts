@@ -2,6 +2,7 @@
 
 import { chmodSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, type Stats } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { errnoName, isErrno } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
 import { errno, libc } from "#kernel/libc.ts";
@@ -144,7 +145,3 @@ const inUse = "another service is running there; stop it first or choose another
 const openFlags = 0o2 | 0o100 | 0o2000000; // O_RDWR | O_CREAT | O_CLOEXEC
 const lockExclusive = 2;
 const lockWithoutWaiting = 4;
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}

@@ -1,5 +1,6 @@
 // tuning: sysctls and attributes of an interface that another plugin made; DEL puts the attributes back.
 
+import { messageOf } from "#base/error-message.ts";
 import { Rollback } from "#base/rollback.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { isJsonObject } from "#cni/json.ts";
@@ -101,7 +102,7 @@ function applySysctl(netns: Netns, { key, path, value }: Sysctl, undo: Rollback)
     if (before !== undefined) undo.defer(`restore ${key}`, () => writeSysctl(netns, path, before));
     writeSysctl(netns, path, value);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new CniError(ErrorCode.internal, `Cannot set sysctl ${key} to ${JSON.stringify(value)}: ${reason}`, {
       cause,
     });

@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
+import { messageOf } from "#base/error-message.ts";
 import { kubeError } from "#kube/kube-error.ts";
 import type { ApiRequest, ApiResponse } from "#lab/apiserver/request.ts";
 import type { KubeletCall } from "./kubelet-call.ts";
@@ -89,6 +90,6 @@ function requestHead({ method, headers }: ApiRequest, path: string, host: string
 }
 
 function unreachable(host: string, port: number, error: unknown): Error {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return kubeError("InternalError", `error dialing backend: cannot reach the kubelet at ${host}:${port}: ${why}`);
 }

@@ -1,5 +1,6 @@
 // PATCH of an object: four ways to say what shall change.
 
+import { messageOf } from "#base/error-message.ts";
 import { badRequest, invalid, type KubeError, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { timestamp } from "#kube/time.ts";
@@ -109,7 +110,7 @@ function parsePatch(target: Target): unknown {
   try {
     return JSON.parse(decodeText(bytes));
   } catch (error) {
-    throw badRequest(`error decoding patch: ${error instanceof Error ? error.message : error}`);
+    throw badRequest(`error decoding patch: ${messageOf(error)}`);
   }
 }
 

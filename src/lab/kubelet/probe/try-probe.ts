@@ -2,6 +2,7 @@
 
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { messageOf } from "#base/error-message.ts";
 import type { ProbeTarget } from "./probe-target.ts";
 
 /** Success, or the sentence that the event says. */
@@ -30,7 +31,7 @@ export async function tryProbe(target: ProbeTarget, timeoutMs: number, exec: Exe
       }
     }
   } catch (error) {
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
+    return { ok: false, why: messageOf(error) };
   }
 }
 

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import type { JsonObject } from "#cni/json.ts";
 import { unmount } from "#kernel/mount.ts";
 import { processesIn, removeGroup } from "#lab/cgroup.ts";
@@ -127,8 +128,4 @@ export async function removeSandbox(place: SandboxPlace, record: SandboxRecord):
 function saved(state: StateDir, record: SandboxRecord): SandboxRecord {
   state.saveSandbox(record);
   return record;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
+import { messageOf } from "#base/error-message.ts";
 import { kubeError } from "#kube/kube-error.ts";
 import type { KeyPair } from "#lab/apiserver/pki/certificate.ts";
 import type { FoundContainer, Kubelet } from "#lab/kubelet/kubelet.ts";
@@ -73,7 +74,7 @@ export class KubeletServer implements Disposable {
       if (page === "containerLogs") return await this.#logs(rest, url.searchParams, response);
       fail(response, 404, `The kubelet has no page ${url.pathname}`);
     } catch (error) {
-      this.#options.log(`${url.pathname}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.log(`${url.pathname}: ${messageOf(error)}`);
       if (!response.headersSent) fail(response, 500, "The kubelet failed to answer");
       else response.destroy();
     }

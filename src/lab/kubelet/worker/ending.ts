@@ -1,6 +1,7 @@
 // Containers of one pod that are being ended: a hook, a signal, a grace, a kill; each in the background of the pod's rounds.
 
 import type { Container, LifecycleHandler } from "kubernetes-types/core/v1";
+import { messageOf } from "#base/error-message.ts";
 import type { Ip } from "#net/ip.ts";
 import { runHook } from "./hooks.ts";
 import type { KubeletHost } from "./kubelet-host.ts";
@@ -64,7 +65,7 @@ export class Ending {
       const left = graceMs === 0 ? 0 : Math.max(leastMs, graceMs - (now() - begun));
       await containers.stop(this.#uid, container.name, left);
     } catch (error) {
-      log(`Cannot end container ${container.name}: ${error instanceof Error ? error.message : String(error)}`);
+      log(`Cannot end container ${container.name}: ${messageOf(error)}`);
     }
     this.#deadlines.delete(container.name);
     this.#changed();
