@@ -10,7 +10,7 @@ const asking = { flags: { ...agentsFlags, ...outputFlag } as const satisfies Fla
 export const agentCommand = leaf({
   summary: "makes the network of a node's pods",
   about:
-    "Makes the network of this node's pods, as one of a Kubernetes cluster. It serves the container runtime: type twill of CNI and all\n" +
+    "Makes the network of this node's pods, as one of a Kubernetes cluster. It serves the container runtime: type twill of CNI and all " +
     "standard plugins. When it stops, pods keep their network.",
   flags: {
     config: {
@@ -62,7 +62,7 @@ export const endpointsCommand = leaf({
 export const servicesCommand = leaf({
   summary: "shows where the services of this node are reached, and who answers",
   about:
-    "Shows the services that this node serves, and where they are reached. Of one service also its endpoints: the pods, the slices that name them,\n" +
+    "Shows the services that this node serves, and where they are reached. Of one service also its endpoints: the pods, the slices that name them, " +
     "whether they are ready, and how many connections this node knows of.",
   args: { name: { optional: true, complete: "service", about: "one of them, as NAMESPACE/NAME" } },
   ...asking,

@@ -5,11 +5,13 @@ import { argumentName } from "./command-line.ts";
 
 /** Where the explanation starts; longer names get a line of their own. */
 const nameColumns = 26;
+/** No line is longer, unless a word is. */
+const maxColumns = 100;
 
 /** `path` are the names that lead to the command; none for `twill` itself. */
 export function formatHelp(path: readonly string[], command: Command): string {
   const name = ["twill", ...path].join(" ");
-  const about = command.about ?? `${capital(command.summary)}.`;
+  const about = wrap(command.about ?? `${capital(command.summary)}.`, maxColumns).join("\n");
   if (isGroup(command)) {
     const commands = shownCommands(command).map(([word, { summary }]) => [word, summary] as const);
     return `Usage: ${name} COMMAND\n\n${about}\n${section("Commands", commands)}\n'twill help${["", ...path].join(" ")} COMMAND' tells more.\n`;
@@ -25,12 +27,29 @@ export function formatHelp(path: readonly string[], command: Command): string {
 
 function section(title: string, lines: readonly (readonly [name: string, about: string])[]): string {
   if (lines.length === 0) return "";
-  const rows = lines.map(([name, about]) =>
-    name.length < nameColumns
-      ? `  ${name.padEnd(nameColumns)}${about}`
-      : `  ${name}\n  ${" ".repeat(nameColumns)}${about}`,
-  );
+  const indent = " ".repeat(nameColumns);
+  const rows = lines.map(([name, about]) => {
+    const text = wrap(about, maxColumns - nameColumns - 2).join(`\n  ${indent}`);
+    return name.length < nameColumns ? `  ${name.padEnd(nameColumns)}${text}` : `  ${name}\n  ${indent}${text}`;
+  });
   return `\n${title}:\n${rows.join("\n")}\n`;
+}
+
+/** Its lines, broken where they are too long; what is indented stays as it is. */
+function wrap(text: string, columns: number): readonly string[] {
+  return text.split("\n").flatMap((line) => (/^\s/.test(line) ? [line] : breakLine(line, columns)));
+}
+
+function breakLine(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function argumentUsage([name, { optional, repeated }]: readonly [string, Argument]): string {

@@ -265,7 +265,7 @@ export const labCommand: Group = {
     measure: leaf({
       summary: "measures how fast two pods or nodes reach each other",
       about:
-        "Small messages back and forth over TCP, both ends on one processor, then one stream. Without names it takes two pods of one\nnode, and two of different nodes.",
+        "Small messages back and forth over TCP, both ends on one processor, then one stream. Without names it takes two pods of one node, and two of different nodes.",
       args: {
         from: { optional: true, about: "a node, or a pod as [NAMESPACE/]POD" },
         to: { optional: true, about: "another one" },

@@ -5,7 +5,7 @@ import { leaf, UsageError } from "./command.ts";
 export const operatorCommand = leaf({
   summary: "gives nodes their blocks of addresses, and services theirs",
   about:
-    "Gives the nodes of a cluster their blocks of pod addresses, where the controller manager does not, and services of type LoadBalancer\n" +
+    "Gives the nodes of a cluster their blocks of pod addresses, where the controller manager does not, and services of type LoadBalancer " +
     "their outer addresses, where no cloud does. Of several operators one leads, by Lease twill-operator; the others wait.",
   flags: {
     "cluster-cidr": {
