@@ -60,6 +60,14 @@ describe("the local API", () => {
     );
   });
 
+  test("says what keeps it from answering", async () => {
+    await using it = await startNode(both);
+    const socket = join(it.node.folder, "agent.sock");
+    await using _api = await serveApi(it.node.agent, socket);
+    await it.node.agent[Symbol.asyncDispose]();
+    await expect(askAgent(socket, "GET /v1/drops")).rejects.toThrow(/^Cannot answer GET \/v1\/drops: /);
+  });
+
   test("tells of connections that were seen, and who opened them", async () => {
     await using it = await startNode(both);
     const socket = join(it.node.folder, "agent.sock");

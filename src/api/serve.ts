@@ -2,6 +2,7 @@
 
 import { auditAgent, ReleaseError, releaseAddress } from "#agent/audit.ts";
 import type { Agent } from "#agent/main.ts";
+import { messageOf } from "#base/error-message.ts";
 import { parseIp } from "#net/ip.ts";
 import { claimSocketPath } from "#plugins/service/socket-path.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
@@ -45,7 +46,11 @@ export function serveHealth(agent: Agent, port: number): Disposable & { readonly
 
 async function answer(agent: Agent, request: Request): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
-  const { status, body } = await route(agent, `${request.method} ${pathname}`, searchParams);
+  const line = `${request.method} ${pathname}`;
+  const { status, body } = await Promise.try(() => route(agent, line, searchParams)).catch((error: unknown) =>
+    // The kernel, or the state file: whoever asks is told, in the same form as everything else.
+    refuse(500, `Cannot answer ${line}: ${messageOf(error)}`),
+  );
   return Response.json(body, { status });
 }
 
