@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 
 function runSmall(script: string): string {
   const command = [process.execPath, new URL(script, import.meta.url).pathname, "small"];

@@ -4,13 +4,14 @@ import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
+import type { OutcomeReport } from "#lab/probe/attempt.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { containerTarget } from "#lab/world/pod-target.ts";
-import { groupOf, type TestLabs } from "./lab.ts";
+import { groupOf, type TestLabs, waitMs, within } from "./lab.ts";
 import { type Load, startLoad } from "./start-load.ts";
 
 const maxLogLines = 30;
-export /** A service of three pods that always leads to the same one is broken. */
+/** A service of three pods that always leads to the same one is broken. */
 const maxTries = 30;
 
 /** Where pods of the set `who` say every line back. */
@@ -35,8 +36,11 @@ const daemonSet = (name: string, spec: object) => ({
   spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec } },
 });
 
-/** Says every line back. */
-export const echoContainer = { name: "echo", image: "echo", command: ["perl", "-e", echoServer] };
+/** Says every line back. It is started when it does, and nobody asks again: a machine may be too busy to answer a probe in time. */
+export const echoContainer = {
+  ...{ name: "echo", image: "echo", command: ["perl", "-e", echoServer] },
+  startupProbe: { tcpSocket: { port: echoPort }, periodSeconds: 1, failureThreshold: 60 },
+};
 
 /** Where the pods of each set answer. */
 export const answerPorts = { who: 8080, peer: 8080, host: 8081 } as const;
@@ -72,18 +76,37 @@ const manifest = JSON.stringify({
 
 export type Member = { readonly name: string; readonly node: string; readonly addresses: readonly string[] };
 
-/** `new AgentLab(labs, "--nodes", "2")` */
+/** `await AgentLab.start(labs, "--nodes", "2")` */
 export class AgentLab {
   readonly labs: TestLabs;
   readonly name: string;
 
-  constructor(labs: TestLabs, ...flags: readonly string[]) {
+  private constructor(labs: TestLabs) {
     this.labs = labs;
     this.name = labs.name();
-    labs.ok("up", this.name, ...flags);
-    const file = join(labs.folder, "who.json");
+  }
+
+  static async start(labs: TestLabs, ...flags: readonly string[]): Promise<AgentLab> {
+    const lab = new AgentLab(labs);
+    labs.ok("up", lab.name, ...flags);
+    await lab.load();
+    return lab;
+  }
+
+  /** The pods, on nodes that are new too. Resolves when everybody reaches them all: nodes hear of a pod a moment after it is ready. */
+  async load(): Promise<void> {
+    const file = join(this.labs.folder, "who.json");
     writeFileSync(file, manifest);
-    labs.ok("load", "--lab", this.name, "--wait", file);
+    this.labs.ok("load", "--lab", this.name, "--wait", file);
+    await within(waitMs, () => this.unreached().length === 0);
+    const left = this.unreached();
+    if (left.length > 0) throw new Error(`Not everybody reaches everybody: ${JSON.stringify(left)}`);
+  }
+
+  /** Who does not reach whom. The client outside knows no way to pods. */
+  unreached(): readonly OutcomeReport[] {
+    const outcomes = JSON.parse(this.labs.ok("probe", "--lab", this.name, "-o", "json")) as readonly OutcomeReport[];
+    return outcomes.filter(({ from, kind, result }) => result !== "open" && (from !== "client" || kind !== "pod"));
   }
 
   /** Pods of one of the sets, in the order of their nodes. */
@@ -126,10 +149,11 @@ export class AgentLab {
   }
 
   /**
-   * Connects from inside of a pod to places that say lines back, until `end` is called (test/connection-load.ts).   */
+   * Connects from inside of a pod to places that say lines back, until `end` is called (test/connection-load.ts).
+   */
   async startLoad(pod: string, places: readonly string[]): Promise<Load> {
     const found = await this.labs.client(this.name).get(pods, { namespace: "default", name: pod });
-    return startLoad(containerTarget(placesOf(this.name, this.labs.folder), found), places);
+    return await startLoad(containerTarget(placesOf(this.name, this.labs.folder), found), places);
   }
 
   /** @throws Error with the end of its log when it does not run */

@@ -191,7 +191,7 @@ state: { folder: ${this.folder}/state }`);
   }
 }
 
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 /** Waits until something holds. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -13,7 +13,7 @@ import type { Sandbox } from "./sandbox.ts";
 
 const project = new URL("../", import.meta.url).pathname;
 const podTool = join(project, "dist", "twill-pod");
-const startMs = 15_000;
+const waitMs = 30_000;
 const stepMs = 20;
 
 type Answer = { readonly id: number; readonly answer?: unknown; readonly status?: Status | string };
@@ -117,7 +117,7 @@ export class LabNode implements AsyncDisposable {
     this.#child = child;
     void this.#readAnswers(child.stdout);
     void this.#readLog(child.stderr);
-    await this.until("the kubelet has started", async () => existsSync(started), startMs);
+    await this.until("the kubelet has started", async () => existsSync(started));
   }
 
   /** kill -9 of the kubelet and its API server, whose objects are on disk. */
@@ -152,11 +152,11 @@ export class LabNode implements AsyncDisposable {
     );
   }
 
-  async until(what: string, isSo: () => Promise<boolean>, timeoutMs = 8000): Promise<void> {
-    const end = performance.now() + timeoutMs;
+  async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    const end = performance.now() + waitMs;
     while (!(await isSo())) {
       if (performance.now() > end)
-        throw new Error(`After ${timeoutMs} ms it is not so that ${what}. The node said:\n${this.#output}`);
+        throw new Error(`After ${waitMs} ms it is not so that ${what}. The node said:\n${this.#output}`);
       await Bun.sleep(stepMs);
     }
   }

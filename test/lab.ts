@@ -17,7 +17,9 @@ import { needsRoot } from "./sandbox.ts";
 export const twill = resolve(import.meta.dir, "../dist/twill");
 /** What does the lab's work beside it, such as probes. */
 export const podTool = join(dirname(twill), "twill-pod");
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
+/** What a lab's nodes hear or answer a moment later is waited for as long. */
+export const waitMs = 30_000;
 
 export type LabRan = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
@@ -129,8 +131,14 @@ export class TestLabs implements AsyncDisposable {
     return stdout;
   }
 
+  /** Whether an answer comes at once. */
   pings(lab: string, place: string, address: string): boolean {
     return this.inside(lab, place, "ping", "-c", "1", "-W", "0.3", address).exitCode === 0;
+  }
+
+  /** Whether answers come within `waitMs`. */
+  reaches(lab: string, place: string, address: string): Promise<boolean> {
+    return within(waitMs, () => this.pings(lab, place, address));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { isLeftover } from "./owner.ts";
 
 const netnsFolder = "/run/netns";
-const killWaitMs = 2000;
+const killWaitMs = 10_000;
 
 /** Removes the namespaces, processes, mounts and folders of all sandboxes whose test process is gone. */
 export function sweepLeftovers(): void {
@@ -26,7 +26,7 @@ export function removeNamespaces(names: readonly string[]): void {
   }
 }
 
-/** Kills processes by pid and waits, two seconds at most, until they have let go of their namespaces and files. */
+/** Kills processes by pid and waits, ten seconds at most, until they have let go of their namespaces and files. */
 export function killAndWait(pids: readonly number[]): void {
   for (const pid of pids) {
     try {

@@ -13,7 +13,7 @@ export type RunOptions = {
   /** Added to a bare environment of PATH, HOME, LC_ALL and a bus that is nowhere: nothing of the caller's own leaks in. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** After this time the command is killed; 30 seconds unless given. */
+  /** After this time the command is killed; 60 seconds unless given. */
   readonly timeoutMs?: number;
 };
 
@@ -29,7 +29,7 @@ export type Started = {
   readonly kill: () => void;
 };
 
-const defaultTimeoutMs = 30_000;
+const defaultTimeoutMs = 60_000;
 const maxBoxes = 10_000;
 
 /** Fails the test that needs root and has none: a skipped test would look like a passed one. */

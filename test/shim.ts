@@ -15,7 +15,7 @@ export type ShimCall = {
   readonly inside?: readonly string[];
 };
 
-const timeoutMs = 20_000;
+const timeoutMs = 40_000;
 const buildScript = new URL("../shim/build.sh", import.meta.url).pathname;
 
 // Prints what it was started with, so that a test sees what the shim hands on.

@@ -3,7 +3,7 @@
 import type { Netns, Sandbox, Started } from "./sandbox.ts";
 
 const server = new URL("./echo-server.ts", import.meta.url).pathname;
-const maxWaitMs = 10_000;
+const maxWaitMs = 30_000;
 
 /** A server that answers with `name` and the client's address as it sees it; ready when this returns. */
 export async function startEcho(

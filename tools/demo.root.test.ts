@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { groupOf } from "#test/lab.ts";
 import { maxWidth } from "./transcript.ts";
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 const demo = new URL("demo.ts", import.meta.url).pathname;
 
 /** Runs the demo; `seen` is told all that it has printed so far, whenever it prints. */

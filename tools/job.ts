@@ -30,7 +30,7 @@ const oneFailed: Tally = { passed: 0, failed: 1, skipped: 0 };
 /** Runs `bun test` on files, given relative to the project, at least one: without any it would run all it finds. */
 export function bunTest(title: string, files: readonly string[], timeoutMs: number): Job {
   if (files.length === 0) throw new Error(`Cannot run ${title}: there are no such test files`);
-  const perTestMs = 20_000; // Two busy cores: what is quick alone may wait for others. Tests set their own where they know better.
+  const perTestMs = 60_000; // Two busy cores: what is quick alone may wait for others. Tests set their own where they know better.
   const paths = files.map((file) => `./${file}`);
   const command = [process.execPath, "test", "--only-failures", `--timeout=${perTestMs}`, ...paths];
   return { title, command, timeoutMs, tests: true };

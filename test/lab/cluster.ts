@@ -43,7 +43,7 @@ export type TestClusterOptions = {
 const defaultPools: readonly BlockPool[] = [{ range: cidr("10.244.0.0/16"), blockLength: 24 }];
 
 /** How long a cluster in memory may take for anything. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 export class TestCluster implements Disposable {
   readonly server: ApiServer;

@@ -8,7 +8,7 @@ import { built, builtPlugins } from "./twill.ts";
 
 const apiServer = new URL("../lab/api-process.ts", import.meta.url).pathname;
 const apiAddress = "127.0.0.1";
-const startWaitMs = 20_000;
+const startWaitMs = 40_000;
 /** Of the node, as the API server has it. */
 export const nodeAddress = "172.30.0.11";
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLeftover } from "../owner.ts";
 
-const emptyWaitMs = 2000;
+const emptyWaitMs = 10_000;
 
 /** Removes the groups of nodes whose test process is gone. */
 export function sweepCgroups(): void {

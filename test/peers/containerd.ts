@@ -61,8 +61,8 @@ const tools = {
   setpriv: "util-linux",
   tar: "tar",
 };
-const startWaitMs = 10_000;
-const callTimeoutMs = 30_000;
+const startWaitMs = 30_000;
+const callTimeoutMs = 60_000;
 const execTimeoutS = 10;
 
 /** Starts containerd in the node, with one image, and waits until it answers. */

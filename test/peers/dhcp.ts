@@ -62,7 +62,7 @@ export type DhcpServerPlan = {
   readonly leases: () => readonly DhcpLease[];
 };
 
-const startWaitMs = 10_000;
+const startWaitMs = 30_000;
 
 /** Starts the server and waits until it serves. It goes with the sandbox. */
 export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {

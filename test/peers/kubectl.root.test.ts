@@ -7,7 +7,7 @@ import { differences, expectedOf, titleOf } from "./kubectl/row.ts";
 import { runRow } from "./kubectl/run-row.ts";
 import { Kubectl, kubectlVersions, oldestAndNewest } from "./kubectl.ts";
 
-const limitMs = 90_000;
+const limitMs = 180_000;
 
 describe("in a lab", () => {
   const stack = new AsyncDisposableStack();

@@ -9,7 +9,7 @@ import { ownPrefix } from "../owner.ts";
 const cache = new URL("../../.cache/kubectl/", import.meta.url).pathname;
 /** Where Google's packages put one kubectl for each minor version. */
 const otherFolder = "/usr/lib/google-cloud-sdk/bin";
-const timeoutMs = 30_000;
+const timeoutMs = 60_000;
 
 export type KubectlVersion = { readonly minor: number; readonly path: string };
 

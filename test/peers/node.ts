@@ -5,7 +5,7 @@ import type { Netns, Ran, RunOptions, Sandbox, Started } from "../sandbox.ts";
 import { removeCgroups, sweepCgroups } from "./cgroup.ts";
 
 const script = new URL("node.sh", import.meta.url).pathname;
-const readyWaitMs = 5000;
+const readyWaitMs = 30_000;
 
 /** Where runtimes and plugins keep state whatever their configuration says. Each node has its own. */
 const privatePlaces = [

@@ -6,8 +6,8 @@ import { Node } from "./node.ts";
 
 const dist = join(import.meta.dir, "../../dist");
 const socket = "/run/twill/plugins.sock";
-const startWaitMs = 10_000;
-const sweepWaitMs = 5000;
+const startWaitMs = 30_000;
+const sweepWaitMs = 30_000;
 
 /** The folder with our plugins; throws when they are not built. */
 export function builtPlugins(): string {

@@ -22,9 +22,11 @@ export type Deed = {
 const namespace = "default";
 const a = { selector: { app: "a" } };
 const a2 = { selector: { name: "a2" } };
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 /** A node that says nothing is NotReady after 25 seconds. */
 const crashMs = 60_000;
+/** Long enough that a busy machine asks twice within it. */
+const affinitySeconds = 4;
 const excluded = "node.kubernetes.io/exclude-from-external-load-balancers";
 /** What the lab's pool has (docs/lab.md). */
 const poolSize = 16;
@@ -121,7 +123,7 @@ export const deeds: readonly Deed[] = [
     title: "a client that was away for longer than its affinity lasts is anybody's again",
     run: async (lab) => {
       const askers = ["a1", "a2", "a3", "u1", "u2", "u3", "client"];
-      const sessionAffinityConfig = { clientIP: { timeoutSeconds: 1 } };
+      const sessionAffinityConfig = { clientIP: { timeoutSeconds: affinitySeconds } };
       await lab.play({
         make: [service("web", { ...a, type: "NodePort", sessionAffinity: "ClientIP", sessionAffinityConfig })],
       });
@@ -146,7 +148,7 @@ export const deeds: readonly Deed[] = [
       const before = await whom();
       expect(await whom()).toEqual(before);
       // Seconds are counted whole.
-      await Bun.sleep(2_100);
+      await Bun.sleep((affinitySeconds + 1) * 1000 + 100);
       // All seven stay by chance once in two thousand times.
       expect(await whom()).not.toEqual(before);
     },
@@ -193,7 +195,7 @@ export const deeds: readonly Deed[] = [
         );
         const outcomes = await runProbe(rounds, {
           tool: podTool,
-          timeoutMs: 2_000,
+          timeoutMs: 5_000,
           progress: () => {},
           podsOf: new Map(),
           maxNeighbours: 0,

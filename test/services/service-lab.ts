@@ -18,7 +18,7 @@ import { problemOf, questionOf } from "./expectation.ts";
 import type { Ask, Made, Step } from "./row.ts";
 
 const namespace = "default";
-const patienceMs = 8_000;
+const patienceMs = 30_000;
 const fence = "fence";
 /** At once. */
 const maxRemovals = 16;

@@ -12,7 +12,7 @@ import { outerRows } from "./rows/outer.ts";
 import { ServiceLab } from "./service-lab.ts";
 
 const isLong = process.env["TWILL_LONG"] === "1";
-const limitMs = 120_000;
+const limitMs = 180_000;
 const fabrics = isLong ? (["direct", "vxlan"] as const) : (["direct"] as const);
 
 const tables: Readonly<Record<string, readonly Row[]>> = {

@@ -8,7 +8,7 @@ import { ControlGroup } from "./control-group.ts";
 const python = "/usr/bin/python3";
 const clientScript = new URL("./client.py", import.meta.url).pathname;
 const serverScript = new URL("./server.py", import.meta.url).pathname;
-const startMs = 10_000;
+const startMs = 30_000;
 
 /** `["connect", "a", "10.96.0.1", 80]`: what to do, with which socket, and more; client.py knows them. */
 export type Step = readonly [action: string, socket: string, ...rest: readonly (string | number)[]];

@@ -24,8 +24,8 @@ export type MachineRun = { readonly exitCode: number; readonly output: string };
 type Line = { readonly lines: AsyncGenerator<string>; readonly send: (text: string) => void };
 
 const memMb = 1024;
-const bootMs = 120_000;
-const callMs = 60_000;
+const bootMs = 240_000;
+const callMs = 180_000;
 const tools = { "qemu-system-x86_64": "qemu-system-x86", busybox: "busybox-static", setpriv: "util-linux" };
 
 /** Reads numbers from the second serial line, runs the files of these numbers, and answers with their exit codes. */

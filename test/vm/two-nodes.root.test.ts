@@ -10,7 +10,7 @@ import { type Netns, Sandbox } from "../sandbox.ts";
 import { startEcho } from "../traffic.ts";
 import { Machine } from "./machine.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(300_000);
 
 const project = new URL("../../", import.meta.url).pathname;
 const dist = join(project, "dist");
@@ -93,7 +93,7 @@ class Node {
 
   /** Until all peers are reached in this way. */
   async untilWay(way: "direct" | "tunnel"): Promise<void> {
-    for (const end = Date.now() + 30_000; ; await Bun.sleep(200)) {
+    for (const end = Date.now() + 60_000; ; await Bun.sleep(200)) {
       const { peers } = await this.status();
       if (peers.length > 0 && peers.every((peer) => peer.way === way)) return;
       if (Date.now() < end) continue;
@@ -108,12 +108,12 @@ function inPod({ node, name }: Pod, script: string): Promise<string> {
 }
 
 function pings(address: string, more = ""): string {
-  return `ping -c 1 -W 5 -n ${more} ${address}`;
+  return `ping -c 1 -W 30 -n ${more} ${address}`;
 }
 
 /** What is served on port 80 of a pod, as another one sees it. */
 function pageOf(address: string): string {
-  return `timeout 5 bash -c "exec 3<>/dev/tcp/${address}/80; echo GET /group HTTP/1.0 >&3; echo >&3; head -n1 <&3"`;
+  return `timeout 30 bash -c "exec 3<>/dev/tcp/${address}/80; echo GET /group HTTP/1.0 >&3; echo >&3; head -n1 <&3"`;
 }
 
 /** In bytes, and bytes a second: what is sent at once, and the time that starting takes here, are off. */
@@ -121,7 +121,7 @@ const blob = { size: 2_000_000, rate: 1_000_000, leastSeconds: 1.7 };
 
 async function secondsToFetch(to: Pod, from: Pod): Promise<number> {
   const get = `exec 3<>/dev/tcp/${from.addresses[0]}/80; echo GET /blob HTTP/1.0 >&3; echo >&3; cat <&3 | wc -c`;
-  const [began, size, ended] = (await inPod(to, `date +%s.%N; timeout 30 bash -c "${get}"; date +%s.%N`)).split("\n");
+  const [began, size, ended] = (await inPod(to, `date +%s.%N; timeout 60 bash -c "${get}"; date +%s.%N`)).split("\n");
   expect(Number(size)).toBeGreaterThan(blob.size);
   return Number(ended) - Number(began);
 }
@@ -197,7 +197,7 @@ describe("two machines with an agent each", () => {
     const [pod] = pods;
     if (pod === undefined) throw new Error("There is no pod");
     const ask = `exec 3<>/dev/tcp/${world.address}/${world.port} && echo >&3 && head -n1 <&3`;
-    expect(await inPod(pod, `timeout 5 bash -c "${ask}"`)).toBe("world 172.30.0.11\n");
+    expect(await inPod(pod, `timeout 30 bash -c "${ask}"`)).toBe("world 172.30.0.11\n");
     const outcomes = await pod.node.outcomes();
     expect(outcomes["forward-kernel"]?.packets).toBeGreaterThan(0);
     expect(outcomes["drop-source"]?.packets).toBe(0);

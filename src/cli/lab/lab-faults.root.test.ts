@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { groupOf, TestLabs } from "#test/lab.ts";
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 
 describe("twill lab says what is wrong with", () => {
   test("a port that is in use", async () => {

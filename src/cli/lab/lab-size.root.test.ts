@@ -12,7 +12,7 @@ import { loadManyPods, manyPodsLabel } from "#test/many-pods.ts";
 const long = process.env["TWILL_LONG"] === "1";
 const count = long ? 1000 : 100;
 const nodes = long ? 10 : 3;
-const limitMs = long ? 600_000 : 120_000;
+const limitMs = long ? 600_000 : 240_000;
 
 describe(`${count} pods in one lab`, () => {
   test(

@@ -5,7 +5,7 @@ import { internetAddress } from "#lab/fabric/addresses.ts";
 import { AgentLab, answerPorts, familyOf, type Member, type SetName } from "#test/agent-lab.ts";
 import { TestLabs } from "#test/lab.ts";
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 const families = ["ipv4", "ipv6"] as const;
 
 let labs: TestLabs;
@@ -18,7 +18,7 @@ let nodes: readonly Member[];
 
 beforeAll(async () => {
   labs = await TestLabs.open();
-  lab = new AgentLab(labs, "--nodes", "2", "--family", "dual");
+  lab = await AgentLab.start(labs, "--nodes", "2", "--family", "dual");
   pods = [...(await lab.members("who")), ...(await lab.members("peer"))];
   hosts = await lab.members("host");
   nodes = labs

@@ -351,7 +351,7 @@ export class PodWorker {
     const sandbox = { ready: this.#sandbox?.ready === true, ips: this.#ips };
     const view = { ready: this.#probers.ready(), waiting: this.#waiting, sandbox, finished: this.#finished };
     const facts = { ...this.#facts(), ...view, hostIps: this.#host.sandboxes.nodeIps, startTime: this.#startTime };
-    this.#status.write(podStatus(this.#pod, facts, timeText(now)));
+    this.#status.write(podStatus(this.#status.pod, facts, timeText(now)));
   }
 
   /** Asks for a round in so long, at the latest: the earliest wish of a round counts. */

@@ -12,10 +12,10 @@ const retryMs = 1000;
 
 export class StatusWriter {
   readonly #client: KubeClient;
-  /** What the API has by now, as far as we wrote it or saw it. */
-  #written: Fields = {};
-  #wanted: Fields | undefined;
+  /** The newest that the API has, as far as we wrote it or saw it. */
   #pod: Pod;
+  #sent: Fields | undefined;
+  #wanted: Fields | undefined;
   #writing: Promise<void> | undefined;
   readonly #log: (line: string) => void;
 
@@ -23,13 +23,20 @@ export class StatusWriter {
     this.#client = client;
     this.#pod = pod;
     this.#log = log;
-    this.#written = (pod.status ?? {}) as Fields;
   }
 
-  /** The pod as the API has it now: what others have written too. */
+  /**
+   * The pod as the API will have it when all is written: what its next status goes on from. Watches tell of what was written a while
+   * after it was; a status made from an older one would differ from the newest, and two of them would replace each other for ever.
+   */
+  get pod(): Pod {
+    const status = this.#wanted ?? this.#sent;
+    return status === undefined ? this.#pod : { ...this.#pod, status: status as PodStatus };
+  }
+
+  /** The pod as the API has or had it: what others have written too. */
   saw(pod: Pod): void {
-    this.#pod = pod;
-    if (this.#writing === undefined) this.#written = (pod.status ?? {}) as Fields;
+    if (versionOf(pod) >= versionOf(this.#pod)) this.#pod = pod;
   }
 
   write(status: PodStatus): void {
@@ -47,11 +54,11 @@ export class StatusWriter {
     await Promise.resolve();
     for (let status = this.#wanted; status !== undefined; status = this.#wanted) {
       this.#wanted = undefined;
-      const patch = changes(this.#written, status);
+      this.#sent = status;
+      const patch = changes((this.#pod.status ?? {}) as Fields, status);
       if (patch === undefined) continue;
       try {
-        await this.#send(patch);
-        this.#written = status;
+        this.saw(await this.#send(patch));
       } catch (error) {
         if (hasReason(error, "NotFound", "Conflict")) break;
         this.#log(
@@ -61,15 +68,21 @@ export class StatusWriter {
         await Bun.sleep(retryMs);
       }
     }
+    this.#sent = undefined;
     this.#writing = undefined;
   }
 
-  async #send(status: Fields): Promise<void> {
+  async #send(status: Fields): Promise<Pod> {
     const { namespace, name, uid } = this.#pod.metadata;
     // A pod of the same name that came after this one has another uid: the server refuses.
     const patch = { metadata: { uid }, status };
-    await this.#client.patch(pods, { namespace, name, subresource: "status" }, "merge", patch);
+    return await this.#client.patch(pods, { namespace, name, subresource: "status" }, "merge", patch);
   }
+}
+
+/** Versions of one object are ordered. */
+function versionOf({ metadata }: Pod): number {
+  return Number(metadata.resourceVersion ?? 0);
 }
 
 /** A merge patch of the fields that differ; undefined when none does. */
