@@ -3,12 +3,12 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { PodSpec } from "kubernetes-types/core/v1";
-import { keepAnnotation } from "#agent/policy/watch.ts";
 import { askWorld } from "#cli/policy/question.ts";
 import { nodes, pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
 import { clientAddress } from "#lab/fabric/addresses.ts";
 import { addressesAnnotation } from "#model/pod.ts";
+import { keepAnnotation } from "#agent/policy/watch.ts";
 import { echoAt, echoContainer, echoPort } from "#test/agent-lab.ts";
 import { groupOf, TestLabs, waitMs, within } from "#test/lab.ts";
 import { type Expectation, PolicyLab } from "./policy-lab.ts";
