@@ -11,6 +11,7 @@ import type { ApiContext } from "./context.ts";
 import { CustomResources } from "./custom-resources.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
 import { EventExpiry } from "./event-expiry.ts";
+import { Indexes } from "./indexes.ts";
 import { keyOf } from "./keys.ts";
 import { type KubeletCall, kubeletCall, podStreams } from "./node-proxy/kubelet-call.ts";
 import type { KubeletLink } from "./node-proxy/kubelet-link.ts";
@@ -68,7 +69,8 @@ export class ApiServer implements Disposable {
     });
     const checkToken: TokenChecker = (token) => users?.get(token) ?? ofServiceAccounts(token);
     this.authenticate = authenticator(checkToken);
-    this.#context = { store, registry, now, random, authorizer, printer, tokens, checkToken };
+    const indexes = this.#followers.use(new Indexes(store));
+    this.#context = { store, registry, indexes, now, random, authorizer, printer, tokens, checkToken };
     this.#followers.use(new CustomResources(this.#context));
     this.#followers.use(new EventExpiry(this.#context));
     this.#kubelets = options.kubelets;

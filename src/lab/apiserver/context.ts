@@ -5,6 +5,7 @@ import { timestamp } from "#kube/time.ts";
 import type { TokenChecker } from "./authn/authenticator.ts";
 import type { TokenIssuer } from "./authn/service-account-token.ts";
 import type { Authorizer } from "./authorizer.ts";
+import type { Indexes } from "./indexes.ts";
 import { prefixOf } from "./keys.ts";
 import type { AdmitContext, Registry } from "./registry.ts";
 import type { UserInfo } from "./request.ts";
@@ -14,6 +15,7 @@ import type { TablePrinter } from "./table-printer.ts";
 export type ApiContext = {
   readonly store: Store;
   readonly registry: Registry;
+  readonly indexes: Indexes;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Fills bytes with randomness. */
@@ -35,6 +37,7 @@ export function ruleContext(context: ApiContext, user: UserInfo, subresource: st
     random: context.random,
     authorizer: context.authorizer,
     objects: (group, plural, namespace) => objectsOf(context, group, plural, namespace),
+    index: (kind) => context.indexes.get(kind),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Cause } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import type { Authorizer } from "./authorizer.ts";
+import type { IndexClass, ObjectIndex } from "./indexes.ts";
 import type { ScalePaths } from "./operations/scale.ts";
 import type { UserInfo } from "./request.ts";
 import type { Schema } from "./schema/schema.ts";
@@ -67,6 +68,8 @@ export type RuleContext = {
   readonly random: (bytes: Uint8Array) => Uint8Array;
   /** Objects of another resource, in a namespace ("" for all of them). */
   readonly objects: (group: string, plural: string, namespace: string) => readonly KubeObject[];
+  /** What is known of all objects of another resource, without looking at each. */
+  readonly index: <T extends ObjectIndex>(kind: IndexClass<T>) => T;
 };
 
 /** What decides whether somebody may write an object may look at besides. */

@@ -28,6 +28,11 @@ function context(others: readonly KubeObject[] = []): RuleContext {
     subresource: "",
     random: (bytes) => bytes,
     objects: () => others,
+    index: (kind) => {
+      const index = new kind();
+      for (const other of others) index.add(other);
+      return index;
+    },
   };
 }
 

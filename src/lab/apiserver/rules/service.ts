@@ -8,6 +8,7 @@ import type { KubeObject } from "#kube/object.ts";
 import type { RuleContext, Rules } from "#lab/apiserver/registry.ts";
 import { invalidValue } from "#lab/apiserver/schema/cause.ts";
 import type { NumberPool, ServiceRange } from "./address-pool.ts";
+import { Allocations, nodePortsOf } from "./allocations.ts";
 import { serviceFaults } from "./service-faults.ts";
 
 export type ServiceOptions = {
@@ -37,18 +38,18 @@ function prepare(
   const spec = withDefaults(service.spec ?? {}, old?.spec);
   if (spec.type === "ExternalName") return { ...service, spec: withoutAddresses(spec) };
   const families = familiesOf(spec, options);
-  const services = () => context.objects("", "services", "") as readonly Service[];
+  const taken = context.index(Allocations);
   return {
     ...service,
     spec: withNodePorts(
       {
         ...spec,
         ...families,
-        ...addressesOf(service.metadata.name, spec, old?.spec, families.ipFamilies, options, services),
+        ...addressesOf(service.metadata.name, spec, old?.spec, families.ipFamilies, options, taken),
       },
       { name: service.metadata.name, old: old?.spec },
       options,
-      services,
+      taken,
     ),
     status: service.status ?? { loadBalancer: {} },
   };
@@ -162,21 +163,19 @@ function addressesOf(
   old: ServiceSpec | undefined,
   families: readonly FamilyName[],
   { ranges }: ServiceOptions,
-  services: () => readonly Service[],
+  taken: Allocations,
 ): Partial<ServiceSpec> {
   if (spec.clusterIP === "None") return { clusterIP: "None", clusterIPs: ["None"] };
   const wanted = wantedAddresses(spec, old);
   const fresh = wanted.filter((address) => !(old?.clusterIPs ?? []).includes(address));
   if (wanted.length === families.length && fresh.length === 0)
     return { clusterIP: wanted[0] ?? "", clusterIPs: wanted };
-  const taken = new Set(services().flatMap((service) => service.spec?.clusterIPs ?? []));
-  const clash = fresh.findIndex((address) => taken.has(address));
-  if (clash >= 0) throw alreadyAllocated(name, wanted);
+  if (fresh.some((address) => taken.hasAddress(address))) throw alreadyAllocated(name, wanted);
   const addresses = families.map((family, index) => {
     const given = wanted[index];
     if (given !== undefined) return given;
     const range = ranges.find((candidate) => familyName(candidate) === family);
-    const address = range?.free((candidate) => taken.has(candidate));
+    const address = range?.free((candidate) => taken.hasAddress(candidate));
     // A family that the cluster lacks is said by the validation.
     if (range === undefined) return "";
     if (address === undefined)
@@ -191,11 +190,11 @@ function addressesOf(
 function checkNodePorts(
   name: string,
   ports: readonly ServicePort[],
-  taken: ReadonlySet<number | undefined>,
+  taken: Allocations,
   had: ReadonlySet<number | undefined>,
 ): void {
   const causes = ports.flatMap(({ nodePort = 0 }, index) =>
-    nodePort !== 0 && taken.has(nodePort) && !had.has(nodePort)
+    nodePort !== 0 && taken.hasPort(nodePort) && !had.has(nodePort)
       ? [invalidValue(`spec.ports[${index}].nodePort`, nodePort, "provided port is already allocated")]
       : [],
   );
@@ -208,7 +207,7 @@ function withNodePorts(
   spec: ServiceSpec,
   before: Before,
   { nodePorts }: ServiceOptions,
-  services: () => readonly Service[],
+  taken: Allocations,
 ): ServiceSpec {
   const balancer = spec.type === "LoadBalancer";
   const exposed = spec.type === "NodePort" || (balancer && spec.allocateLoadBalancerNodePorts !== false);
@@ -216,18 +215,13 @@ function withNodePorts(
   const given = (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort);
   const had = new Set((before.old?.ports ?? []).map(({ nodePort }) => nodePort));
   if (!needsHealth && (!exposed || given.every((port) => had.has(port)))) return spec;
-  const portsOf = (of: ServiceSpec | undefined) => [
-    of?.healthCheckNodePort,
-    ...(of?.ports ?? []).map(({ nodePort }) => nodePort),
-  ];
-  const taken = new Set<number | undefined>(services().flatMap((service) => portsOf(service.spec)));
   if (exposed) checkNodePorts(before.name, spec.ports ?? [], taken, had);
-  for (const port of portsOf(spec)) taken.add(port);
+  const own = new Set(nodePortsOf(spec));
   const next = () => {
-    const port = nodePorts.free((candidate) => taken.has(candidate));
+    const port = nodePorts.free((candidate) => taken.hasPort(candidate) || own.has(candidate));
     if (port === undefined)
       throw kubeError("ServiceUnavailable", "Cannot give the service a node port: all of the range are taken");
-    taken.add(port);
+    own.add(port);
     return port;
   };
   const byPort = new Map<number, number>();
