@@ -20,7 +20,7 @@ export type Row = {
 export type Ground = { readonly driver: Driver; readonly pods: readonly Netns[]; readonly rounds: number };
 
 /** Links that were removed are taken apart by the kernel for some time after the call: that is no cost of the next call. */
-export const settleMs = 25;
+export const settleMs = 100;
 const warmUp = 5;
 
 /** Times ADD and DEL of one plugin for each side in turn. */

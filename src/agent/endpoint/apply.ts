@@ -56,7 +56,6 @@ function toRequests(part: Part, { netns, joinBlocks }: Ground): readonly Request
           { name: part.ifname, index: part.ifindex, mac: part.mac, mtu: part.mtu, netns },
         ),
         setNoLinkLocal(part.ifindex, part.hostName),
-        setLink(part.ifindex, { up: true }, part.hostName),
       ];
     case "blocks": {
       const join = joinBlocks?.(part.ifindex);

@@ -36,6 +36,7 @@ describe("planWiring()", () => {
     expect(texts([])).toEqual([
       "link tw5 (02:00:00:00:00:06) to eth0 (02:00:00:00:00:05)",
       "shared blocks of #1005",
+      "node's #1005 up",
       "node's route 10.244.1.5/32 dev #1005 src 172.30.0.11",
       "neighbour 10.244.1.5 lladdr 02:00:00:00:00:05 on the node's #1005",
       "node's route fd00::5/128 dev #1005 src fd00:30::11",

@@ -8,10 +8,10 @@ export function planWiring(want: readonly Part[], have: readonly Part[]): readon
   const there = new Set(have.map(formatPart));
   const missing = want.filter((part) => !there.has(formatPart(part)));
   const pair = missing.find(({ part }) => part === "pair");
-  // A new pair is born with its size, and the node's end up.
   return pair === undefined ? missing : missing.filter((part) => !isBornWith(part));
 }
 
-function isBornWith(part: Part): boolean {
-  return part.part === "mtu" || (part.part === "up" && part.side === "node");
+/** Of a new pair. */
+function isBornWith({ part }: Part): boolean {
+  return part === "mtu";
 }

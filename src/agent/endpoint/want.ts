@@ -29,6 +29,7 @@ export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOpti
   const pod = addresses.flatMap((address): readonly Part[] => wantPodRoutes(ifindex, familyOf(address), hostMac));
   return [
     { part: "pair", hostName, ifname, ifindex, hostMac, mac, mtu },
+    // Before it is up: the kernel stops a link that carries packets to give it a qdisc, and waits until nobody looks at it any more.
     ...(programs ? [{ part: "blocks", ifindex } as const] : []),
     { part: "mtu", side: "node", ifindex, mtu },
     { part: "up", side: "node", ifindex },
