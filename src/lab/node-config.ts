@@ -31,6 +31,11 @@ export function nodeConfigPath(folder: string): string {
   return join(folder, "kubelet", "config.json");
 }
 
+/** In the node's folder: the number of the kubelet's process, once it has told the API of its node and looks after the pods. */
+export function servingPath(folder: string): string {
+  return join(folder, "kubelet", "serving");
+}
+
 export function formatNodeConfig(config: NodeConfig): string {
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }

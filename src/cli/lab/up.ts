@@ -9,7 +9,7 @@ import { parseNetworkList } from "#cni/conflist.ts";
 import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type ServiceKind, type Underlay } from "#lab/spec.ts";
 import { askNodeAgent } from "#lab/world/agents.ts";
-import { type LabHost, mend, type Started, timed } from "#lab/world/lab.ts";
+import { type LabHost, mend, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
 import { awaitService, isRunning } from "#lab/world/processes.ts";
@@ -48,7 +48,7 @@ export async function labUp({ args, flags }: UpCall, io: CommandIo): Promise<num
   await awaitReady(host, places, spec, started);
   const took = formatSeconds(host.nowMs() - startMs);
   const nodes = spec.nodes.filter(({ running }) => running).length;
-  const what = started.services.length === 0 ? "was up already" : "is up";
+  const what = started.length === 0 ? "was up already" : "is up";
   io.stdout(`lab "${name}" ${what}: ${nodes} nodes, ${spec.family}, ${spec.underlay} (${took})\n`);
   io.stdout(`export KUBECONFIG=${places.kubeconfig}\n`);
   return 0;
@@ -83,7 +83,12 @@ const nodesLimitMs = 40_000;
 const stepMs = 20;
 
 /** Waits until the API server answers and all running nodes are Ready. @throws LabError */
-export async function awaitReady(host: LabHost, places: Places, spec: LabSpec, started: Started): Promise<void> {
+export async function awaitReady(
+  host: LabHost,
+  places: Places,
+  spec: LabSpec,
+  started: readonly Service[],
+): Promise<void> {
   const services = wantServices(spec, places, host.installation);
   const [control] = services;
   if (control === undefined) return;
@@ -93,7 +98,7 @@ export async function awaitReady(host: LabHost, places: Places, spec: LabSpec, s
   const kubelets = services.filter(({ name }) => name === "kubelet");
   await timed(host, "nodes", async () => {
     for (const kubelet of kubelets) {
-      const ready = async () => !(await unreadyNodes(client, spec, started)).includes(nodeOfService(kubelet));
+      const ready = async () => !(await unreadyNodes(client, places, spec, started)).includes(nodeOfService(kubelet));
       await awaitService(kubelet, ready, { ...wait, limitMs: nodesLimitMs });
     }
     // One that was started again beside a kubelet that went on: its node never stopped to be Ready.

@@ -21,7 +21,7 @@ import { readKubeconfig } from "#kube/kubeconfig.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { ClusterView } from "#lab/cluster-view.ts";
 import { internetAddress } from "#lab/fabric/addresses.ts";
-import { type NodeConfig, readNodeConfig } from "#lab/node-config.ts";
+import { type NodeConfig, readNodeConfig, servingPath } from "#lab/node-config.ts";
 import { familiesOf } from "#lab/spec.ts";
 import { type StreamingHost, serveStream } from "#lab/streaming/streaming.ts";
 import { writeWhole } from "#lab/world/state.ts";
@@ -107,6 +107,7 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
   await services.ready;
   await server.listen("::", kubeletPort);
   log(`looking after the pods of ${config.node}`);
+  writeWhole(servingPath(config.folder), `${process.pid}\n`);
   await host.stopped;
 }
 

@@ -33,17 +33,13 @@ export type LabHost = {
   readonly progress: (step: string, tookMs: number) => void;
 };
 
-/** Services that were started, and since when, in milliseconds of the epoch. */
-export type Started = { readonly services: readonly Service[]; readonly sinceMs: number };
-
 /**
  * Makes everything that the lab lacks, and nothing twice. The state folder is locked by the caller.
  * Returns the services that it started.
  * @throws LabError, KernelError
  */
-export async function mend(host: LabHost, places: Places, spec: LabSpec): Promise<Started> {
+export async function mend(host: LabHost, places: Places, spec: LabSpec): Promise<readonly Service[]> {
   const { installation, sleep } = host;
-  const sinceMs = host.now();
   writeState(places, spec);
   ensureCgroupMount(ownCgroupMount(host.stateRoot));
   makeGroup(places.cgroup);
@@ -68,7 +64,7 @@ export async function mend(host: LabHost, places: Places, spec: LabSpec): Promis
   });
   const rest = await startServices(places, installation, later, sleep);
   await awaitWires(host, places, services);
-  return { services: [...control, ...rest], sinceMs };
+  return [...control, ...rest];
 }
 
 const maxTries = 10;

@@ -1,14 +1,19 @@
 // Whether a lab's parts answer: its API server, its nodes.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno } from "#kernel/errno.ts";
 import { KubeClient } from "#kube/client.ts";
 import { httpTransport } from "#kube/http-transport.ts";
 import type { Node } from "#kube/kinds.ts";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
 import { nodes } from "#kube/resource.ts";
+import { livingIn } from "#lab/cgroup.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
+import { servingPath } from "#lab/node-config.ts";
 import type { LabSpec } from "#lab/spec.ts";
-import type { Started } from "./lab.ts";
-import type { Places } from "./places.ts";
+import { nodePlaces, type Places } from "./places.ts";
+import type { Service } from "./services.ts";
 
 /** A client of the lab's API server, as its administrator. */
 export function adminClient(places: Places): KubeClient {
@@ -26,26 +31,33 @@ export async function apiAnswers(client: KubeClient): Promise<boolean> {
 }
 
 /**
- * Names of running nodes that are not Ready, by what their kubelets say. Of a kubelet that was just started, only what it said since
- * then counts: what is left from before speaks of a node that has ended.
+ * Names of running nodes that are not Ready. Of a kubelet that was just started the API may still have what an earlier one said: only
+ * those count that look after their pods.
  */
 export async function unreadyNodes(
   client: KubeClient,
+  places: Places,
   spec: LabSpec,
-  { services, sinceMs }: Started,
+  started: readonly Service[],
 ): Promise<readonly string[]> {
   const { items } = await client.listAll(nodes);
-  const restarted = new Set(services.filter(({ name }) => name === "kubelet").map(({ station }) => station));
-  const ready = items.filter((node) => {
-    const { name = "" } = node.metadata;
-    // Heartbeats are in whole seconds.
-    return isReadySince(node, restarted.has(nodeStation(name)) ? Math.floor(sinceMs / 1000) * 1000 : 0);
-  });
-  const names = new Set(ready.map(({ metadata }) => metadata.name));
-  return spec.nodes.filter(({ name, running }) => running && !names.has(name)).map(({ name }) => name);
+  const ready = new Set(items.filter(isReady).map(({ metadata }) => metadata.name));
+  const fresh = started.filter(({ name }) => name === "kubelet").map(({ station }) => station);
+  const isUp = (name: string) => ready.has(name) && (!fresh.includes(nodeStation(name)) || isServing(places, name));
+  return spec.nodes.filter(({ name, running }) => running && !isUp(name)).map(({ name }) => name);
 }
 
-function isReadySince({ status }: Node, sinceMs: number): boolean {
-  const ready = status?.conditions?.find(({ type }) => type === "Ready");
-  return ready?.status === "True" && Date.parse(ready.lastHeartbeatTime ?? "") >= sinceMs;
+function isReady({ status }: Node): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") === true;
+}
+
+/** Whether the kubelet that runs is the one that wrote down that it serves. */
+function isServing(places: Places, node: string): boolean {
+  const { folder, cgroup } = nodePlaces(places, node);
+  try {
+    return livingIn(join(cgroup, "kubelet")).includes(Number(readFileSync(servingPath(folder), "utf8")));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }

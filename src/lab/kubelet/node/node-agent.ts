@@ -66,7 +66,7 @@ export class NodeAgent implements Disposable {
   /** Registers, reports once, and goes on reporting in the background. */
   async start(): Promise<void> {
     await this.#untilRegistered();
-    await this.#check();
+    await this.#untilReported();
     void this.#keepReporting();
   }
 
@@ -91,6 +91,15 @@ export class NodeAgent implements Disposable {
         this.#options.log(messageOf(error));
         await this.#options.pace.sleep(retryMs, this.#end.signal);
       }
+    }
+  }
+
+  /** What an earlier kubelet of the node said is not true any more. */
+  async #untilReported(): Promise<void> {
+    const { pace } = this.#options;
+    const { signal } = this.#end;
+    for (await this.#check(); this.#reportedMs === 0 && !signal.aborted; await this.#check()) {
+      await pace.sleep(retryMs, signal);
     }
   }
 
