@@ -15,7 +15,7 @@ export type ComparingOptions = {
 
 /** For how long a comparison may hold up others, and how long they have then. */
 const slice = { workMs: 4, restMs: 20 } as const;
-/** A comparison begins this long after the one before began; one that takes long, so many times as long as it took later. */
+/** A comparison begins this long after the one before began, and not before so many times the work of that one have passed. */
 const compare = { periodMs: 1_000, share: 25 } as const;
 /** Damage that is told one by one; more is told by its number. */
 const maxShown = 20;

@@ -118,7 +118,7 @@ export class Pods implements Disposable {
 }
 
 /** @throws CniError 7 */
-export function readWish({ namespace, name }: PodModel, text: string): AddressWish {
+function readWish({ namespace, name }: PodModel, text: string): AddressWish {
   const askedBy = `annotation ${addressesAnnotation} of pod ${namespace}/${name}`;
   const addresses = text.split(",").map((part) => {
     const address = parseIp(part.trim());

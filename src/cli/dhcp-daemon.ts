@@ -16,7 +16,7 @@ import { activatedSocket } from "#plugins/service/activation.ts";
 import { servePlugins } from "#plugins/service/server.ts";
 import { type Flags, parseDuration, parseFlags } from "./go-flags.ts";
 
-export const dhcpDaemonHelp = `dhcp daemon [flags]
+const dhcpDaemonHelp = `dhcp daemon [flags]
 
 Keeps DHCP leases for containers whose plugins run stand-alone. "twill plugins" does the same by itself.
 

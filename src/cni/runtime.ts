@@ -77,7 +77,7 @@ export function pluginStdin(plugin: PluginConf, injected: Injected, capabilityAr
 }
 
 /** The environment of a call. GC and STATUS are about no attachment: its variables are empty then. */
-export function pluginEnv(runtime: Runtime, command: Verb, attachment?: AttachmentConf): ReadonlyMap<string, string> {
+function pluginEnv(runtime: Runtime, command: Verb, attachment?: AttachmentConf): ReadonlyMap<string, string> {
   return new Map([
     ...runtime.env,
     ["CNI_COMMAND", command],

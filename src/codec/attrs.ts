@@ -1,6 +1,7 @@
 // Netlink attributes: type-length-value records, 4-byte aligned, nested at will (linux/netlink.h, struct nlattr).
 
 import type { Codec, Reader, Writer } from "./codec.ts";
+import { rest } from "./scalar.ts";
 
 /** One attribute: its number and what it holds. */
 export type Attr<T> = { readonly type: number; readonly codec: Codec<T>; readonly nested: boolean };
@@ -44,7 +45,7 @@ export function attrs<T extends Readonly<Record<string, unknown>>>(
         const field = record[name];
         if (field !== undefined) writeAttr(writer, nested ? type | nestedFlag : type, codec, field as never);
       }
-      for (const { type, bytes } of value.unknown ?? []) writeAttr(writer, type, raw, bytes);
+      for (const { type, bytes } of value.unknown ?? []) writeAttr(writer, type, rest, bytes);
     },
     decode(reader: Reader) {
       const out: Record<string, unknown> = {};
@@ -116,8 +117,3 @@ function readHeader(reader: Reader): { readonly type: number; readonly size: num
 function skipPadding(reader: Reader, size: number): void {
   reader.take(Math.min(reader.left, (4 - (size % 4)) % 4));
 }
-
-const raw: Codec<Uint8Array> = {
-  encode: (writer, value) => writer.append(value),
-  decode: (reader) => reader.copy(reader.left),
-};

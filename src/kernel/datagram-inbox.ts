@@ -1,7 +1,7 @@
 // Datagrams that arrive at a socket, kept until somebody asks for them.
 
 import type { Socket, SocketHandler, UnixSocketOptions } from "bun";
-import { KernelError } from "./errno.ts";
+import { Errno, KernelError } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { errno, libc } from "./libc.ts";
 
@@ -82,10 +82,9 @@ export class DatagramInbox implements Disposable {
   }
 
   #end(cause: unknown): void {
-    const enetdown = 100;
     this.#ended ??= new KernelError(
       `Cannot go on with ${this.#subject}`,
-      cause instanceof Error && "errno" in cause ? Math.abs(Number(cause.errno)) : enetdown,
+      cause instanceof Error && "errno" in cause ? Math.abs(Number(cause.errno)) : Errno.ENETDOWN,
     );
     this.#wake?.();
   }

@@ -1,7 +1,7 @@
 // The library libbpf: objects, maps, programs and pins, as thin as they come; src/bpf gives them types.
 
 import { CString, dlopen, type Pointer } from "bun:ffi";
-import { errnoName, KernelError } from "./errno.ts";
+import { Errno, errnoName, KernelError } from "./errno.ts";
 import { errno } from "./libc.ts";
 
 const soname = "libbpf.so.1";
@@ -58,10 +58,9 @@ function load(): Libbpf {
     symbols.libbpf_set_print(null);
     return symbols;
   } catch (cause) {
-    const enoent = 2;
     const error = new KernelError(
       "Cannot use eBPF",
-      enoent,
+      Errno.ENOENT,
       `${soname} is missing: install the Debian package libbpf1`,
     );
     error.cause = cause;

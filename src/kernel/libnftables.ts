@@ -1,7 +1,7 @@
 // The library libnftables (nft without its command): one context, and one run of a command text with what it printed.
 
 import { CString, dlopen, type Pointer } from "bun:ffi";
-import { isErrno, KernelError } from "./errno.ts";
+import { Errno, isErrno, KernelError } from "./errno.ts";
 import { cstring } from "./libc.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import { callIn, type Netns } from "./netns.ts";
@@ -39,13 +39,13 @@ export class NftContext implements Disposable {
     // Without a socket the library ends the whole process: whether there would be one is asked first.
     new NetlinkSocket("netfilter", netns)[Symbol.dispose]();
     this.#context = callIn(netns, this.#library.newContext, 0);
-    if (this.#context === null) throw new KernelError("Cannot open nftables", 12);
+    if (this.#context === null) throw new KernelError("Cannot open nftables", Errno.ENOMEM);
     if (
       this.#library.nft_ctx_buffer_output(this.#context) !== 0 ||
       this.#library.nft_ctx_buffer_error(this.#context) !== 0
     ) {
       this[Symbol.dispose]();
-      throw new KernelError("Cannot open nftables", 12);
+      throw new KernelError("Cannot open nftables", Errno.ENOMEM);
     }
   }
 
@@ -78,10 +78,9 @@ function load(): Library {
     return { ...symbols, newContext: addressOf("nft_ctx_new") };
   } catch (cause) {
     if (isErrno(cause, "ENOMEM")) throw cause;
-    const enoent = 2;
     throw new KernelError(
       "Cannot use nftables",
-      enoent,
+      Errno.ENOENT,
       `${soname} is missing: install the Debian package libnftables1`,
     );
   }
@@ -109,13 +108,17 @@ function pointer(address: Pointer | bigint): Pointer {
 }
 
 /** The errors that nf_tables answers with, most frequent first. */
-const answers = [2, 17, 16, 1, 95, 22, 12, 24, 28, 34, 90, 105, 93, 97, 4, 11, 40, 31, 71];
+const answers: readonly number[] = [
+  ...[Errno.ENOENT, Errno.EEXIST, Errno.EBUSY, Errno.EPERM, Errno.EOPNOTSUPP, Errno.EINVAL, Errno.ENOMEM],
+  ...[Errno.EMFILE, Errno.ENOSPC, Errno.ERANGE, Errno.EMSGSIZE, Errno.ENOBUFS, Errno.EPROTONOSUPPORT],
+  ...[Errno.EAFNOSUPPORT, Errno.EINTR, Errno.EAGAIN, Errno.ELOOP, Errno.EMLINK, Errno.EPROTO],
+];
 
 /**
- * The error number in what the library printed; 22 (EINVAL) where there is none. The library offers no other way to it than its text,
+ * The error number in what the library printed; EINVAL where there is none. The library offers no other way to it than its text,
  * which it takes from strerror(3): the same function answers here, whatever the language of the machine.
  */
 export function errnoInText(error: string): number {
   const { symbols } = dlopen("libc.so.6", { strerror: { args: ["int"], returns: "ptr" } });
-  return answers.find((errno) => error.includes(take(symbols.strerror(errno)))) ?? 22;
+  return answers.find((errno) => error.includes(take(symbols.strerror(errno)))) ?? Errno.EINVAL;
 }

@@ -1,6 +1,6 @@
 // An AF_NETLINK socket: whole messages out, whole datagrams in, synchronously.
 
-import { KernelError } from "./errno.ts";
+import { Errno, KernelError } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { errno, libc } from "./libc.ts";
 import { type Netns, socketIn } from "./netns.ts";
@@ -57,13 +57,13 @@ export class NetlinkSocket implements Disposable {
   /** One datagram, valid until the next `receive` on any socket. @throws KernelError, EAGAIN after 30 s of silence. */
   receive(): Uint8Array {
     const buffer = NetlinkSocket.#buffer;
-    const eintr = 4;
     for (;;) {
       const size = Number(libc.recv(this.fd, buffer, buffer.length, msgTrunc));
-      if (size > buffer.length) throw new KernelError(`Cannot receive a netlink message of ${size} bytes`, 90);
+      if (size > buffer.length)
+        throw new KernelError(`Cannot receive a netlink message of ${size} bytes`, Errno.EMSGSIZE);
       if (size >= 0) return buffer.subarray(0, size);
       const error = errno();
-      if (error !== eintr) throw new KernelError("Cannot receive a netlink answer", error);
+      if (error !== Errno.EINTR) throw new KernelError("Cannot receive a netlink answer", error);
     }
   }
 

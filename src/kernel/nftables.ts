@@ -40,7 +40,8 @@ export class Nftables implements Disposable {
   }
 
   /**
-   * Runs commands in nft's own language, one a line, as one transaction: for tables whose rules a reader should recognise. Whatever stands in the text must have been checked to hold no quote, brace or line break.
+   * Runs commands in nft's own language, one a line, as one transaction: for tables whose rules a reader should recognise.
+   * Whatever is put into the text must have been checked to hold no quote, brace or line break.
    * @throws NftError
    */
   runText(text: string): void {

@@ -2,6 +2,7 @@
 
 import type { KubeClient } from "./client.ts";
 import { events } from "./resource.ts";
+import { timestamp } from "./time.ts";
 
 /** What an event is about. */
 export type EventObject = {
@@ -80,7 +81,7 @@ export class EventRecorder {
   async #writeOne({ object, type, reason, message }: EventNote): Promise<void> {
     const { client, component, node, now } = this.#source;
     const key = [object.kind, object.namespace, object.name, object.uid, object.fieldPath, reason, message].join("\0");
-    const time = new Date(now()).toISOString().replace(/\.\d+Z$/, "Z");
+    const time = timestamp(now());
     const before = this.#written.get(key);
     if (before !== undefined) {
       before.count += 1;

@@ -29,9 +29,9 @@ const lastRetryMs = 30_000;
 const watchSeconds = 300;
 
 /**
- * Follows a collection until the signal aborts. Never throws: what fails is a change of its own, and is tried again,
- * later and later up to 30 s; `opened` is told when a watch begins. What `read` makes of an object is all that is kept of it. A watch that ends is taken up where it stopped; one whose revision the server no
- * longer has (410) begins with a list again.
+ * Follows a collection until the signal aborts. What `read` makes of an object is all that is kept of it; `opened` is told when a watch
+ * begins. A watch that ends is taken up where it stopped; one whose revision the server no longer has (410) begins with a list again.
+ * Never throws: what fails is a change of its own, and is tried again, later and later up to 30 s.
  */
 export async function* reflect<T extends { readonly metadata: Metadata }, R>(
   client: KubeClient,

@@ -47,7 +47,6 @@ export const controllerRevisions = inNamespace<apps.ControllerRevision>(
   "ControllerRevision",
 );
 export const jobs = inNamespace<batch.Job>("batch", "v1", "jobs", "Job");
-export const cronJobs = inNamespace<batch.CronJob>("batch", "v1", "cronjobs", "CronJob");
 export const endpointSlices = inNamespace<discovery.EndpointSlice>(
   "discovery.k8s.io",
   "v1",

@@ -17,7 +17,6 @@ import {
 } from "./cidr.ts";
 import {
   bitsOf,
-  compareIps,
   familyOf,
   type Ip,
   ip,
@@ -73,7 +72,7 @@ describe("addresses", () => {
     });
   });
 
-  test("a step and back is none, and order follows steps", () => {
+  test("a step and back is none", () => {
     forEachSeed(seeds, (random) => {
       const address = anyIp(random);
       const step = BigInt(random.int(1, 1000));
@@ -81,8 +80,6 @@ describe("addresses", () => {
       if (room < step) return;
       const next = offsetIp(address, step);
       expect(offsetIp(next, -step)).toBe(address);
-      expect(Math.sign(compareIps(address, next))).toBe(-1);
-      expect(Math.sign(compareIps(next, address))).toBe(1);
     });
   });
 });

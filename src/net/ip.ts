@@ -61,19 +61,6 @@ export function offsetIp(address: Ip, step: bigint | number): Ip {
   return ipFromBigint(ipToBigint(address) + BigInt(step), familyOf(address));
 }
 
-/** Numeric order, IPv4 before IPv6. */
-export function compareIps(a: Ip, b: Ip): number {
-  const families = familyOf(a).localeCompare(familyOf(b));
-  if (families !== 0) return families;
-  const x = ipBytes(a);
-  const y = ipBytes(b);
-  for (let i = 0; i < x.length; i++) {
-    const difference = (x[i] ?? 0) - (y[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
 function parseIpv4(text: string): Uint8Array | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (match === null) return undefined;

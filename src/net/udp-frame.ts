@@ -1,6 +1,6 @@
 // A UDP datagram in an Ethernet frame over IPv4 (RFC 768, RFC 791) or IPv6 (RFC 8200), without options or extensions.
 
-import { type Codec, encode, type Infer, Reader } from "#codec/codec.ts";
+import { type Codec, DecodeError, encode, type Infer, Reader } from "#codec/codec.ts";
 import { fixed, mapped, u8, u16be, u32be } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import { type Ip, ipBytes, ipFromBytes } from "./ip.ts";
@@ -81,9 +81,7 @@ export function decodeUdpFrame(bytes: Uint8Array): UdpFrame | undefined {
     const payload = ip.body.copy(length - udpHeaderBytes);
     return { srcMac: link.src, dstMac: link.dst, src: ip.src, dst: ip.dst, srcPort, dstPort, payload };
   } catch (error) {
-    if (error instanceof RangeError || (error instanceof Error && "code" in error && error.code === "DECODE")) {
-      return undefined;
-    }
+    if (error instanceof RangeError || error instanceof DecodeError) return undefined;
     throw error;
   }
 }

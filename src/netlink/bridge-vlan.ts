@@ -49,7 +49,7 @@ const bridgeSpec: Codec<BridgeSpec> = {
   decode: (reader) => ({ vlans: vlanInfos.decode(reader) }),
 };
 
-export const portMessage = struct({
+const portMessage = struct({
   header: linkHeader,
   attrs: attrs({ spec: nest(26, bridgeSpec), extMask: attr(29, u32) }),
 });
@@ -80,7 +80,7 @@ export function readPort(body: Reader): { readonly ifindex: number; readonly vla
 }
 
 /** `42 pvid untagged`, `100-200` */
-export function formatPortVlan({ vid, rangeEnd, pvid, untagged }: PortVlanRange): string {
+function formatPortVlan({ vid, rangeEnd, pvid, untagged }: PortVlanRange): string {
   const range = rangeEnd === undefined || rangeEnd === vid ? `${vid}` : `${vid}-${rangeEnd}`;
   return `${range}${pvid ? " pvid" : ""}${untagged ? " untagged" : ""}`;
 }
@@ -101,7 +101,7 @@ function header(index: number): Infer<typeof linkHeader> {
   return { family: "bridge", type: 0, index, flags: 0, change: 0 };
 }
 
-export function toInfos({ vid, rangeEnd = vid, pvid, untagged }: PortVlanRange): readonly Infer<typeof vlanInfo>[] {
+function toInfos({ vid, rangeEnd = vid, pvid, untagged }: PortVlanRange): readonly Infer<typeof vlanInfo>[] {
   for (const number of [vid, rangeEnd]) {
     if (!Number.isInteger(number) || number < 1 || number > maxVid) {
       throw new RangeError(`A VLAN has a number from 1 to ${maxVid}, not ${number}`);

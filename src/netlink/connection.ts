@@ -2,7 +2,7 @@
 
 import type { Reader } from "#codec/codec.ts";
 import { Writer } from "#codec/codec.ts";
-import { errnoName, KernelError } from "#kernel/errno.ts";
+import { Errno, errnoName, KernelError } from "#kernel/errno.ts";
 import { type NetlinkProtocol, NetlinkSocket } from "#kernel/netlink-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { ControlType, Flag, type Message, type Request, readAck, readMessages, writeMessage } from "./message.ts";
@@ -106,7 +106,10 @@ export class Connection implements Disposable {
       const { items, interrupted } = this.#dumpOnce(request, read);
       if (!interrupted) return items;
     }
-    throw new KernelError(`Cannot ${request.text}: the list changed ${maxDumpRuns} times while it was read`, 4);
+    throw new KernelError(
+      `Cannot ${request.text}: the list changed ${maxDumpRuns} times while it was read`,
+      Errno.EINTR,
+    );
   }
 
   [Symbol.dispose](): void {

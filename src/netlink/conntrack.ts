@@ -25,7 +25,7 @@ const protocolAttrs = attrs({ protocol: attr(1, protocol), srcPort: attr(2, u16b
 const tuple = attrs({ ip: nest(1, ipAttrs), protocol: nest(2, protocolAttrs), zone: attr(3, u16be) });
 
 /** struct nfgenmsg, then attributes. */
-export const conntrackMessage = struct({
+const conntrackMessage = struct({
   family,
   version: padding(1),
   resource: u16,

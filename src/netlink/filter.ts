@@ -77,7 +77,7 @@ const selector = struct({
   hashMask: u32be,
   key,
 });
-export const redirectOptions = attrs({ selector: attr(5, selector), actions: nest(7, actions) });
+const redirectOptions = attrs({ selector: attr(5, selector), actions: nest(7, actions) });
 const anyOptions = attrs({ selector: attr(5, rest), actions: nest(7, anyActions) });
 
 const filterMessage = struct({
@@ -136,7 +136,7 @@ export function readFilter(body: Reader): Filter {
   return { ...filter, matchesAll: matchesAll(options.selector), ...(to === undefined ? {} : { to }) };
 }
 
-export function toRedirect(to: number): Infer<typeof redirectOptions> {
+function toRedirect(to: number): Infer<typeof redirectOptions> {
   const parms = {
     ...{ index: 0, capabilities: 0, action: stolen, references: 0, bindings: 0 },
     ...{ direction: egressRedirect, ifindex: to },

@@ -34,7 +34,7 @@ const htbParms = struct({
   level: u32,
   priority: u32,
 });
-export const htbClassOptions = attrs({ parms: attr(1, htbParms), rate64: attr(6, u64), ceil64: attr(7, u64) });
+const htbClassOptions = attrs({ parms: attr(1, htbParms), rate64: attr(6, u64), ceil64: attr(7, u64) });
 
 const classMessage = struct({
   header: tcHeader,
@@ -87,7 +87,7 @@ export function readHtbClass(body: Reader): HtbClass | undefined {
   };
 }
 
-export function toHtbOptions(htb: Omit<HtbClass, "ifindex" | "parent" | "classId">): Infer<typeof htbClassOptions> {
+function toHtbOptions(htb: Omit<HtbClass, "ifindex" | "parent" | "classId">): Infer<typeof htbClassOptions> {
   const { rateBytes, burstBytes, ceilBytes, ceilBurstBytes, priority } = htb;
   const [rate, ceil] = [toRateSpec(rateBytes), toRateSpec(ceilBytes)];
   return {

@@ -36,7 +36,7 @@ const vethPeer: Codec<LinkMessage> = {
 const veth = attrs({ peer: nest(1, vethPeer) });
 
 /** What each kind of link has of its own (IFLA_INFO_DATA). */
-export const linkKinds = {
+const linkKinds = {
   bridge,
   dummy: empty,
   ifb: empty,
@@ -120,7 +120,7 @@ const linkAttrTable = {
   linkNetnsid: attr(37, i32),
   maxMtu: attr(51, u32),
 } as const;
-export const linkAttrs: Codec<AttrsOf<typeof linkAttrTable>> = attrs(linkAttrTable);
+const linkAttrs: Codec<AttrsOf<typeof linkAttrTable>> = attrs(linkAttrTable);
 export type LinkAttrs = Infer<typeof linkAttrs>;
 
 export type LinkMessage = { readonly header: LinkHeader; readonly attrs: LinkAttrs };

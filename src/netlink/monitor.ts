@@ -3,7 +3,7 @@
 import { closeSync } from "node:fs";
 import { messageOf } from "#base/error-message.ts";
 import type { Reader } from "#codec/codec.ts";
-import { KernelError } from "#kernel/errno.ts";
+import { Errno, KernelError } from "#kernel/errno.ts";
 import { NetlinkSocket } from "#kernel/netlink-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { AddressType, addressMessage, type LinkAddress, toAddress } from "./address.ts";
@@ -87,7 +87,7 @@ export class Monitor implements Disposable {
     } catch (cause) {
       // A descriptor that the event loop refuses stays ours.
       closeSync(fd);
-      throw new KernelError("Cannot watch a netlink socket", 5, messageOf(cause));
+      throw new KernelError("Cannot watch a netlink socket", Errno.EIO, messageOf(cause));
     }
   }
 
@@ -99,7 +99,7 @@ export class Monitor implements Disposable {
   #lost(): void {
     if (this.#closed) return;
     this.#socket = undefined;
-    const why = new KernelError("Cannot keep up with the kernel's events", 105);
+    const why = new KernelError("Cannot keep up with the kernel's events", Errno.ENOBUFS);
     this.#subscribe().then(
       () => this.#closed || this.#options.onEvent({ kind: "resync", why }),
       (error: Error) => this.#closed || this.#options.onEvent({ kind: "end", why: error }),

@@ -164,7 +164,7 @@ export function nftIfname(name: string): NftPart {
   return { text: name, bytes };
 }
 
-/** `tcp . 80 of map any4 in inet twill_portmap` */
+/** `tcp . 80 of any4 in nftables table inet twill_portmap` */
 export function formatElement({ family = "inet", table, set, key }: NftElement): string {
   return `${key.map(({ text }) => text).join(" . ")} of ${set} in nftables table ${family} ${table}`;
 }

@@ -4,7 +4,7 @@ import { attr, attrs } from "#codec/attrs.ts";
 import { type Reader, Writer } from "#codec/codec.ts";
 import { u32be } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
-import { errnoName, KernelError } from "#kernel/errno.ts";
+import { Errno, errnoName, KernelError } from "#kernel/errno.ts";
 import { NetlinkSocket } from "#kernel/netlink-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { ControlType, Flag, makeRequest, type Request, readAck, readMessages, writeMessage } from "./message.ts";
@@ -27,8 +27,6 @@ const Batch = { begin: 16, end: 17 } as const;
 const batchMessage = struct({ ...nfgenmsg, attrs: attrs({ generation: attr(1, u32be) }) });
 const plain = { family: 0, version: 0, resource: 0, attrs: {} };
 
-/** ERESTART: the generation given is no longer the current one. */
-const staleGeneration = 85;
 /** How often a change that is decided by what it reads starts again because others changed nftables in between. */
 const maxRetries = 100;
 
@@ -60,9 +58,10 @@ export class NftTransactions implements Disposable {
       const requests = decide();
       const error = this.#run(requests, generation);
       if (error === undefined) return;
-      if (error.errno !== staleGeneration) throw error;
+      // The generation given is no longer the current one.
+      if (error.errno !== Errno.ERESTART) throw error;
     }
-    throw new KernelError(`Cannot change nftables: others changed it ${maxRetries} times meanwhile`, 11);
+    throw new KernelError(`Cannot change nftables: others changed it ${maxRetries} times meanwhile`, Errno.EAGAIN);
   }
 
   /** Undefined when the element, its set or its table is missing. @throws KernelError */

@@ -39,7 +39,7 @@ export type Qdisc = {
   readonly shape: QdiscKind;
 };
 
-export const qdiscMessage = struct({
+const qdiscMessage = struct({
   header: tcHeader,
   attrs: attrs({
     kind: attr(1, cstring),
@@ -51,7 +51,7 @@ export const qdiscMessage = struct({
 
 /** struct tc_tbf_qopt */
 const tbfParms = struct({ rate: rateSpec, peakRate: noRate, limit: u32, buffer: u32, mtu: u32 });
-export const tbfOptions = attrs({ parms: attr(1, tbfParms), rate64: attr(4, u64), burst: attr(6, u32) });
+const tbfOptions = attrs({ parms: attr(1, tbfParms), rate64: attr(4, u64), burst: attr(6, u32) });
 
 /** struct tc_htb_glob */
 const htbInit = struct({ version: u32, rateToQuantum: u32, defaultClass: u32, debug: u32, directPackets: u32 });
@@ -174,7 +174,7 @@ export function toTbf({ rateBytes, burstBytes, limitBytes }: Tbf): Infer<typeof 
   return { parms, rate64, burst: burstBytes };
 }
 
-export function fromTbf({ parms, rate64, burst }: Infer<typeof tbfOptions>): Tbf | undefined {
+function fromTbf({ parms, rate64, burst }: Infer<typeof tbfOptions>): Tbf | undefined {
   if (parms === undefined) return undefined;
   const rateBytes = fromRateSpec(parms.rate.rate, rate64);
   return { kind: "tbf", rateBytes, burstBytes: burst ?? bytesOf(rateBytes, parms.buffer), limitBytes: parms.limit };

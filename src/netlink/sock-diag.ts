@@ -87,7 +87,7 @@ function readAddress(isV4: boolean, bytes: Uint8Array): Ip {
  * Its owner's calls fail with ECONNABORTED; a TCP socket's peer is sent a reset. That it is closed already is no error.
  * Kernels without CONFIG_INET_DIAG_DESTROY answer EOPNOTSUPP.
  */
-export function destroySocket({ protocol, peer, key }: ConnectedSocket): Request {
+function destroySocket({ protocol, peer, key }: ConnectedSocket): Request {
   const wanted = { ...key, protocol, states: 0 };
   return makeRequest(request, wanted, {
     type: MessageType.destroy,

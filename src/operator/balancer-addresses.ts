@@ -8,9 +8,9 @@ import { type BalancerPool, type BalancerRange, defaultPool, isIn } from "./bala
 /** Addresses that a service asks for, separated by commas, one of each family at most. */
 export const addressesAnnotation = "twill.dev/load-balancer-addresses";
 /** The pool that its addresses are to come from. */
-export const poolAnnotation = "twill.dev/load-balancer-pool";
+const poolAnnotation = "twill.dev/load-balancer-pool";
 /** `spec.loadBalancerClass` of services that are ours; those without a class are ours as well. */
-export const balancerClass = "twill.dev/pool";
+const balancerClass = "twill.dev/pool";
 
 /** What is said of a service; nothing else is kept of it. */
 export type BalancerWish = {

@@ -10,14 +10,15 @@ import type { Ip } from "#net/ip.ts";
 import { type BalancerWish, planBalancers, toBalancerWish } from "./balancer-addresses.ts";
 import type { OperatorOptions } from "./operator.ts";
 
-/** What a watch shows late must not be given twice: a service that was written is looked at again when its change has come back. */
+/** For writes that failed. */
 const retryMs = 2_000;
 
+/** Gives addresses to services as they come, change and go, until the signal aborts; at once where there are no pools. */
 export async function giveBalancers(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const { client, pace, balancerPools: pools, log, nowMs } = options;
   if (pools.length === 0) return;
   const recorder = new EventRecorder({ client, component: "twill-operator", node: "", now: nowMs });
-  /** By name, until the watch shows it. */
+  /** By name, until the watch shows it: what it shows late must not be given twice. */
   const written = new Map<string, readonly Ip[]>();
   let wake = () => {};
   using mirror = new Mirror<Service, BalancerWish>({

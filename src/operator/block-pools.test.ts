@@ -1,11 +1,11 @@
 // Ranges that an operator can give out, and those it refuses.
 
 import { describe, expect, test } from "bun:test";
-import { defaultBlockLengths, readBlockPools } from "./block-pools.ts";
+import { readBlockPools } from "./block-pools.ts";
 
 function show(...ranges: readonly string[]): string {
   try {
-    return readBlockPools(ranges, defaultBlockLengths)
+    return readBlockPools(ranges, { ipv4: 24, ipv6: 64 })
       .map(({ range, blockLength }) => `${range} in /${blockLength}`)
       .join(", ");
   } catch (error) {

@@ -7,8 +7,6 @@ import type { BlockPool } from "./node-blocks.ts";
 /** How long the prefixes of nodes' blocks are. */
 export type BlockLengths = { readonly [F in Family]: number };
 
-/** As the controller manager has them. */
-export const defaultBlockLengths: BlockLengths = { ipv4: 24, ipv6: 64 };
 /** As many blocks as a plan looks through at most: 65,536. */
 const maxBits = 16;
 

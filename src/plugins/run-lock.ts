@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { KernelError } from "#kernel/errno.ts";
-import { lockFile } from "#kernel/file.ts";
+import { lockFile } from "#kernel/file-lock.ts";
 import type { Host } from "./host.ts";
 import { ioFailure } from "./io-failure.ts";
 

@@ -23,7 +23,7 @@ import { writeSysctlIfThere } from "#plugins/container.ts";
  * The kernel answers for an address (proxy ARP, proxy NDP) when its route leads over another device than the question came from: the
  * addresses' routes lead here, where nothing is. What the packet path does not take ends here, too.
  */
-export const sinkName = "twill-outer";
+const sinkName = "twill-outer";
 const sinkPeer = "twill-outer0";
 
 /** ETH_P_ARP: nothing is received, any would do. */

@@ -8,7 +8,7 @@ import { isErrno } from "#kernel/errno.ts";
 /** What a runtime may hand down to us. */
 const capabilities = { bandwidth: true, ips: true, mac: true, portMappings: true };
 
-export function conflistText({ network }: AgentConfig["cni"]): string {
+function conflistText({ network }: AgentConfig["cni"]): string {
   // A runtime takes the highest of `cniVersions` that it knows (CNI 1.1.0, section 1). Those that are older than this field speak as
   // `cniVersion` says, and refuse an answer of a version that is newer than they are.
   const list = { cniVersion: "0.4.0", cniVersions: ["0.3.1", "0.4.0", "1.0.0", "1.1.0"], name: network };

@@ -19,7 +19,7 @@ import {
 
 const port = { min: 1, max: 65_535 };
 
-export const agentConfig = section("Configuration of `twill agent`.", {
+const agentConfig = section("Configuration of `twill agent`.", {
   fabric: section("How packets travel between nodes.", {
     mode: oneOf(
       "direct: by routes to the other nodes' addresses, which must be on the same link; vxlan: in an overlay; auto: direct where nodes share a link, else the overlay.",

@@ -12,7 +12,7 @@ import { type FabricRoute, overlayId, overlayName } from "./want.ts";
 export type ProbePeer = { readonly address: Ip; readonly gateway: Ip };
 
 /** The table of these ways. */
-export const probeTable = 8473;
+const probeTable = 8473;
 /** Ahead of the main table, which has other ways to nodes. */
 const priority = 8473;
 const families: readonly Family[] = ["ipv4", "ipv6"];

@@ -17,7 +17,7 @@ export type MasqueradeWant = {
 };
 
 export const masqueradeTable = "twill_agent_masquerade";
-/** Kubernetes' own components and Docker take bit 14 and 15: this table marks nothing. */
+/** Where nftables translates senders; what a rule ahead of it has translated stays so. */
 const priority = "srcnat";
 
 /** The table in nft's language, whole: replaced in one transaction. */

@@ -98,7 +98,7 @@ function isA<D extends ServiceOperation["do"]>(operation: ServiceOperation, word
 }
 
 /** Deletes the slots and tables of sets. @throws KernelError */
-export function removeSets(maps: ServiceMaps, sets: readonly SetRow[]): void {
+function removeSets(maps: ServiceMaps, sets: readonly SetRow[]): void {
   maps.slots.deleteAll(sets.flatMap(({ number: set, backends }) => backends.map((_, slot) => ({ set, slot }))));
   const chunks = Array.from({ length: maglevBuckets / maglevChunk }, (_, slot) => slot);
   const withTable = sets.filter(({ maglev }) => maglev);
@@ -106,7 +106,7 @@ export function removeSets(maps: ServiceMaps, sets: readonly SetRow[]): void {
 }
 
 /** The elements of a row, as the maps take them. */
-export function slotsOf({ number: set, backends }: SetRow) {
+function slotsOf({ number: set, backends }: SetRow) {
   return backends.map((backend, slot) => [{ set, slot }, backend.number] as const);
 }
 

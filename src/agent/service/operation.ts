@@ -38,7 +38,7 @@ export function formatServiceOperation(operation: ServiceOperation): string {
   }
 }
 
-export function formatRow({ address, port, protocol, group, inside, outside, affinitySeconds }: FrontendRow): string {
+function formatRow({ address, port, protocol, group, inside, outside, affinitySeconds }: FrontendRow): string {
   const [ins, outs] = [inside, outside].map(({ set, count, flags }) => `${count} of set ${set}, flags ${flags}`);
   const choice = ins === outs ? ins : `${ins}; from outside ${outs}`;
   const stay = affinitySeconds === 0 ? "" : `; clients stay ${affinitySeconds} s`;

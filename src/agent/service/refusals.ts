@@ -3,7 +3,7 @@
 import { OwnTable, tableText } from "#agent/own-table.ts";
 import type { Nftables } from "#kernel/nftables.ts";
 
-export const refusalTable = "twill_agent_services";
+const refusalTable = "twill_agent_services";
 
 /** MARK_REFUSED of bpf/counters.h. */
 const refusedMark = 0x20000;

@@ -18,7 +18,7 @@ export async function runDenials({ flags }: { readonly flags: AgentsFlags }, io:
   return exitCode;
 }
 
-export function formatDenials(denials: readonly NodeDenial[]): string {
+function formatDenials(denials: readonly NodeDenial[]): string {
   const hasNodes = denials.some(({ node }) => node !== undefined);
   const rows = denials.map((denial) => [
     ...(hasNodes ? [denial.node ?? ""] : []),

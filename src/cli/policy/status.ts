@@ -28,7 +28,7 @@ export async function runStatus({ flags }: { readonly flags: AgentsFlags }, io: 
   return summaries.every(({ pods, inForce }) => pods === inForce) ? exitCode : 1;
 }
 
-export function summarize(messages: readonly PoliciesMessage[]): readonly PolicySummary[] {
+function summarize(messages: readonly PoliciesMessage[]): readonly PolicySummary[] {
   const all = messages.flatMap(({ policies }) => policies ?? []);
   return [...Map.groupBy(all, ({ policy }) => policy)].map(([policy, ofNodes]) => {
     const sum = (of: (each: PolicyMessage) => number) => ofNodes.reduce((total, each) => total + of(each), 0);

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
-import { lockFile } from "#kernel/file.ts";
+import { lockFile } from "#kernel/file-lock.ts";
 import { formatSpec, LabError, type LabSpec, parseSpec } from "#lab/spec.ts";
 import type { Places } from "./places.ts";
 

@@ -105,7 +105,7 @@ function requirementWords({ key, operator, values }: Requirement, labels: Labels
 }
 
 /** Why ports are not those of the traffic; a name means what the destination's containers declare. */
-export function portMismatch(match: PortMatch, destination: Party, traffic: Traffic): Mismatch {
+function portMismatch(match: PortMatch, destination: Party, traffic: Traffic): Mismatch {
   const { protocol, port } = traffic;
   switch (match.match) {
     case "nothing":

@@ -3,7 +3,7 @@
 import type { Pod } from "#kube/kinds.ts";
 
 /** `false`: services are translated for the pod's packets, not at its sockets. `true`: at its sockets, whatever is in it. */
-export const socketAnnotation = "twill.dev/socket-translation";
+const socketAnnotation = "twill.dev/socket-translation";
 
 /** Proxies of meshes, by the names that their injectors give them: they choose among a service's endpoints by themselves. */
 const sidecars: readonly string[] = ["istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane"];

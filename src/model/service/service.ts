@@ -47,7 +47,7 @@ export type ServiceModel = {
 };
 
 /** `random`, unless it says `maglev`: the same clients reach the same endpoints from every node. */
-export const balanceAnnotation = "twill.dev/balance";
+const balanceAnnotation = "twill.dev/balance";
 /** `true`: an endpoint's node answers clients outside by itself. Needs fabric mode `direct`. */
 export const directReturnAnnotation = "twill.dev/direct-return";
 

@@ -22,7 +22,7 @@ import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Attachment } from "#cni/plugin.ts";
 import { isErrno, KernelError } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
-import { lockFile } from "#kernel/file.ts";
+import { lockFile } from "#kernel/file-lock.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Host } from "#plugins/host.ts";
 import { ioFailure } from "#plugins/io-failure.ts";

@@ -28,7 +28,7 @@ export function toSysctl(key: string, value: string, ifname: string): Sysctl {
 }
 
 /** The value as the namespace sees it, without its end of line. @throws KernelError */
-export function readSysctl(netns: Netns, path: string): string {
+function readSysctl(netns: Netns, path: string): string {
   using file: Fd = openIn(netns, `/proc/sys/${path}`, "read");
   const bytes = new Uint8Array(maxValueBytes);
   const length = readSync(file.number, bytes, 0, bytes.length, 0);

@@ -1,7 +1,7 @@
 // Locks on files between processes (flock(2)), taken without stopping the event loop.
 
 import { constants, openSync } from "node:fs";
-import { errnoName, KernelError } from "./errno.ts";
+import { Errno, errnoName, KernelError } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { errno, libc } from "./libc.ts";
 
@@ -36,8 +36,8 @@ export async function lockFile(
     let waitedMs = 0;
     for (let pauseMs = firstPauseMs; !tryLock(fd, path); pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       if (waitedMs >= patienceMs) {
-        const advice = `another process holds it; /proc/locks tells which`;
-        throw new KernelError(`Cannot lock ${path} within ${patienceMs} ms`, 11, advice);
+        const advice = "another process holds it; /proc/locks tells which";
+        throw new KernelError(`Cannot lock ${path} within ${patienceMs} ms`, Errno.EAGAIN, advice);
       }
       await sleep(pauseMs);
       waitedMs += pauseMs;

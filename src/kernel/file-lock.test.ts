@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isErrno } from "./errno.ts";
-import { lockFile } from "./file.ts";
+import { lockFile } from "./file-lock.ts";
 
 const sleep = (ms: number) => Bun.sleep(ms);
 
