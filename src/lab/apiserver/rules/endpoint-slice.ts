@@ -4,6 +4,7 @@ import type { EndpointSlice } from "#kube/kinds.ts";
 import type { Rules } from "#lab/apiserver/registry.ts";
 import { invalidValue, requiredValue, tooMany, unsupportedValue } from "#lab/apiserver/schema/cause.ts";
 import { familyOf, parseIp } from "#net/ip.ts";
+import { specialKind } from "#net/special.ts";
 import { portFaults, subdomainFaults } from "./names.ts";
 
 const types = ["FQDN", "IPv4", "IPv6"];
@@ -36,8 +37,8 @@ export const endpointSliceRules: Rules = {
 function addressFaults(field: string, text: string, type: string) {
   if (type === "FQDN") return subdomainFaults(field, text);
   const address = parseIp(text);
-  const family = address === undefined ? undefined : familyOf(address);
-  return family === (type === "IPv4" ? "ipv4" : "ipv6")
-    ? []
-    : [invalidValue(field, text, `must be a valid ${type} address`)];
+  if (address === undefined || familyOf(address) !== (type === "IPv4" ? "ipv4" : "ipv6"))
+    return [invalidValue(field, text, `must be a valid ${type} address`)];
+  const kind = specialKind(address);
+  return kind === undefined ? [] : [invalidValue(field, text, `may not be ${kind}`)];
 }

@@ -3,10 +3,17 @@
 import type { ServicePort, ServiceSpec } from "kubernetes-types/core/v1";
 import type { Service } from "#kube/kinds.ts";
 import type { Cause } from "#kube/kube-error.ts";
-import { duplicateValue, invalidValue, requiredValue, unsupportedValue } from "#lab/apiserver/schema/cause.ts";
+import {
+  duplicateValue,
+  forbiddenField,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from "#lab/apiserver/schema/cause.ts";
 import { parseIp } from "#net/ip.ts";
 import { labelFaults, portFaults, portNameFaults, serviceNameFaults, subdomainFaults } from "./names.ts";
 import type { ServiceOptions } from "./service.ts";
+import { typeFaults } from "./service-type-faults.ts";
 
 const choices: readonly (readonly [field: keyof ServiceSpec, values: readonly string[]])[] = [
   ["type", ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]],
@@ -14,7 +21,7 @@ const choices: readonly (readonly [field: keyof ServiceSpec, values: readonly st
   ["externalTrafficPolicy", ["Cluster", "Local"]],
   ["internalTrafficPolicy", ["Cluster", "Local"]],
   ["ipFamilyPolicy", ["PreferDualStack", "RequireDualStack", "SingleStack"]],
-  ["trafficDistribution", ["PreferClose"]],
+  ["trafficDistribution", ["PreferClose", "PreferSameNode", "PreferSameZone"]],
 ];
 const maxAffinitySeconds = 86_400;
 
@@ -41,7 +48,7 @@ export function serviceFaults(
       ? [invalidValue("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${type} services`)]
       : []),
     ...affinityFaults(spec),
-    ...listedAddressFaults("spec.externalIPs", spec.externalIPs ?? []),
+    ...typeFaults(spec, old?.spec),
     ...immutableFaults(spec, old?.spec),
   ];
 }
@@ -73,9 +80,16 @@ function oneOfPorts(
   ];
 }
 
-function externalNameFaults({ externalName = "" }: ServiceSpec): readonly Cause[] {
-  if (externalName === "") return [requiredValue("spec.externalName")];
-  return subdomainFaults("spec.externalName", externalName.replace(/\.$/, ""));
+function externalNameFaults({ externalName = "", ...spec }: ServiceSpec): readonly Cause[] {
+  const addressed = (["clusterIPs", "ipFamilies", "ipFamilyPolicy"] as const).filter((field) => {
+    return (field === "clusterIPs" ? (spec.clusterIPs ?? spec.clusterIP) : spec[field]) !== undefined;
+  });
+  return [
+    ...addressed.map((field) => forbiddenField(`spec.${field}`, "may not be set for ExternalName services")),
+    ...(externalName === ""
+      ? [requiredValue("spec.externalName")]
+      : subdomainFaults("spec.externalName", externalName.replace(/\.$/, ""))),
+  ];
 }
 
 function addressFaults(
@@ -89,9 +103,12 @@ function addressFaults(
       : [invalidValue(`spec.ipFamilies[${index}]`, family, "not configured on this cluster")],
   );
   const dual = ipFamilyPolicy === "RequireDualStack" && offered.length < 2;
-  if (clusterIP === "None") return lacking;
+  const twice = ipFamilies[1] !== undefined && ipFamilies[0] === ipFamilies[1];
+  const families = [...lacking, ...(twice ? [duplicateValue("spec.ipFamilies[1]", ipFamilies[1])] : [])];
+  if (clusterIP === "None") return families;
   return [
-    ...lacking,
+    ...families,
+    ...(clusterIPs.length > 2 ? [invalidValue("spec.clusterIPs", clusterIPs, "may only hold up to 2 values")] : []),
     ...(dual
       ? [invalidValue("spec.ipFamilyPolicy", ipFamilyPolicy, "this cluster is not configured for dual-stack services")]
       : []),
@@ -102,6 +119,11 @@ function addressFaults(
       const field = `spec.clusterIPs[${index}]`;
       if (parseIp(address) === undefined)
         return [invalidValue(field, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")];
+      const family = address.includes(":") ? "IPv6" : "IPv4";
+      if (ipFamilies[index] !== undefined && ipFamilies[index] !== family) {
+        const expected = `expected an ${ipFamilies[index]} value as indicated by \`ipFamilies[${index}]\``;
+        return [invalidValue(field, address, expected)];
+      }
       const inside = ranges.find((range) => range.contains(address));
       const valid = ranges.map(({ range }) => range).join(", ");
       if (inside === undefined)
@@ -125,12 +147,6 @@ function affinityFaults({ sessionAffinity, sessionAffinityConfig }: ServiceSpec)
   if (seconds === undefined || (seconds > 0 && seconds <= maxAffinitySeconds)) return [];
   const field = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
   return [invalidValue(field, seconds, `must be greater than 0 and less than ${maxAffinitySeconds}`)];
-}
-
-function listedAddressFaults(field: string, addresses: readonly string[]): readonly Cause[] {
-  return addresses.flatMap((address, index) =>
-    parseIp(address) === undefined ? [invalidValue(`${field}[${index}]`, address, "must be a valid IP address")] : [],
-  );
 }
 
 /** The first address stays while a service has one. */

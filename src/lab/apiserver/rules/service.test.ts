@@ -153,6 +153,30 @@ describe("an updated service", () => {
     expect(spec.ports?.[0]).not.toHaveProperty("nodePort");
   });
 
+  test("keeps the node port of a port that gets another number, unless another one asks for it", () => {
+    const old = created({ type: "NodePort", ports: [{ name: "web", port: 80 }] });
+    const moved = updated({ type: "NodePort", ports: [{ name: "web", port: 8080 }] }, old);
+    expect(moved.ports).toMatchObject([{ port: 8080, nodePort: 30_000 }]);
+    const ports = [
+      { name: "web", port: 80 },
+      { name: "more", port: 81, nodePort: 30_000 },
+    ];
+    expect(updated({ type: "NodePort", ports }, old).ports?.[0]?.nodePort).not.toBe(30_000);
+  });
+
+  test("loses what only its old type may say, when the type alone is changed", () => {
+    const balanced = { type: "LoadBalancer", externalTrafficPolicy: "Local", loadBalancerClass: "a/b", ports: http };
+    const old = created(balanced);
+    for (const type of ["NodePort", "ClusterIP"] as const) {
+      const { externalTrafficPolicy, ...spec } = updated({ ...old, type }, old);
+      expect([type, externalTrafficPolicy]).toEqual([type, type === "NodePort" ? "Local" : undefined]);
+      for (const field of ["healthCheckNodePort", "loadBalancerClass", "allocateLoadBalancerNodePorts"])
+        expect(spec).not.toHaveProperty(field);
+      expect(faults(spec, old)).toEqual([]);
+    }
+    expect(faults(updated({ ...old, type: "ExternalName", externalName: "example.com" }, old), old)).toEqual([]);
+  });
+
   test("loses its addresses when it becomes a name, and gets new ones when it is none any more", () => {
     const old = created({ ports: http });
     const name = updated({ ...old, type: "ExternalName", externalName: "example.com" }, old);
@@ -218,6 +242,45 @@ describe("a service is refused", () => {
     [{ ...base, ipFamilies: ["IPv6"] }, 'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster'],
     [{ ...base, ipFamilyPolicy: "RequireDualStack" }, "spec.ipFamilyPolicy: Invalid value"],
     [{ ...base, externalIPs: ["300.1.1.1"] }, "spec.externalIPs[0]: Invalid value"],
+    [{ ...base, externalIPs: ["127.0.0.1"] }, "spec.externalIPs[0]: Invalid value"],
+    [
+      { type: "ExternalName", externalName: "a.b", clusterIP: "10.96.0.1" },
+      "spec.clusterIPs: Forbidden: may not be set for ExternalName services",
+    ],
+    [
+      { ...base, externalTrafficPolicy: "Local" },
+      'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
+    ],
+    [
+      { ...base, loadBalancerSourceRanges: ["10.0.0.0/8"] },
+      "spec.loadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+    [
+      { ...base, type: "LoadBalancer", loadBalancerSourceRanges: ["10.0.0.0/99"] },
+      'spec.loadBalancerSourceRanges[0]: Invalid value: "10.0.0.0/99": must be a valid CIDR value',
+    ],
+    [{ ...base, loadBalancerClass: "a/b" }, "spec.loadBalancerClass: Forbidden"],
+    [{ ...base, allocateLoadBalancerNodePorts: false }, "spec.allocateLoadBalancerNodePorts: Forbidden"],
+    [
+      { ...base, type: "LoadBalancer", loadBalancerClass: "a/b" },
+      "spec.loadBalancerClass: Invalid value",
+      { ...base, type: "LoadBalancer" },
+    ],
+    [{ ...base, ports: [{ port: 80, nodePort: 30_001 }] }, "spec.ports[0].nodePort: Forbidden"],
+    [
+      { ...base, type: "NodePort", healthCheckNodePort: 30_001 },
+      "spec.healthCheckNodePort: Invalid value: 30001: may only be set when `type` is 'LoadBalancer'",
+    ],
+    [
+      { ...base, type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: 30_001 },
+      "spec.healthCheckNodePort: Invalid value: 30001: field is immutable",
+      { ...base, type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: 30_002 },
+    ],
+    [
+      { ...base, clusterIPs: ["10.96.0.1", "10.96.0.2"], ipFamilies: ["IPv4", "IPv6"] },
+      'spec.clusterIPs[1]: Invalid value: "10.96.0.2": expected an IPv6 value as indicated by `ipFamilies[1]`',
+    ],
+    [{ ...base, ipFamilies: ["IPv4", "IPv4"] }, 'spec.ipFamilies[1]: Duplicate value: "IPv4"'],
     [
       { ...base, sessionAffinity: "ClientIP", sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } } },
       "timeoutSeconds: Invalid value: 0",

@@ -10,6 +10,7 @@ import { invalidValue } from "#lab/apiserver/schema/cause.ts";
 import type { NumberPool, ServiceRange } from "./address-pool.ts";
 import { Allocations, nodePortsOf } from "./allocations.ts";
 import { serviceFaults } from "./service-faults.ts";
+import { isOpen, keptSpec } from "./service-kept.ts";
 
 export type ServiceOptions = {
   /** One per family of the cluster, the primary first. */
@@ -36,7 +37,7 @@ function prepare(
   context: RuleContext,
 ): KubeObject {
   const spec = withDefaults(service.spec ?? {}, old?.spec);
-  if (spec.type === "ExternalName") return { ...service, spec: withoutAddresses(spec) };
+  if (spec.type === "ExternalName") return { ...service, spec };
   const families = familiesOf(spec, options);
   const taken = context.index(Allocations);
   return {
@@ -56,12 +57,10 @@ function prepare(
 }
 
 function withDefaults(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
-  const kept = keep(spec, old);
+  const kept = keptSpec(spec, old);
   const type = kept.type ?? "ClusterIP";
-  const outside = type === "NodePort" || type === "LoadBalancer" || (kept.externalIPs ?? []).length > 0;
-  const { externalTrafficPolicy, ...rest } = kept;
   return {
-    ...rest,
+    ...kept,
     type,
     ports: (kept.ports ?? []).map(
       (port): ServicePort => ({ protocol: "TCP", ...port, targetPort: port.targetPort ?? port.port }),
@@ -71,58 +70,9 @@ function withDefaults(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceS
       ? { sessionAffinityConfig: kept.sessionAffinityConfig ?? { clientIP: { timeoutSeconds: 10_800 } } }
       : {}),
     ...(type === "ExternalName" ? {} : { internalTrafficPolicy: kept.internalTrafficPolicy ?? "Cluster" }),
-    ...(outside ? { externalTrafficPolicy: externalTrafficPolicy ?? "Cluster" } : {}),
+    ...(isOpen(kept) ? { externalTrafficPolicy: kept.externalTrafficPolicy ?? "Cluster" } : {}),
     ...(type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: kept.allocateLoadBalancerNodePorts ?? true } : {}),
   };
-}
-
-/** An update that leaves out what was allocated means what is there, as long as the type still has it. */
-function keep(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {
-  if (old === undefined || old.type === "ExternalName") return spec;
-  const { clusterIP = old.clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy } = spec;
-  const sameAddress = clusterIP === old.clusterIP;
-  const exposed = spec.type === "NodePort" || spec.type === "LoadBalancer";
-  const numberOf = (port: ServicePort) =>
-    (old.ports ?? []).find(
-      (other) => other.port === port.port && (other.protocol ?? "TCP") === (port.protocol ?? "TCP"),
-    )?.nodePort;
-  const { healthCheckNodePort, ...rest } = spec;
-  const localBalancer = spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
-  const healthPort = localBalancer ? (healthCheckNodePort ?? old.healthCheckNodePort) : undefined;
-  return {
-    ...rest,
-    ...(clusterIP === undefined ? {} : { clusterIP }),
-    ...(sameAddress ? dualFields({ clusterIPs, ipFamilies, ipFamilyPolicy }, old) : {}),
-    ...(healthPort === undefined ? {} : { healthCheckNodePort: healthPort }),
-    ports: (spec.ports ?? []).map((port) => {
-      const { nodePort = exposed ? numberOf(port) : undefined, ...other } = port;
-      return exposed && nodePort !== undefined && nodePort !== 0 ? { ...other, nodePort } : other;
-    }),
-  };
-}
-
-type Dual = {
-  readonly clusterIPs: string[] | undefined;
-  readonly ipFamilies: string[] | undefined;
-  readonly ipFamilyPolicy: string | undefined;
-};
-
-function dualFields({ clusterIPs, ipFamilies, ipFamilyPolicy }: Dual, old: ServiceSpec): Partial<ServiceSpec> {
-  const policy = ipFamilyPolicy ?? old.ipFamilyPolicy;
-  // To one family: the second address is given back.
-  const single = policy === "SingleStack";
-  const addresses = clusterIPs ?? old.clusterIPs;
-  const families = ipFamilies ?? old.ipFamilies;
-  return {
-    ...(policy === undefined ? {} : { ipFamilyPolicy: policy }),
-    ...(addresses === undefined ? {} : { clusterIPs: single ? addresses.slice(0, 1) : addresses }),
-    ...(families === undefined ? {} : { ipFamilies: single ? families.slice(0, 1) : families }),
-  };
-}
-
-function withoutAddresses(spec: ServiceSpec): ServiceSpec {
-  const { clusterIP: _, clusterIPs: __, ipFamilies: ___, ipFamilyPolicy: ____, ...rest } = spec;
-  return rest;
 }
 
 function familyName({ family }: ServiceRange): FamilyName {
@@ -140,6 +90,9 @@ function familiesOf(
     .map((address): FamilyName => (address.includes(":") ? "IPv6" : "IPv4"));
   const named = (spec.ipFamilies ?? fromAddresses) as FamilyName[];
   const policy = spec.ipFamilyPolicy ?? (named.length > 1 ? "RequireDualStack" : "SingleStack");
+  // Those that cannot be are told by the validation.
+  if (new Set(spec.ipFamilies ?? []).size < (spec.ipFamilies ?? []).length)
+    return { ipFamilies: named, ipFamilyPolicy: policy };
   const [first = "IPv4"] = named.length > 0 ? named : offered;
   const rest = [...named.slice(1), ...offered].filter((family) => family !== first).slice(0, 1);
   return { ipFamilies: policy === "SingleStack" ? [first] : [first, ...rest], ipFamilyPolicy: policy };
