@@ -19,10 +19,22 @@ export async function startEcho(
   return started;
 }
 
-/** What the server says, `name clientAddress`; the empty string when nothing answers within a second. */
-export function ask(box: Sandbox, ns: Netns, address: string, port: number, protocol: "tcp" | "udp" = "tcp"): string {
+/** What the server says, `name clientAddress`; the empty string when nothing answers, for as long as a busy machine may take. */
+export function ask(
+  box: Sandbox,
+  ns: Netns,
+  address: string,
+  port: number,
+  protocol: "tcp" | "udp" = "tcp",
+  seconds = 15,
+): string {
   const script = `exec 3<>/dev/${protocol}/${address}/${port} && echo >&3 && head -n1 <&3`;
-  return box.run(ns, ["timeout", "1", "bash", "-c", script]).stdout.trim();
+  return box.run(ns, ["timeout", String(seconds), "bash", "-c", script]).stdout.trim();
+}
+
+/** As `ask`, but it waits for a second only: of somebody who is not to answer, or who will be asked again. */
+export function askBriefly(box: Sandbox, ns: Netns, address: string, port: number): string {
+  return ask(box, ns, address, port, "tcp", 1);
 }
 
 /** Joins two namespaces by a veth pair with these addresses, which may be of both families. */

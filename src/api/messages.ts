@@ -78,7 +78,11 @@ export type DropsMessage = {
 };
 
 /** Connections of this node's pods of which something was seen lately, the newest first; null: no programs. */
-export type ConnectionsMessage = { readonly connections: readonly ConnectionMessage[] | null };
+export type ConnectionsMessage = {
+  readonly connections: readonly ConnectionMessage[] | null;
+  /** Whether this node ends connections that policies forbid since. */
+  readonly cutsEstablished: boolean;
+};
 
 export type ConnectionMessage = {
   /** A number for a protocol that has no name here. */

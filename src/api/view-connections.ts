@@ -18,11 +18,13 @@ const protocols: ReadonlyMap<number, ConnectionMessage["protocol"]> = new Map([
 ]);
 
 /** Those of which something was seen in the last `seconds`, the newest first. */
-export function viewConnections({ datapath }: Agent, seconds: number): ConnectionsMessage {
-  if (datapath === undefined) return { connections: null };
+export function viewConnections({ datapath, policies }: Agent, seconds: number): ConnectionsMessage {
+  const cutsEstablished = policies?.policies.cutsEstablished ?? false;
+  if (datapath === undefined) return { connections: null, cutsEstablished };
   const now = monotonicSeconds();
   const found = [...recent(datapath.connections.connections, now, seconds)];
-  return { connections: found.sort((a, b) => a.idleSeconds - b.idleSeconds).slice(0, maxConnections) };
+  const connections = found.sort((a, b) => a.idleSeconds - b.idleSeconds).slice(0, maxConnections);
+  return { connections, cutsEstablished };
 }
 
 function* recent(map: ConnectionMaps["connections"], now: number, seconds: number): Generator<ConnectionMessage> {

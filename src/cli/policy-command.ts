@@ -5,7 +5,29 @@ import { type Group, type Leaf, leaf, outputFlag, UsageError } from "./command.t
 import { sourceFlags } from "./policy/source-flags.ts";
 
 const fileFlag = {
-  file: { short: "f", value: "FILE", repeated: true, complete: "file", about: "a file or folder; may be given again" },
+  file: {
+    short: "f",
+    value: "FILE",
+    repeated: true,
+    complete: "file",
+    about: "a file or folder that would be applied",
+  },
+} as const;
+
+const ofNames = {
+  namespace: { short: "n", value: "NAMESPACE", about: "of a policy that is named without one" },
+} as const;
+
+/** What the configuration of a cluster is for is said by its flag. */
+const { KUBECONFIG: _, ...agentsOfTry } = agentsEnvironment;
+
+const inNamespaces = {
+  namespace: {
+    short: "n",
+    value: "NAMESPACE",
+    repeated: true,
+    about: "only policies of this namespace, and those of the cluster about its pods",
+  },
 } as const;
 
 const end = "[NAMESPACE/]NAME of a pod or workload, KIND/NAME, an address, a name of the cluster's DNS, or world";
@@ -36,39 +58,47 @@ export const policyCommand: Group = {
   commands: {
     list: leaf({
       summary: "lists policies and how many pods they are about",
-      flags: { ...sourceFlags, ...outputFlag },
+      flags: { ...inNamespaces, ...sourceFlags, ...outputFlag },
       load: async () => (await import("./policy/lint.ts")).runList,
     }),
     lint: leaf({
       summary: "warns of traps that policies fall into",
-      flags: { ...sourceFlags, ...outputFlag },
+      about:
+        "Warns of traps that policies fall into: all of them, or those of files, among what there is already. Exits with 1 when there are any.",
+      flags: { ...fileFlag, ...inNamespaces, ...sourceFlags, ...outputFlag },
       load: async () => (await import("./policy/lint.ts")).runLint,
     }),
     matrix: leaf({
       summary: "shows who reaches whom, as the policies say",
-      flags: { ...sourceFlags, ...outputFlag },
+      flags: {
+        namespace: {
+          short: "n",
+          value: "NAMESPACE",
+          repeated: true,
+          about: "only pods of this namespace, and the world",
+        },
+        ...sourceFlags,
+        ...outputFlag,
+      },
       load: async () => (await import("./policy/matrix.ts")).runMatrix,
     }),
     show: leaf({
       summary: "shows a policy in words: whom it is about, and whom each rule means",
       args: { name: { about: "[NAMESPACE/]NAME of a policy" } },
-      flags: { ...sourceFlags, ...outputFlag },
+      flags: { ...ofNames, ...sourceFlags, ...outputFlag },
       load: async () => (await import("./policy/show.ts")).runShow,
     }),
     try: leaf({
-      summary: "shows what applying a file would change",
+      summary: "shows what applying a file, or removing a policy, would change",
       about:
-        "Shows who would lose and who would gain what, were the files applied. With the socket of this node's agent it also shows which\n" +
-        "connections of the last minutes would be cut. Exits with 1 when something would change.",
+        "Shows who would lose and who would gain what, were the files applied and the policies gone. Where an agent answers it also shows\n" +
+        "which connections of the last minutes would be cut. Exits with 1 when something would change.",
       flags: {
         ...fileFlag,
+        without: { value: "POLICY", repeated: true, about: "[NAMESPACE/]NAME of a policy that would be gone" },
+        ...ofNames,
         ...sourceFlags,
-        "api-socket": {
-          value: "PATH",
-          complete: "file",
-          env: "TWILL_AGENT_SOCKET",
-          about: "where this node's agent answers questions; without it /run/twill/agent.sock where there is one",
-        },
+        ...agentsFlags,
         last: {
           value: "SECONDS",
           default: "300",
@@ -77,6 +107,7 @@ export const policyCommand: Group = {
         },
         ...outputFlag,
       },
+      environment: agentsOfTry,
       load: async () => (await import("./policy/try.ts")).runTry,
     }),
     status: leaf({
@@ -96,7 +127,11 @@ export const policyCommand: Group = {
     assert: leaf({
       summary: "checks expectations, for pipelines",
       about: "Checks a YAML list of {from, to, allowed} against the policies. Exits with 1 when one does not hold.",
-      flags: { ...fileFlag, ...sourceFlags, ...outputFlag },
+      flags: {
+        file: { short: "f", value: "FILE", repeated: true, complete: "file", about: "a file of expectations" },
+        ...sourceFlags,
+        ...outputFlag,
+      },
       load: async () => (await import("./policy/assert.ts")).runAssert,
     }),
   },

@@ -128,7 +128,7 @@ async function lintWords(): Promise<readonly string[]> {
   let text = "";
   const io = { stdout: (part: string) => (text += part), stderr: () => {}, env: new Map<string, string>() };
   const kubeconfig = join(labs.folder, lab.name, "control/admin.kubeconfig");
-  await runLint({ flags: { manifests: [], kubeconfig, output: "json" } }, io);
+  await runLint({ flags: { file: [], namespace: [], manifests: [], kubeconfig, output: "json" } }, io);
   return (JSON.parse(text) as readonly { readonly rule: string }[]).map(({ rule }) => rule);
 }
 

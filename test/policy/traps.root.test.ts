@@ -8,7 +8,7 @@ import { nodes, pods, services } from "#kube/resource.ts";
 import { processesIn } from "#lab/cgroup.ts";
 import { clientAddress } from "#lab/fabric/addresses.ts";
 import { addressesAnnotation } from "#model/pod.ts";
-import { keepAnnotation } from "#agent/policy/watch.ts";
+import { keepAnnotation } from "#model/policy/keep.ts";
 import { echoAt, echoContainer, echoPort } from "#test/agent-lab.ts";
 import { groupOf, TestLabs, waitMs, within } from "#test/lab.ts";
 import { type Expectation, PolicyLab } from "./policy-lab.ts";

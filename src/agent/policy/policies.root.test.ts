@@ -9,13 +9,13 @@ import { list } from "#datapath/policy-format.ts";
 import { openPinned } from "#kernel/bpf-map.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import { networkPolicies, pods } from "#kube/resource.ts";
+import { keepAnnotation } from "#model/policy/keep.ts";
 import { ip } from "#net/ip.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
 import type { Netns } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
-import { ask, startEcho } from "#test/traffic.ts";
+import { ask, askBriefly, startEcho } from "#test/traffic.ts";
 import { readDenials } from "./denials.ts";
-import { keepAnnotation } from "./watch.ts";
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const port = 8080;
@@ -84,7 +84,8 @@ describe("a node's policies", () => {
       await using it = await start();
       await it.server.addNamespace("shop");
       const [db, web, cart] = [await addPod(it, "db"), await addPod(it, "web"), await addPod(it, "cart")];
-      const reach = ({ netns }: Pod) => [db.v4, db.v6].map((address) => ask(it.box, netns, address, port) !== "");
+      const reach = ({ netns }: Pod, asks = ask) =>
+        [db.v4, db.v6].map((address) => asks(it.box, netns, address, port) !== "");
       expect([reach(web), reach(cart)]).toEqual([
         [true, true],
         [true, true],
@@ -92,7 +93,7 @@ describe("a node's policies", () => {
 
       await applyPolicy(it, ["web"]);
       await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
-      expect([reach(web), reach(cart)]).toEqual([
+      expect([reach(web), reach(cart, askBriefly)]).toEqual([
         [true, true],
         [false, false],
       ]);
@@ -103,7 +104,7 @@ describe("a node's policies", () => {
       await it.server.client.patch(pods, { namespace: "shop", name: "cart" }, "merge", {
         metadata: { labels: { app: "web" } },
       });
-      await until("the label is seen", () => reach(cart).every(Boolean));
+      await until("the label is seen", () => reach(cart, askBriefly).every(Boolean));
       await it.server.client.remove(networkPolicies, { namespace: "shop", name: "db" });
       await until("the policy is gone", () => it.node.agent.policies?.states().length === 0);
       expect(reach(web)).toEqual([true, true]);
@@ -122,9 +123,9 @@ describe("a node's policies", () => {
       await applyPolicy(it, []);
       const [web, db] = [await addPod(it, "web"), await addPod(it, "db")];
       expect(isInForce(it, "NetworkPolicy shop/db")).toBe(true);
-      expect(ask(it.box, web.netns, db.v4, port)).toBe("");
+      expect(askBriefly(it.box, web.netns, db.v4, port)).toBe("");
       await it.node.stopAgent();
-      expect(ask(it.box, web.netns, db.v4, port)).toBe("");
+      expect(askBriefly(it.box, web.netns, db.v4, port)).toBe("");
       // Somebody else's pod changes its labels while no agent runs.
       await applyPolicy(it, ["web"]);
       it.node.log.length = 0;
@@ -166,7 +167,7 @@ describe("a node's policies", () => {
         const before = lines();
         await until("they talk on, or do not", () => isOver || lines() > before + 3);
         expect(isOver).toBe(!survives);
-        expect(ask(it.box, web.netns, db.v4, port)).toBe("");
+        expect(askBriefly(it.box, web.netns, db.v4, port)).toBe("");
         const { policies, datapath } = it.node.agent;
         if (policies === undefined || datapath === undefined) throw new Error("policies are not enforced");
         expect(readDenials(datapath.policy, policies.policies, monotonicSeconds())).toContainEqual(
@@ -224,8 +225,8 @@ describe("a node's policies", () => {
       const isMended = (what: string) => it.node.log.some((line) => line.startsWith(what) && line.endsWith(", mended"));
       await until("all is mended", () => all.every(isMended));
       for (const address of [db.v4, db.v6]) {
-        await until(`${address} answers`, () => ask(it.box, web.netns, address, port).startsWith("db"));
-        expect(ask(it.box, cart.netns, address, port)).toBe("");
+        await until(`${address} answers`, () => askBriefly(it.box, web.netns, address, port).startsWith("db"));
+        expect(askBriefly(it.box, cart.netns, address, port)).toBe("");
       }
       expect(it.node.agent.metrics.format()).toMatch(/^twill_policy_mended_total [1-9]/m);
     },

@@ -73,6 +73,11 @@ export class Policies {
     );
   }
 
+  /** Whether connections end that policies forbid since, unless a policy keeps those of its pods. */
+  get cutsEstablished(): boolean {
+    return this.#options.cutEstablished;
+  }
+
   get isKnown(): boolean {
     return this.#isKnown;
   }

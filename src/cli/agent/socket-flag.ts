@@ -18,7 +18,7 @@ export const agentsFlags = {
     value: "PATH",
     repeated: true,
     complete: "file",
-    about: "where an agent answers questions; may be given again; $TWILL_AGENT_SOCKET or this node's unless given",
+    about: "where an agent answers questions; $TWILL_AGENT_SOCKET or this node's unless given",
   },
   lab: {
     short: "l",

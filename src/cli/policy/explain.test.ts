@@ -45,6 +45,25 @@ describe("twill explain", () => {
     );
   });
 
+  test("says why a rule denies that was to say something else", () => {
+    using folder = new Folder();
+    const names =
+      "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: names}\n" +
+      "spec: {tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [{domainNames: [example.org]}]}]}\n";
+    const { stdout } = twill(
+      "explain",
+      ...closed,
+      "-m",
+      folder.write("names.yaml", names),
+      "shop/frontend",
+      "world:443",
+    );
+    expect(stdout).toEndWith(
+      "denied by ClusterNetworkPolicy names spec.egress[0], tier admin\n" +
+        "  ClusterNetworkPolicy names spec.egress[0].to[0]: names of domains are not supported: the rule denies all\n",
+    );
+  });
+
   test("knows pods, nodes and services of a cluster by their states and addresses", () => {
     using folder = new Folder();
     const from = ["-m", folder.write("cluster.yaml", cluster)];

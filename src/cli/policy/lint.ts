@@ -5,31 +5,44 @@ import { formatTable } from "#cli/table.ts";
 import { lint } from "#model/policy/lint/lint.ts";
 import { formatWarning } from "#model/policy/lint/warning.ts";
 import { choosesPod } from "#model/policy/match.ts";
-import { byPrecedence, formatOrigin, networkTier } from "#model/policy/rule.ts";
-import { readSource, type SourceGiven } from "./source.ts";
+import { byPrecedence, formatOrigin, inOneObject, networkTier, type Origin } from "#model/policy/rule.ts";
+import { worldOf } from "#model/policy/world.ts";
+import { isAbout, isSameObject, policyName } from "./find-policy.ts";
+import { type FileCall, isSourceGiven, readFiles, readSource, type SourceGiven, withFiles } from "./source.ts";
 
-type Call = { readonly flags: SourceGiven & { readonly output: OutputFormat } };
+type InNamespaces = { readonly namespace: readonly string[]; readonly output: OutputFormat };
 
 /** 0 when there is nothing to say, 1 when there are warnings. */
-export async function runLint({ flags }: Call, io: CommandIo): Promise<number> {
-  const { world, objects } = await readSource(flags, io);
-  const warnings = lint(world, objects);
+export async function runLint({ flags }: { readonly flags: FileCall["flags"] & InNamespaces }, io: CommandIo) {
+  const files = readFiles(flags.file);
+  // Files by themselves are all that there is.
+  const isAlone = files.length > 0 && !isSourceGiven(flags, io);
+  const objects = isAlone ? files : withFiles((await readSource(flags, io)).objects, files);
+  const world = worldOf(objects);
+  const isJudged = (origin: Origin) => files.length === 0 || files.some((object) => isSameObject(origin, object));
+  const policies = world.policies.filter((each) => isJudged(each.origin) && isAbout(world, each, flags.namespace));
+  const isMeant = (origin: Origin) =>
+    flags.namespace.length === 0 ||
+    flags.namespace.includes(origin.namespace) ||
+    policies.some((policy) => inOneObject(policy.origin, origin));
+  const warnings = lint(world, objects).filter(({ origin }) => isJudged(origin) && isMeant(origin));
   if (flags.output === "json") {
     const rows = warnings.map(({ rule, origin, message }) => ({ rule, place: formatOrigin(origin), message }));
     io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
   } else {
     for (const warning of warnings) io.stdout(`${formatWarning(warning)}\n`);
-    const policies = world.policies.length === 1 ? "1 policy" : `${world.policies.length} policies`;
-    io.stdout(`${policies}, ${warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}\n`);
+    const count = policies.length === 1 ? "1 policy" : `${policies.length} policies`;
+    io.stdout(`${count}, ${warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}\n`);
   }
   return warnings.length === 0 ? 0 : 1;
 }
 
 /** Each policy with whom it is about. */
-export async function runList({ flags }: Call, io: CommandIo): Promise<number> {
+export async function runList({ flags }: { readonly flags: SourceGiven & InNamespaces }, io: CommandIo) {
   const { world } = await readSource(flags, io);
-  const rows = world.policies.toSorted(byPrecedence).map((policy) => ({
-    policy: policy.origin.namespace === "" ? policy.origin.name : `${policy.origin.namespace}/${policy.origin.name}`,
+  const policies = world.policies.filter((policy) => isAbout(world, policy, flags.namespace));
+  const rows = policies.toSorted(byPrecedence).map((policy) => ({
+    policy: policyName(policy.origin),
     kind: policy.origin.kind,
     tier: policy.tier.name,
     order: policy.order,
@@ -46,7 +59,7 @@ export async function runList({ flags }: Call, io: CommandIo): Promise<number> {
     const lines = rows.map(({ policy, tier, order, isolates, rules, pods }) => [
       policy,
       tier === networkTier.name ? tier : `${tier} ${order}`,
-      isolates.join(", "),
+      isolates.join(", ") || "-",
       String(rules),
       String(pods.length),
     ]);

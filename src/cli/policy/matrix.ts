@@ -5,11 +5,13 @@ import { formatTable } from "#cli/table.ts";
 import { type Cell, matrixOf } from "#model/policy/matrix.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
-type MatrixCall = { readonly flags: SourceGiven & { readonly output: OutputFormat } };
+type MatrixCall = {
+  readonly flags: SourceGiven & { readonly namespace: readonly string[]; readonly output: OutputFormat };
+};
 
 export async function runMatrix({ flags }: MatrixCall, io: CommandIo): Promise<number> {
   const { world } = await readSource(flags, io);
-  const cells = matrixOf(world);
+  const cells = matrixOf(world, world.policies, flags.namespace);
   if (flags.output === "json") io.stdout(`${JSON.stringify(cells, null, 2)}\n`);
   else io.stdout(formatMatrix(cells));
   return 0;

@@ -144,40 +144,61 @@ describe("twill policy", () => {
     );
   });
 
-  test("shows which connections of a node a policy would cut", async () => {
+  test("shows what is lost with a port, and what the absence of a policy would change", () => {
     using folder = new Folder();
-    const at = (address: string, port: number) => ({ address, port });
-    const seen = { protocol: "tcp", answered: true, ageSeconds: 9, idleSeconds: 1 };
-    const connections = [
-      { ...seen, from: at("10.244.1.2", 40000), to: at("10.244.1.3", 8080) },
-      { ...seen, from: at("10.244.1.2", 40001), to: at("10.244.1.3", 8080) },
-      { ...seen, from: at("10.244.2.4", 40002), to: at("10.244.1.2", 9000) },
-    ];
-    const asked: string[] = [];
-    const socket = folder.path("agent.sock");
-    await using _ = Bun.serve({
-      unix: socket,
-      fetch: (request) => {
-        asked.push(new URL(request.url).search);
-        return Response.json({ connections });
-      },
-    });
-    const policy =
-      "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: a, name: closed}\n" +
-      "spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}\n";
-    const files = ["-f", folder.write("new.yaml", policy), "-m", folder.write("cluster.yaml", openCluster)];
-    // The server answers in this process: it must not wait for the command.
-    const command = Bun.spawn(
-      [process.execPath, "src/cli/main.ts", "policy", "try", ...files, "--api-socket", socket, "--last", "60"],
-      { cwd: root, stdout: "pipe" },
+    const text = readFileSync(join(root, "examples/shop/database.yaml"), "utf8");
+    const moved = folder.write("database.yaml", text.replace("containerPort: 5432", "containerPort: 5433"));
+    const { stdout } = twill("policy", "try", ...closed, "-f", moved);
+    expect(stdout).toContain("loses  shop/backend   →  shop/database:tcp/5432\n");
+    expect(twill("policy", "try", ...closed, "-n", "shop", "--without", "database-allow-backend").stdout).toBe(
+      "loses  shop/backend   →  shop/database:tcp/5432\n" +
+        "gains  shop/database  →  shop/frontend:tcp/8080\n" +
+        "gains  shop/database  →  world:tcp/443\n",
     );
-    expect(await new Response(command.stdout).text()).toEndWith(
-      "\nconnections of the last 60 s on this node that would be cut:\n" +
-        "2 ×  a/client  →  a/web-1:tcp/8080  NetworkPolicy a/closed\n",
-    );
-    expect(await command.exited).toBe(1);
-    expect(asked).toEqual(["?seconds=60"]);
+    expect(twill("policy", "try", ...closed, "--without", "nobody").stderr).toContain("there is no policy nobody");
   });
+
+  const cutBy = (name: string) => `2 ×  a/client  →  a/web-1:tcp/8080  NetworkPolicy a/${name}\n`;
+  const none = "no connection of the last 60 s on this node would be cut\n";
+  const kept = "\nconnections of the last 60 s on this node that would go on, and could not be opened again:\n";
+  const cuts: readonly (readonly [what: string, annotation: string, cutsEstablished: boolean, text: string])[] = [
+    ["cut", "", true, `\nconnections of the last 60 s on this node that would be cut:\n${cutBy("closed")}`],
+    ["keep, as it says so", ', annotations: {twill.dev/keep-established: "true"}', true, none + kept + cutBy("closed")],
+    ["keep, as the agent is told to", "", false, none + kept + cutBy("closed")],
+  ];
+  for (const [what, annotation, cutsEstablished, text] of cuts) {
+    test(`shows which connections of a node a policy would ${what}`, async () => {
+      using folder = new Folder();
+      const at = (address: string, port: number) => ({ address, port });
+      const seen = { protocol: "tcp", answered: true, ageSeconds: 9, idleSeconds: 1 };
+      const connections = [
+        { ...seen, from: at("10.244.1.2", 40000), to: at("10.244.1.3", 8080) },
+        { ...seen, from: at("10.244.1.2", 40001), to: at("10.244.1.3", 8080) },
+        { ...seen, from: at("10.244.2.4", 40002), to: at("10.244.1.2", 9000) },
+      ];
+      const asked: string[] = [];
+      const socket = folder.path("agent.sock");
+      await using _ = Bun.serve({
+        unix: socket,
+        fetch: (request) => {
+          asked.push(new URL(request.url).search);
+          return Response.json({ connections, cutsEstablished });
+        },
+      });
+      const policy =
+        `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: a, name: closed${annotation}}\n` +
+        "spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}\n";
+      const files = ["-f", folder.write("new.yaml", policy), "-m", folder.write("cluster.yaml", openCluster)];
+      // The server answers in this process: it must not wait for the command.
+      const command = Bun.spawn(
+        [process.execPath, "src/cli/main.ts", "policy", "try", ...files, "--api-socket", socket, "--last", "60"],
+        { cwd: root, stdout: "pipe" },
+      );
+      expect(await new Response(command.stdout).text()).toEndWith(`\n${text}`.replace(/^\n\n/, "\n"));
+      expect(await command.exited).toBe(1);
+      expect(asked).toEqual(["?seconds=60"]);
+    });
+  }
 
   test("shows a policy in words", () => {
     const { stdout } = twill(
@@ -193,10 +214,56 @@ describe("twill policy", () => {
       "ClusterNetworkPolicy always, tier admin, priority 10\nabout all pods of all namespaces: ",
     );
     expect(stdout).toContain(
-      'spec.ingress[0] "monitoring reaches everybody" allows everything from all pods of namespaces kubernetes.io/metadata.name=monitoring\n  now monitoring/collector\n',
+      'spec.ingress[0] "monitoring reaches everybody" allows everything from all pods of namespaces kubernetes.io/metadata.name=monitoring\n  of the cluster now monitoring/collector\n',
     );
     expect(twill("policy", "show", "shop/deny-all-ingres", ...closed).stderr).toContain(
       "did you mean shop/deny-all-ingress?",
+    );
+  });
+
+  test("warns of files, among what there is or by themselves, and of nothing else", () => {
+    const files = ["-f", "examples/policies/default-deny-egress.yaml"];
+    expect(twill("policy", "lint", ...files).stdout).toBe("1 policy, 0 warnings\n");
+    for (const [folder, word] of [
+      ["examples/policies/workloads", "dns-forgotten"],
+      ["examples/shop", "selects-nothing"],
+    ] as const) {
+      const { stdout } = twill("policy", "lint", ...files, "-m", folder, "-m", "examples/policies/three-tier.yaml");
+      expect(stdout).toMatch(
+        new RegExp(`^NetworkPolicy production/default-deny-egress .*\\(${word}\\)\n1 policy, 1 warning\n$`),
+      );
+    }
+  });
+
+  test("looks at one namespace, and what the cluster says about it", () => {
+    const both = ["-m", "examples/policies", "-m", "examples/shop"];
+    const names = (...words: readonly string[]) =>
+      twill("policy", "list", ...both, ...words)
+        .stdout.split("\n")
+        .slice(1, -1)
+        .map((line) => line.split(" ")[0]);
+    expect(names("-n", "shop")).toEqual([
+      "always",
+      "shop/backend-allow-frontend",
+      "shop/database-allow-backend",
+      "shop/deny-all-ingress",
+      "shop/frontend-open",
+    ]);
+    expect(names().length).toBeGreaterThan(names("-n", "shop", "-n", "production").length);
+    const { stdout } = twill("policy", "matrix", ...both, "-n", "shop");
+    expect(stdout.split("\n").map((line) => line.split(" ")[0])).toEqual([
+      "FROM",
+      "shop/backend",
+      "shop/database",
+      "shop/frontend",
+      "world",
+      "",
+    ]);
+    expect(twill("policy", "show", ...both, "-n", "shop", "frontend-open").stdout).toStartWith(
+      "NetworkPolicy shop/frontend-open\n",
+    );
+    expect(twill("policy", "show", ...both, "-n", "production", "frontend-open").stderr).toContain(
+      "there is no policy production/frontend-open; did you mean shop/frontend-open?",
     );
   });
 

@@ -17,7 +17,7 @@ import {
   services,
 } from "#kube/resource.ts";
 import { readManifests } from "#lab/manifests/read.ts";
-import { type World, worldOf } from "#model/policy/world.ts";
+import { type World, workloadOf, worldOf } from "#model/policy/world.ts";
 
 export type SourceGiven = { readonly manifests: readonly string[]; readonly kubeconfig: string | undefined };
 
@@ -45,13 +45,40 @@ export async function readSource({ manifests, kubeconfig }: SourceGiven, io: Com
   return { objects, world: worldOf(objects) };
 }
 
-/** The objects of files and folders. @throws UnansweredError */
+/** The objects of files and folders; expectations and other things may lie beside them in folders. @throws UnansweredError */
 export function readFiles(paths: readonly string[]): readonly KubeObject[] {
   try {
-    return readManifests(paths).map(({ object }) => object);
+    return readManifests(paths, "pass over").map(({ object }) => object);
   } catch (cause) {
     return unanswered(cause);
   }
+}
+
+/** What there is when files are applied: their objects replace those of the same name, and a workload its pods. */
+export function withFiles(objects: readonly KubeObject[], added: readonly KubeObject[]): readonly KubeObject[] {
+  const replaced = new Set(added.map(identityOf));
+  const isReplaced = (object: KubeObject) => {
+    const workload = object.kind === "Pod" ? workloadOf(object) : undefined;
+    return (
+      replaced.has(identityOf(object)) ||
+      added.some(
+        ({ kind, metadata }) =>
+          kind === workload?.kind &&
+          metadata.name === workload.name &&
+          namespaceOf(metadata) === namespaceOf(object.metadata),
+      )
+    );
+  };
+  return [...objects.filter((object) => !isReplaced(object)), ...added];
+}
+
+function identityOf({ apiVersion, kind, metadata }: KubeObject): string {
+  const [group] = apiVersion.split("/");
+  return `${group} ${kind} ${namespaceOf(metadata)}/${metadata.name}`;
+}
+
+function namespaceOf({ namespace = "default" }: KubeObject["metadata"]): string {
+  return namespace;
 }
 
 /** @throws UsageError @throws UnansweredError */
@@ -64,8 +91,13 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
+/** Whether anything says what to look at. */
+export function isSourceGiven({ manifests, kubeconfig }: SourceGiven, { env }: CommandIo): boolean {
+  return manifests.length > 0 || kubeconfig !== undefined || env.has("KUBERNETES_SERVICE_HOST");
+}
+
 async function readCluster(kubeconfig: string | undefined, io: CommandIo): Promise<readonly KubeObject[]> {
-  if (kubeconfig === undefined && !io.env.has("KUBERNETES_SERVICE_HOST")) {
+  if (!isSourceGiven({ manifests: [], kubeconfig }, io)) {
     throw new UsageError("neither --manifests nor --kubeconfig says what to look at");
   }
   const cluster = findCluster(kubeconfig, io.env);

@@ -11,9 +11,14 @@ export type Manifest = { readonly object: KubeObject; readonly from: string };
 
 const extensions: ReadonlySet<string> = new Set([".yaml", ".yml", ".json"]);
 
+/** What is to become of a document that says neither its version nor its kind, in a file of a folder. */
+type Strangers = "refuse" | "pass over";
+
 /** Reads files and folders, folders in the order of their files' names. @throws LabError naming the file */
-export function readManifests(paths: readonly string[]): readonly Manifest[] {
-  return paths.flatMap((path) => filesOf(path).flatMap((file) => parseManifests(readText(file), file)));
+export function readManifests(paths: readonly string[], strangers: Strangers = "refuse"): readonly Manifest[] {
+  return paths.flatMap((path) =>
+    filesOf(path).flatMap((file) => parseManifests(readText(file), file, file === path ? "refuse" : strangers)),
+  );
 }
 
 function filesOf(path: string): readonly string[] {
@@ -41,8 +46,9 @@ function readText(path: string): string {
 }
 
 /** All objects of a text, YAML or JSON; lists are taken apart. `from` is for messages. @throws LabError */
-export function parseManifests(text: string, from: string): readonly Manifest[] {
+export function parseManifests(text: string, from: string, strangers: Strangers = "refuse"): readonly Manifest[] {
   return documents(text, from).flatMap((document, i) => {
+    if (strangers === "pass over" && !isNamed(document)) return [];
     const object = checkObject(document, i === 0 ? from : `${from}, document ${i + 1}`);
     const items: unknown = object["items"];
     const isList = object.kind.endsWith("List") && Array.isArray(items);
@@ -59,6 +65,10 @@ function documents(text: string, from: string): readonly unknown[] {
   } catch (cause) {
     throw new LabError(`Cannot load ${from}: it is neither YAML nor JSON, ${messageOf(cause)}`, { cause });
   }
+}
+
+function isNamed(document: unknown): boolean {
+  return isFields(document) && (document["apiVersion"] !== undefined || document["kind"] !== undefined);
 }
 
 function checkObject(value: unknown, from: string): KubeObject {

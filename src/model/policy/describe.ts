@@ -4,9 +4,11 @@ import { formatLabelSelector, type LabelSelector } from "#kube/selector.ts";
 import { formatTraffic } from "./explain.ts";
 import { formatProtocol } from "./match.ts";
 import type { Peer, PodChoice, PortMatch, Rule } from "./rule.ts";
+import { impossible } from "./written.ts";
 
 /** `pods app=web of namespaces team=blue`, `all pods of namespace shop` */
 export function describePods({ namespaces, pods }: PodChoice): string {
+  if (pods === impossible) return "no pod";
   const which = pods.length === 0 ? "all pods" : `pods ${formatLabelSelector(pods)}`;
   if ("name" in namespaces) return `${which} of namespace ${namespaces.name}`;
   return `${which} of ${describeLabels("namespaces", namespaces.labels)}`;
@@ -16,7 +18,7 @@ function describeLabels(what: string, labels: LabelSelector): string {
   return labels.length === 0 ? `all ${what}` : `${what} ${formatLabelSelector(labels)}`;
 }
 
-export function describePeer(peer: Peer): string {
+function describePeer(peer: Peer): string {
   switch (peer.peer) {
     case "pods":
       return describePods(peer);
@@ -27,11 +29,11 @@ export function describePeer(peer: Peer): string {
     case "block":
       return peer.except.length === 0 ? peer.block : `${peer.block} without ${peer.except.join(" and ")}`;
     case "nothing":
-      return `nobody: ${peer.why}`;
+      return `nobody (${peer.why})`;
   }
 }
 
-export function describePort(port: PortMatch): string {
+function describePort(port: PortMatch): string {
   switch (port.match) {
     case "all":
       return `all of ${formatProtocol(port.protocol)}`;
@@ -46,7 +48,7 @@ export function describePort(port: PortMatch): string {
     case "icmp":
       return formatTraffic({ protocol: "icmp", port: undefined, icmp: { type: port.type, code: port.code ?? 0 } });
     case "nothing":
-      return `nothing: ${port.why}`;
+      return `nothing (${port.why})`;
   }
 }
 

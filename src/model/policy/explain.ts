@@ -51,10 +51,18 @@ function explainEnd(what: string, verdict: Verdict): readonly string[] {
   const missed = nearest(considered);
   if (decidedBy !== undefined) {
     const { tier } = decidedBy.policy;
+    const { path } = decidedBy.rule.origin;
+    const misread = decidedBy.policy.faults.filter(({ origin }) => origin.path.startsWith(`${path}.`));
+    const why = allowed ? [] : misread.map((fault) => `  ${formatOrigin(fault.origin)}: ${fault.why}`);
     const place = tier === networkTier ? "" : `, tier ${tier.name}`;
     const line = `${what}: ${word} by ${formatRule(decidedBy.rule)}${place}`;
     // What would have allowed it is of interest only where it is not.
-    return [line, ...passed, ...(allowed ? [] : explainRules(missed.filter(({ rule }) => rule.action !== "deny")))];
+    return [
+      line,
+      ...why,
+      ...passed,
+      ...(allowed ? [] : explainRules(missed.filter(({ rule }) => rule.action !== "deny"))),
+    ];
   }
   if (isolatedBy.length === 0) {
     const reason = considered.length === 0 ? "no policy isolates it" : "no rule matches";

@@ -14,13 +14,18 @@ export type Cell = { readonly from: string; readonly to: string; readonly traffi
 
 /**
  * Every group of pods, and the world, towards every declared port of every group, and the groups towards the world. Groups
- * are what `apart` tells apart: to compare two matrices, both must be of the same.
+ * are what `apart` tells apart: to compare two matrices, both must be of the same. `namespaces`: only their pods; none means all.
  */
-export function matrixOf(world: World, apart: readonly Policy[] = world.policies): readonly Cell[] {
+export function matrixOf(
+  world: World,
+  apart: readonly Policy[] = world.policies,
+  namespaces: readonly string[] = [],
+): readonly Cell[] {
   const { policies } = world;
   const outside = stranger(apart);
+  const pods = groupPods(world, apart);
   const groups: readonly { readonly name: string; readonly party: Party }[] = [
-    ...groupPods(world, apart),
+    ...(namespaces.length === 0 ? pods : pods.filter(({ party }) => namespaces.includes(party.namespace))),
     { name: "world", party: outside },
   ];
   return groups.flatMap((from) =>
@@ -52,10 +57,14 @@ function declaredTraffic({ ports }: PodParty): readonly Traffic[] {
   return [...new Map(all.map((traffic) => [formatTraffic(traffic), traffic])).values()];
 }
 
-/** The cells that two matrices see differently, as the second sees them; what the first does not have was not allowed. */
+/** The cells that two matrices see differently, as the second sees them; what one of them does not have is not allowed there. */
 export function changedCells(before: readonly Cell[], after: readonly Cell[]): readonly Cell[] {
   const known = new Map(before.map((cell) => [keyOf(cell), cell.allowed]));
-  return after.filter((cell) => (known.get(keyOf(cell)) ?? false) !== cell.allowed);
+  const there = new Set(after.map(keyOf));
+  return [
+    ...before.flatMap((cell) => (cell.allowed && !there.has(keyOf(cell)) ? [{ ...cell, allowed: false }] : [])),
+    ...after.filter((cell) => (known.get(keyOf(cell)) ?? false) !== cell.allowed),
+  ];
 }
 
 function keyOf({ from, to, traffic }: Cell): string {

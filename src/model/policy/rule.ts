@@ -118,6 +118,11 @@ export function formatOrigin({ kind, namespace, name, path }: Origin): string {
   return path === "" ? `${kind} ${object}` : `${kind} ${object} ${path}`;
 }
 
+/** Whether two places are in one object. */
+export function inOneObject(a: Origin, b: Origin): boolean {
+  return a.kind === b.kind && a.namespace === b.namespace && a.name === b.name;
+}
+
 /** Everything that is wrong in a policy, with its place. */
 export function faultsOf({ faults, rules }: Policy): readonly Fault[] {
   const inRules = rules.flatMap(({ peers = [], ports = [] }) => [

@@ -146,7 +146,7 @@ function portsOf(pod: Pod): Pick<WorldPod, "ports" | "hostPorts"> {
 }
 
 /** Who a pod says made it; a ReplicaSet's name is its Deployment's and a hash. */
-function workloadOf({ kind, metadata }: KubeObject): WorldPod["workload"] {
+export function workloadOf({ kind, metadata }: KubeObject): WorldPod["workload"] {
   if (kind !== "Pod") return { kind, name: metadata.name ?? "" };
   const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
   if (owner === undefined) return undefined;

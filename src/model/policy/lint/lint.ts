@@ -1,7 +1,7 @@
 // Traps that policies fall into, as warnings with their place.
 
 import type { KubeObject } from "#kube/object.ts";
-import { faultsOf, type Origin } from "#model/policy/rule.ts";
+import { faultsOf, inOneObject } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { podAddresses, serviceAddresses } from "./addresses.ts";
 import { lintDns } from "./dns.ts";
@@ -30,7 +30,7 @@ export function lint(world: World, objects: readonly KubeObject[]): readonly War
       ...lintPeers(subject),
       ...lintPorts(subject),
       ...lintDns(subject),
-      ...ofOrder.filter(({ origin }) => isIn(origin, subject.policy.origin)),
+      ...ofOrder.filter(({ origin }) => inOneObject(origin, subject.policy.origin)),
     ]),
     ...lintTwice(subjects),
     ...lintUnread(objects),
@@ -40,10 +40,6 @@ export function lint(world: World, objects: readonly KubeObject[]): readonly War
 function keyOf(kind: string, { namespace, name }: { readonly namespace?: string; readonly name?: string }): string {
   const within = namespace === undefined && kind === "NetworkPolicy" ? "default" : (namespace ?? "");
   return `${kind} ${within}/${name}`;
-}
-
-function isIn(place: Origin, policy: Origin): boolean {
-  return place.kind === policy.kind && place.namespace === policy.namespace && place.name === policy.name;
 }
 
 function lintFaults({ policy }: Subject): readonly Warning[] {

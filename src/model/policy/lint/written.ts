@@ -3,6 +3,7 @@
 import { choosesPod } from "#model/policy/match.ts";
 import type { PodParty } from "#model/policy/party.ts";
 import { formatOrigin, networkTier } from "#model/policy/rule.ts";
+import { impossible } from "#model/policy/written.ts";
 import { type Subject, valueAt, type Warning } from "./warning.ts";
 
 export function lintWritten({ policy, written, world }: Subject): readonly Warning[] {
@@ -13,7 +14,7 @@ export function lintWritten({ policy, written, world }: Subject): readonly Warni
 
   const about = world.pods.some((pod) => choosesPod(subject, pod) === undefined);
   const place = tier === networkTier ? "spec.podSelector" : "spec.subject";
-  if (!about && world.pods.length > 0) {
+  if (!about && world.pods.length > 0 && subject.pods !== impossible) {
     const onNodes = world.allPods.filter(({ party, namespace, name, labels, ports }) => {
       if (party?.party !== "node") return false;
       const namespaceLabels = world.namespaces.get(namespace) ?? {};
