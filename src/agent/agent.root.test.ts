@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { addressAt, startNode, until } from "#test/agent.ts";
 
 const blocks = ["10.244.1.0/24", "fd00:10:244:1::/64"];
-const ping = (address: string) => ["ping", "-c", "1", "-W", "2", "-n", address];
+const ping = (address: string) => ["ping", "-c", "1", "-W", "10", "-n", address];
 
 describe("type twill", () => {
   test("wires pods that reach each other and their node in both families, and takes them away", async () => {

@@ -11,7 +11,7 @@ import { Sandbox } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const bpfMagic = 0xcafe4a11;
@@ -77,7 +77,7 @@ describe("an API server", () => {
     // What is known is served: no reason for balancers to send clients elsewhere.
     expect(node.agent.services?.isHealthy).toBe(true);
     const late = await node.addPod("late");
-    const ping = ["ping", "-c", "1", "-W", "2", "-n", addressAt(late.result, 0)];
+    const ping = ["ping", "-c", "1", "-W", "10", "-n", addressAt(late.result, 0)];
     expect(box.run(a.netns, ping).exitCode).toBe(0);
     line.change(undefined);
     await until("it is well again, in all respects", () => JSON.stringify(problems()) === well);
@@ -111,7 +111,7 @@ describe("the node", () => {
     const told = () => it.node.agent.fabric?.faults.join().includes("overlaps 10.244.1.0/24 of node n1") === true;
     await until("it is told", told);
     const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
-    const ping = ["ping", "-c", "1", "-W", "2", "-n", addressAt(b.result, 0)];
+    const ping = ["ping", "-c", "1", "-W", "10", "-n", addressAt(b.result, 0)];
     expect(it.box.run(a.netns, ping).exitCode).toBe(0);
   });
 });

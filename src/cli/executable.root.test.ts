@@ -74,7 +74,7 @@ test("a service that is killed leaves its attachments, and the next one takes th
   one.service.kill();
   expect(call(one, "DEL")).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("start `twill plugins`") });
   const again = one.node.start([executable, "plugins"]);
-  for (let round = 0; round < 200 && !again.output().includes("serving"); round++) await Bun.sleep(20);
+  for (let round = 0; round < 1500 && !again.output().includes("serving"); round++) await Bun.sleep(20);
   expect(call(one, "DEL")).toMatchObject({ exitCode: 0, stdout: "" });
   expect(await remainsAtLast(one.node)).toEqual(nothingRemains);
 });
@@ -90,9 +90,9 @@ test("the ADD of a caller that is killed is undone", async () => {
     env: environment(one.path, "ADD"),
   });
   const calls = () => (existsSync(log) ? readFileSync(log, "utf8") : "");
-  for (let round = 0; round < 200 && calls() === ""; round++) await Bun.sleep(10);
+  for (let round = 0; round < 3000 && calls() === ""; round++) await Bun.sleep(10);
   caller.kill();
-  for (let round = 0; round < 300 && !calls().includes("DEL"); round++) await Bun.sleep(10);
+  for (let round = 0; round < 3000 && !calls().includes("DEL"); round++) await Bun.sleep(10);
   expect(calls()).toBe("ADD\nDEL\n");
   expect(await remainsAtLast(one.node)).toEqual(nothingRemains);
 });
@@ -103,7 +103,7 @@ function slowIpam(log: string): string {
   return `#!/bin/sh
 echo "$CNI_COMMAND" >>${log}
 [ "$CNI_COMMAND" = ADD ] || exit 0
-sleep 0.5
+sleep 2
 echo '${JSON.stringify(result)}'
 `;
 }

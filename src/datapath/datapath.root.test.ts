@@ -9,7 +9,7 @@ import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
 import { ask, startEcho } from "#test/traffic.ts";
 
 function pings(box: Sandbox, from: BoxNetns, to: string, ...flags: readonly string[]): boolean {
-  return box.run(from, ["ping", "-c", "1", "-W", "1", ...flags, to]).exitCode === 0;
+  return box.run(from, ["ping", "-c", "1", "-W", "5", ...flags, to]).exitCode === 0;
 }
 
 describe("the packet path", () => {

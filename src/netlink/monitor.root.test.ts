@@ -6,7 +6,7 @@ import type { LinkFilter } from "./event-filter.ts";
 import { Monitor, type NetworkEvent } from "./monitor.ts";
 
 const topics = ["link", "address", "route", "neighbour"] as const;
-const waitMs = 5000;
+const waitMs = 30_000;
 
 async function until(done: () => boolean): Promise<void> {
   for (const end = performance.now() + waitMs; !done() && performance.now() < end; ) await Bun.sleep(2);

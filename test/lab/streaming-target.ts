@@ -5,8 +5,8 @@ import { processesBelow } from "#lab/cgroup.ts";
 import { groupOf, TestLabs } from "../lab.ts";
 import { kubectlVersions } from "../peers/kubectl.ts";
 
-export const limitMs = 60_000;
-export const patienceMs = 15_000;
+export const limitMs = 180_000;
+export const patienceMs = 40_000;
 
 // The echo server answers only when its client has nothing more to say: that needs ends that travel one way.
 const echo =

@@ -9,7 +9,7 @@ const files = [...new Bun.Glob("{src,test}/**/*.guest.ts").scanSync({ cwd: proje
 
 // The guest runs while this file loads: only then can its tests be declared under their own names.
 // An emulated processor is ten times slower: what is a hang on the host may be work there.
-const options = ["--timeout=60000", "--reporter=junit", `--reporter-outfile=${guestResultFile}`];
+const options = ["--timeout=180000", "--reporter=junit", `--reporter-outfile=${guestResultFile}`];
 const command = ["node_modules/.bin/bun", "test", ...options, ...files.map((file) => `./${file}`)];
 const run = await runInGuest({ command, timeoutMs });
 const cases = parseJunit(run.result ?? "");

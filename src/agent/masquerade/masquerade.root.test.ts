@@ -44,8 +44,8 @@ describe("Masquerade", () => {
     expect(masquerade.ensure(want)).toBe(true);
     const seenBy = async (address: string) => {
       const server = box.start(world, ["tcpdump", "-l", "-n", "-i", "eth0", "-c", "1", "icmp[icmptype] == icmp-echo"]);
-      for (let wait = 0; wait < 100 && !server.output().includes("listening on"); wait++) await Bun.sleep(20);
-      box.run(node, ["ping", "-c", "1", "-W", "1", "-I", "10.244.1.5", address]);
+      for (let wait = 0; wait < 1500 && !server.output().includes("listening on"); wait++) await Bun.sleep(20);
+      box.run(node, ["ping", "-c", "1", "-W", "10", "-I", "10.244.1.5", address]);
       await server.exited;
       return / IP (\S+) > /.exec(server.output())?.[1];
     };

@@ -14,7 +14,7 @@ import { releaseReservedPorts } from "./leave.ts";
 
 const namespace = "shop";
 /** Two agents start in turn. */
-const testMs = 30_000;
+const testMs = 120_000;
 const vip = "10.96.0.20";
 
 function endpointsOf(...addresses: readonly string[]): EndpointSlice {
@@ -46,7 +46,7 @@ test(
     const spec = { clusterIP: vip, type: "NodePort" as const, ports: [{ port: 80, nodePort: 30080 }] };
     await client.create(services, { metadata: { namespace, name: "web" }, spec });
     await untilLed(node, 0);
-    const { exitCode, stderr } = box.run(a.netns, ["timeout", "2", "bash", "-c", `exec 3<>/dev/tcp/${vip}/80`]);
+    const { exitCode, stderr } = box.run(a.netns, ["timeout", "20", "bash", "-c", `exec 3<>/dev/tcp/${vip}/80`]);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining("Connection refused")]);
 
     const created = await client.create(endpointSlices, endpointsOf(addressAt(b.result, 0)));

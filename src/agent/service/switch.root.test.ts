@@ -14,7 +14,7 @@ const vip = "10.96.0.20";
 const nodeAddress = "192.0.2.1";
 const [port, nodePort, echoPort] = [80, 30_080, 8080];
 /** Five agents start in turn. */
-const testMs = 60_000;
+const testMs = 180_000;
 
 const echo = `
 import socket, threading

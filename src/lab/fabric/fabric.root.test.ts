@@ -43,7 +43,7 @@ function open(box: Sandbox, want: readonly Station[]): Built {
 function reaches(box: Sandbox, from: TestNetns | undefined, address: string): boolean {
   if (from === undefined) throw new RangeError("no such station");
   // The kernel finishes a new IPv6 address a moment after it was added: asked again until there is an answer.
-  return box.run(from, ["ping", "-c", "1", "-i", "0.1", "-w", "3", address]).exitCode === 0;
+  return box.run(from, ["ping", "-c", "1", "-i", "0.1", "-w", "20", address]).exitCode === 0;
 }
 
 describe("a lab's network", () => {

@@ -12,7 +12,7 @@ import { type Round, runProbe } from "./run.ts";
 
 const tool = new URL("../../../dist/twill-pod", import.meta.url).pathname;
 const from = nodeSource("x");
-const testMs = 30_000;
+const testMs = 90_000;
 
 function round(pid: number, targets: readonly string[]): Round {
   const attempts = targets.map((target) => {
@@ -27,7 +27,7 @@ function round(pid: number, targets: readonly string[]): Round {
 }
 
 async function results(rounds: readonly Round[]): Promise<Record<string, string>> {
-  const options = { tool, timeoutMs: 600, progress: () => {}, podsOf: new Map(), maxNeighbours: 1024 };
+  const options = { tool, timeoutMs: 2000, progress: () => {}, podsOf: new Map(), maxNeighbours: 1024 };
   const outcomes = await runProbe(rounds, options);
   return Object.fromEntries(outcomes.map(({ to, result }) => [to.name, result]));
 }
@@ -80,7 +80,7 @@ describe("twill-pod probe", () => {
         'mount --bind "$0/resolv.conf" /etc/resolv.conf && mount --bind "$0/hosts" /etc/hosts && echo ready && sleep 60';
       const process = box.start(ns, ["unshare", "-m", "sh", "-c", mounted, files]);
       await startEcho(box, ns, { port: 80, name: "web" });
-      for (let waited = 0; !process.output().includes("ready") && waited < 5000; waited += 10) await Bun.sleep(10);
+      for (let waited = 0; !process.output().includes("ready") && waited < 30_000; waited += 10) await Bun.sleep(10);
       const targets = ["tcp friend 80", "tcp friend 81", "tcp stranger 80"];
       // Nobody listens on port 53: the name server cannot be asked.
       expect(await results([round(process.pid, targets)])).toEqual({

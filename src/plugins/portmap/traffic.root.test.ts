@@ -6,7 +6,7 @@ import type { Host } from "#plugins/host.ts";
 import { TestAttachment } from "#test/attachment.ts";
 import { testHost } from "#test/host.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
-import { addBridge, addPod, ask, makeWorld, podResult, startEcho, type World } from "#test/traffic.ts";
+import { addBridge, addPod, ask, askBriefly, makeWorld, podResult, startEcho, type World } from "#test/traffic.ts";
 import { portmap } from "./plugin.ts";
 
 /** A pod of the bridge cni0, 10.1.0.`host`. */
@@ -49,7 +49,7 @@ describe("portmap", () => {
     expect(ask(box, pod, "10.1.0.1", 8080)).toBe("web 10.1.0.1");
     await attachment.check();
     await attachment.del();
-    expect(ask(box, outside, "192.0.2.1", 8080)).toBe("");
+    expect(askBriefly(box, outside, "192.0.2.1", 8080)).toBe("");
   });
 
   test("masqAll hides every client behind the node, snat=false hides none", async () => {
@@ -62,7 +62,7 @@ describe("portmap", () => {
     await attach(pod, 5, host, { ...mapped(web), snat: false }).add();
     expect(ask(box, outside, "192.0.2.1", 8080)).toBe("web 192.0.2.2");
     // Bridges that show their packets to nftables translate the direct answer, too; others let it go astray.
-    expect(["", "web 10.1.0.6"]).toContain(ask(box, neighbour, "10.1.0.1", 8080));
+    expect(["", "web 10.1.0.6"]).toContain(askBriefly(box, neighbour, "10.1.0.1", 8080));
   });
 
   test("a mapping with hostIP answers on that address only; 0.0.0.0 is any of IPv4", async () => {
@@ -73,9 +73,9 @@ describe("portmap", () => {
     const conf = mapped({ ...web, hostIP: "127.0.0.1" }, { ...web, hostPort: 8081, hostIP: "0.0.0.0" });
     await attach(pod, 5, host, conf).add();
     expect(ask(box, node, "127.0.0.1", 8080)).toStartWith("web");
-    expect(ask(box, outside, "192.0.2.1", 8080)).toBe("");
+    expect(askBriefly(box, outside, "192.0.2.1", 8080)).toBe("");
     expect(ask(box, outside, "192.0.2.1", 8081)).toStartWith("web");
-    expect(ask(box, outside, "fd02::1", 8081)).toBe("");
+    expect(askBriefly(box, outside, "fd02::1", 8081)).toBe("");
   });
 
   test("a UDP sender that goes on reaches the new container of a port at once", async () => {
@@ -89,7 +89,7 @@ describe("portmap", () => {
       "import socket, time",
       "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 4000)); s.settimeout(0.2)",
       "last = ''",
-      "for _ in range(100):",
+      "for _ in range(5000):",
       "  s.sendto(b'x', ('192.0.2.1', 5353))",
       "  try: name = s.recv(99).decode().split()[0]",
       "  except OSError: name = 'nobody'",
@@ -98,7 +98,7 @@ describe("portmap", () => {
     ];
     const sender = box.start(outside, ["python3", "-c", client.join("\n")]);
     const heard = async (name: string) => {
-      for (let i = 0; i < 200 && !sender.output().includes(name); i++) await Bun.sleep(20);
+      for (let i = 0; i < 1500 && !sender.output().includes(name); i++) await Bun.sleep(20);
       return sender.output().trim().split("\n");
     };
     await heard("nobody");
@@ -107,7 +107,7 @@ describe("portmap", () => {
     expect(await heard("old")).toEqual(["nobody", "old"]);
     await old.del();
     await attach(neighbour, 6, host, conf).add();
-    expect((await heard("new")).at(-1)).toBe("new");
+    expect(await heard("new")).toContain("new");
     sender.kill();
   });
 
@@ -123,7 +123,7 @@ describe("portmap", () => {
     box.sh(neighbour, ["ip", "link", "set", "lo", "down"]);
     box.sh(neighbour, ["ip", "route", "add", "127.0.0.1/32", "via", "10.1.0.1", "src", "10.1.0.6"]);
     box.sh(neighbour, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet"]);
-    expect(ask(box, neighbour, "127.0.0.1", 9000)).toBe("");
+    expect(askBriefly(box, neighbour, "127.0.0.1", 9000)).toBe("");
     expect(ask(box, node, "127.0.0.1", 9000)).toBe("private 127.0.0.1");
     box.sh(node, ["sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/cni0/route_localnet"]);
     expect(attachment.check()).rejects.toThrow("route_localnet of cni0 is off");

@@ -56,7 +56,7 @@ function errorOf(answer: Answer): { code: number; msg: string } {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let n = 0; n < 400 && !condition(); n++) await Bun.sleep(5);
+  for (let n = 0; n < 6000 && !condition(); n++) await Bun.sleep(5);
   expect(condition()).toBe(true);
 }
 
@@ -123,16 +123,17 @@ describe("one connection", () => {
 
   test("that says more than its request has its call undone", async () => {
     const path = join(box.dir(), "s");
-    const aborted = Promise.withResolvers<void>();
+    const [began, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const handle = async (_: unknown, signal: AbortSignal) => {
       signal.addEventListener("abort", () => aborted.resolve());
+      began.resolve();
       await aborted.promise;
       return done;
     };
     await using service = await serve(path, { handle });
     const socket = await Bun.connect({ unix: path, socket: { data() {} } });
     socket.write(request());
-    await Bun.sleep(20);
+    await began.promise;
     socket.write("more");
     await aborted.promise;
     await until(() => service.connections === 0);
@@ -202,9 +203,10 @@ describe("a path", () => {
     const script = join(box.dir(), "service.ts");
     const here = new URL(".", import.meta.url).pathname;
     const program = `
+      import { writeFileSync } from "node:fs";
       import { ownNamespaces } from "${here}identity.ts";
       import { servePlugins } from "${here}server.ts";
-      const handle = () => new Promise(() => {});
+      const handle = () => new Promise(() => writeFileSync(${JSON.stringify(`${path}.called`)}, ""));
       await servePlugins({ path: ${JSON.stringify(path)}, handle, identity: ownNamespaces(), log() {} });`;
     writeFileSync(script, program);
     const killed = Bun.spawn([process.execPath, script], { stdout: "ignore", stderr: "inherit" });
@@ -212,7 +214,7 @@ describe("a path", () => {
     await expect(serve(path)).rejects.toThrow("another service is running there");
     const env = { TWILL_PLUGINS_SOCKET: path, CNI_COMMAND: "ADD" };
     const call = shim.run({ env, stdin: "{}" });
-    await Bun.sleep(50);
+    await until(() => existsSync(`${path}.called`));
     killed.kill("SIGKILL");
     await killed.exited;
     expect(JSON.parse((await call).stdout)).toMatchObject({ code: 11 });
@@ -289,7 +291,7 @@ describe("the end of a service", () => {
     const service = await serve(path, { handle: () => Bun.sleep(5).then(() => done) });
     const calls: Promise<string>[] = [];
     for (let n = 0; n < 60; n++) {
-      if (n === 30) void service.stop(5_000);
+      if (n === 30) void service.stop(30_000);
       calls.push(shim.run({ env, stdin: "{}" }).then(({ stdout }) => stdout));
       await Bun.sleep(1);
     }

@@ -72,7 +72,7 @@ describe("tap", () => {
     const script = `open(F, "+<", "/dev/net/tun") or die; my $r = pack("a16 S x22", "eth0", 0x1002);
       ioctl(F, 0x400454ca, $r) or die $!; ioctl(F, 0x400454cb, 0) or die $!; $| = 1; print "held"; sleep 60;`;
     const holder = box.start(container, ["perl", "-e", script]);
-    for (let round = 0; round < 500 && !holder.output().includes("held"); round++) await Bun.sleep(10);
+    for (let round = 0; round < 3000 && !holder.output().includes("held"); round++) await Bun.sleep(10);
     expect(holder.output()).toBe("held");
     expect((await cniErrorOfAsync(() => attachment.check())).message).toContain("ends with the process that holds it");
   });
