@@ -104,8 +104,8 @@ const agentConfig = section("Configuration of `twill agent`.", {
   state: section("What the agent remembers.", {
     folder: path("Folder of the state file; it must survive a restart of the agent.", "/var/lib/twill"),
   }),
-  health: section("Whether the agent is well, for a kubelet to ask.", {
-    port: integer("Port on the loopback addresses for /healthz, /readyz and /metrics.", 9878, port),
+  health: section("Whether the agent is well, for a kubelet to ask, and its figures.", {
+    port: integer("Port on 127.0.0.1 for /healthz, /readyz and /metrics.", 9878, port),
   }),
 });
 
@@ -119,7 +119,16 @@ export function parseConfig(text: string): AgentConfig {
   } catch (cause) {
     throw new ConfigError(`it is no YAML: ${messageOf(cause)}`, { cause });
   }
-  return agentConfig.read(value, "");
+  const config = agentConfig.read(value, "");
+  const { programs, services, health } = config;
+  requireApart("programs.egressBlock", programs.egressBlock, "programs.ingressBlock", programs.ingressBlock);
+  if (services.enabled) requireApart("services.healthzPort", services.healthzPort, "health.port", health.port);
+  return config;
+}
+
+function requireApart(field: string, value: number, other: string, otherValue: number): void {
+  if (value !== otherValue) return;
+  throw new ConfigError(`fields "${field}" and "${other}" must be two numbers, found ${value} in both`);
 }
 
 /** @throws ConfigError naming the file and the field */

@@ -140,21 +140,22 @@ export function name(about: string, fallback: string): Field<string> {
 
 /** Names of the node's devices. */
 export function deviceNames(about: string): Field<readonly string[]> {
+  const pattern = /^[^\s/]{1,15}$/;
   return {
     about,
-    schema: { type: "array", items: { type: "string" }, default: [] },
+    schema: { type: "array", items: { type: "string", pattern: pattern.source }, default: [] },
     read(value, at) {
       if (value === undefined || value === null) return [];
       if (!Array.isArray(value)) throw wrong(at, "a list of devices like eth0", value);
       return value.map((entry: unknown, index) => {
-        if (typeof entry === "string" && /^[^\s/]{1,15}$/.test(entry)) return entry;
+        if (typeof entry === "string" && pattern.test(entry)) return entry;
         throw wrong(`${at}[${index}]`, "a device like eth0", entry);
       });
     },
   };
 }
 
-/** Blocks of addresses of either family; host bits are cleared. */
+/** Blocks of addresses of either family, whose form JSON Schema has no word for; host bits are cleared. */
 export function blocks(about: string): Field<readonly Cidr[]> {
   return {
     about,
