@@ -5,6 +5,7 @@ import type { Agent } from "#agent/main.ts";
 import { messageOf } from "#base/error-message.ts";
 import { parseIp } from "#net/ip.ts";
 import { claimSocketPath } from "#plugins/service/socket-path.ts";
+import { serveHealthPort } from "./health-port.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
 import { viewConnections } from "./view-connections.ts";
 import { viewDenials, viewPolicies } from "./view-policies.ts";
@@ -26,11 +27,12 @@ export async function serveApi(agent: Agent, path: string): Promise<AsyncDisposa
 
 const metricsHeaders = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
-/** Its figures for Prometheus, and whether the agent lives and can wire pods, for a kubelet's probes. `port` 0: any; the one that is taken is returned. */
+/** Its figures for Prometheus, and whether the agent lives and can wire pods, for a kubelet's probes. @throws HealthPortError */
 export function serveHealth(agent: Agent, port: number): Disposable & { readonly port: number } {
-  const server = Bun.serve({
+  return serveHealthPort({
     hostname: "127.0.0.1",
     port,
+    setting: "health.port",
     fetch(request) {
       // A request of HTTP/1.0 may have no host.
       const { pathname } = new URL(request.url, "http://node");
@@ -41,7 +43,6 @@ export function serveHealth(agent: Agent, port: number): Disposable & { readonly
       return problem === undefined ? new Response("ok\n") : new Response(`${problem}\n`, { status: 503 });
     },
   });
-  return { port: server.port ?? port, [Symbol.dispose]: () => void server.stop(true) };
 }
 
 async function answer(agent: Agent, request: Request): Promise<Response> {

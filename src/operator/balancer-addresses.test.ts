@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Service } from "#kube/kinds.ts";
+import { cidr } from "#net/cidr.ts";
 import { planBalancers, toBalancerWish } from "./balancer-addresses.ts";
 import { readBalancerPools } from "./balancer-pools.ts";
 
@@ -126,6 +127,10 @@ describe("readBalancerPools()", () => {
     ],
     ["192.0.2.0/30,192.0.2.3", "Cannot give out 192.0.2.3: it overlaps 192.0.2.0/30, name ranges that do not"],
     [
+      "10.244.0.0-10.244.255.1",
+      "Cannot give out 10.244.0.0-10.244.255.1: it overlaps 10.244.128.0/17, which pods get; name a range that does not",
+    ],
+    [
       "ten",
       'Cannot give out "ten": it is no block like 192.0.2.0/28, no address, and no range like 192.0.2.1-192.0.2.9',
     ],
@@ -133,7 +138,7 @@ describe("readBalancerPools()", () => {
   for (const [text, outcome] of rows) {
     test(`reads ${text}`, () => {
       const show = () =>
-        readBalancerPools([text]).map(({ name, ranges }) =>
+        readBalancerPools([text], [cidr("10.244.128.0/17")]).map(({ name, ranges }) =>
           [name, ...ranges.map(({ first, last }) => last - first + 1n)].join(" "),
         );
       if (outcome.startsWith("Cannot")) expect(show).toThrow(outcome);

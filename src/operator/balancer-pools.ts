@@ -1,6 +1,6 @@
 // The ranges of outer addresses that an operator is told to give to services of type LoadBalancer, checked.
 
-import { boundsOf, networkOf, parseIfAddr } from "#net/cidr.ts";
+import { boundsOf, type Cidr, familyOfCidr, networkOf, parseIfAddr } from "#net/cidr.ts";
 import { type Family, familyOf, type Ip, ipToBigint, parseIp } from "#net/ip.ts";
 
 /** Addresses from `first` to `last`, as numbers of the family. */
@@ -17,9 +17,9 @@ export class BalancerPoolError extends Error {
 
 /**
  * Reads `[NAME=]RANGE[,RANGE…]`, where a range is a block, an address, or `first-last`: `blue=192.0.2.0/28,2001:db8::10-2001:db8::1f`.
- * Of one name they are one pool. @throws BalancerPoolError naming what is wrong
+ * Of one name they are one pool. `podRanges` are not to be given out. @throws BalancerPoolError naming what is wrong
  */
-export function readBalancerPools(texts: readonly string[]): readonly BalancerPool[] {
+export function readBalancerPools(texts: readonly string[], podRanges: readonly Cidr[] = []): readonly BalancerPool[] {
   const pools = new Map<string, readonly BalancerRange[]>();
   const seen: { readonly text: string; readonly range: BalancerRange }[] = [];
   for (const whole of texts) {
@@ -29,6 +29,12 @@ export function readBalancerPools(texts: readonly string[]): readonly BalancerPo
       const other = seen.find((each) => overlap(each.range, range));
       if (other !== undefined) {
         throw new BalancerPoolError(`Cannot give out ${text}: it overlaps ${other.text}, name ranges that do not`);
+      }
+      const pods = podRanges.find((each) => overlap(rangeOf(each), range));
+      if (pods !== undefined) {
+        throw new BalancerPoolError(
+          `Cannot give out ${text}: it overlaps ${pods}, which pods get; name a range that does not`,
+        );
       }
       seen.push({ text, range });
       pools.set(name, [...(pools.get(name) ?? []), range]);
@@ -59,7 +65,11 @@ function readRange(text: string): BalancerRange {
   if (String(network) !== String(block)) {
     throw new BalancerPoolError(`Cannot give out ${text}: the block is ${network}, name that`);
   }
-  return { family: text.includes(":") ? "ipv6" : "ipv4", ...boundsOf(network) };
+  return rangeOf(network);
+}
+
+function rangeOf(block: Cidr): BalancerRange {
+  return { family: familyOfCidr(block), ...boundsOf(block) };
 }
 
 function overlap(a: BalancerRange, b: BalancerRange): boolean {

@@ -36,6 +36,14 @@ describe("parseConfig()", () => {
     ["state: { folder: var/lib }", 'field "state.folder" must be an absolute path, found "var/lib"'],
     ["cni: { file: a/b }", 'field "cni.file" must be letters, digits'],
     ["health: { port: 0 }", 'field "health.port" must be a whole number from 1 to 65535, found 0'],
+    [
+      "programs: { ingressBlock: 32 }",
+      'fields "programs.egressBlock" and "programs.ingressBlock" must be two numbers, found 32 in both',
+    ],
+    [
+      "health: { port: 10256 }",
+      'fields "services.healthzPort" and "health.port" must be two numbers, found 10256 in both',
+    ],
     ["[]", "the configuration must be an object, found []"],
     ["a: b: c", "it is no YAML"],
     ["fabric: { mode: vxl", "it is no YAML"],
@@ -46,6 +54,10 @@ describe("parseConfig()", () => {
       expect(() => parseConfig(yaml)).toThrow(sentence);
     });
   }
+
+  test("lets two have the same number of which only one is used", () => {
+    expect(parseConfig("{ health: { port: 10256 }, services: { enabled: false } }").health.port).toBe(10_256);
+  });
 
   test("is described by docs/agent.schema.json, as `twill config schema` prints it", () => {
     const file = new URL("../../../docs/agent.schema.json", import.meta.url).pathname;

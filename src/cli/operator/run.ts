@@ -1,6 +1,7 @@
 // `twill operator`: leads or waits, until it is told to stop.
 
 import { hostname } from "node:os";
+import { serveHealthPort } from "#api/health-port.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
 import { untilStopped } from "#cli/stop-signal.ts";
@@ -28,7 +29,10 @@ export async function runOperatorCommand({ flags }: OperatorCall, io: CommandIo)
   const { "cluster-cidr": ranges, kubeconfig, namespace, "health-port": healthPort } = flags;
   const lengths = { ipv4: flags["node-cidr-mask-size-ipv4"], ipv6: flags["node-cidr-mask-size-ipv6"] };
   const pools = readBlockPools(ranges, lengths);
-  const balancerPools = readBalancerPools(flags["load-balancer-pool"]);
+  const balancerPools = readBalancerPools(
+    flags["load-balancer-pool"],
+    pools.map(({ range }) => range),
+  );
   const client = new KubeClient(httpTransport(findCluster(kubeconfig, io.env)), "twill-operator");
   using _health = healthPort === 0 ? undefined : serveHealth(healthPort);
   const end = new AbortController();
@@ -47,15 +51,15 @@ export async function runOperatorCommand({ flags }: OperatorCall, io: CommandIo)
   return 0;
 }
 
-/** One that waits for leadership is as well as one that leads. */
+/** One that waits for leadership is as well as one that leads. @throws HealthPortError */
 function serveHealth(port: number): Disposable {
-  const server = Bun.serve({
+  return serveHealthPort({
     port,
+    setting: "--health-port",
     fetch: (request) =>
       // A request of HTTP/1.0 may have no host.
       new URL(request.url, "http://operator").pathname === "/healthz"
         ? new Response("ok\n")
         : new Response("there is /healthz\n", { status: 404 }),
   });
-  return { [Symbol.dispose]: () => void server.stop(true) };
 }
