@@ -37,7 +37,7 @@ export type PeerMessage = {
   readonly node: string;
   readonly addresses: readonly Ip[];
   readonly blocks: readonly Cidr[];
-  /** `unknown`: without programs, or before the first look. */
+  /** `unknown`: none leads there, or before the first look. */
   readonly way: "direct" | "tunnel" | "unknown";
   /** The node's address that packets to its pods go to; null where the way is unknown. */
   readonly via: Ip | null;

@@ -1,12 +1,16 @@
 // The local API over its socket, with an agent behind it.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { addressAt, startNode } from "#test/agent.ts";
+import { ip } from "#net/ip.ts";
+import { addressAt, startNode, until } from "#test/agent.ts";
 import { askAgent } from "./client.ts";
 import type { ConnectionsMessage, DropsMessage, IpamMessage, StatusMessage } from "./messages.ts";
 import { serveApi, serveHealth } from "./serve.ts";
+
+// Loading the programs takes a machine that is busy a second or more.
+setDefaultTimeout(60_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 
@@ -58,6 +62,26 @@ describe("the local API", () => {
     await expect(askAgent(deaf, "GET /v1/status")).rejects.toThrow(
       `Cannot ask the agent at ${deaf}: nobody listens there; is \`twill agent\` running on this node?`,
     );
+  });
+
+  test("tells the ways to other nodes, with programs or without", async () => {
+    for (const programs of ["{ folder: BPF }", "{ enabled: false }"]) {
+      await using it = await startNode(both, { programs });
+      const socket = join(it.node.folder, "agent.sock");
+      await using _api = await serveApi(it.node.agent, socket);
+      it.node.sh("ip", "route", "add", "172.30.0.12/32", "dev", "lo");
+      await it.server.addNode("n2", ["10.244.2.0/24"], ["172.30.0.12"]);
+      await it.server.addNode("n3", ["10.244.3.0/24"], ["172.30.9.9"]);
+      const peers = async () => (await askAgent<StatusMessage>(socket, "GET /v1/status")).peers;
+      await until("they are known", async () => {
+        const known = await peers();
+        return known.length === 2 && known.some(({ via }) => via !== null);
+      });
+      expect((await peers()).map(({ node, way, via }) => [node, way, via])).toEqual([
+        ["n2", "direct", ip("172.30.0.12")],
+        ["n3", "unknown", null],
+      ]);
+    }
   });
 
   test("says what keeps it from answering", async () => {

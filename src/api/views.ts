@@ -42,8 +42,8 @@ function unique(problems: readonly (string | undefined)[]): readonly string[] {
   return [...new Set(problems.filter((problem) => problem !== undefined))];
 }
 
-function viewPeer({ datapath }: Agent, { name, addresses, blocks }: NodeModel): PeerMessage {
-  const entry = datapath?.peers().find(({ block }) => blocks.includes(block));
+function viewPeer({ fabric }: Agent, { name, addresses, blocks }: NodeModel): PeerMessage {
+  const entry = fabric?.peers.find(({ block }) => blocks.includes(block));
   const way = entry === undefined ? "unknown" : entry.tunnel ? "tunnel" : "direct";
   return { node: name, addresses: Object.values(addresses), blocks, way, via: entry?.node ?? null };
 }

@@ -1,7 +1,7 @@
 // Keeps a node's ways to the others as they should be: after every change of a node, and of the kernel.
 
 import { endpointLinks } from "#agent/state/endpoint.ts";
-import type { Datapath } from "#datapath/datapath.ts";
+import type { Datapath, PeerEntry } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -45,6 +45,7 @@ export class Fabric implements Disposable {
   readonly #stack = new DisposableStack();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #faults: readonly string[] = [];
+  #peers: readonly PeerEntry[] = [];
   /** Whether all nodes were known once, and ways to them were made. */
   #isMade = false;
   readonly #offload: Offload | undefined;
@@ -78,6 +79,11 @@ export class Fabric implements Disposable {
   /** What cannot be now, a sentence each. */
   get faults(): readonly string[] {
     return this.#faults;
+  }
+
+  /** The ways to the others' blocks as they should be; empty before all nodes were known. */
+  get peers(): readonly PeerEntry[] {
+    return this.#peers;
   }
 
   /** Who makes the checksums of what goes through the overlay: the kernel where devices were found to make them wrong. */
@@ -127,6 +133,7 @@ export class Fabric implements Disposable {
     const want = wantFabric({ self, others, mode, wayTo: readWays(connection), isOwn });
     for (const fault of want.faults) if (!this.#faults.includes(fault)) log(`fabric: ${fault}`);
     this.#faults = want.faults;
+    this.#peers = want.peers;
     const peers = datapath?.peers() ?? want.peers;
     for (const operation of planFabric(want, readFabric(connection), peers)) {
       log(`fabric: ${formatFabricOperation(operation)}`);
