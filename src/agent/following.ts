@@ -1,5 +1,6 @@
 // What is followed at the API server, and why it is not while it is not: what was known of it holds meanwhile.
 
+import { messageOf } from "#base/error-message.ts";
 import type { MirrorOptions } from "#kube/mirror.ts";
 
 type Told = Required<Pick<MirrorOptions<never, never>, "failed" | "followed">>;
@@ -17,7 +18,7 @@ export class Following {
   of(what: string): Told {
     return {
       failed: (error) => {
-        const problem = `cannot follow the ${what}: ${error instanceof Error ? error.message : String(error)}`;
+        const problem = `cannot follow the ${what}: ${messageOf(error)}`;
         if (problem !== this.#problems.get(what)) this.#log(problem);
         this.#problems.set(what, problem);
       },

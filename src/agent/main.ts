@@ -13,6 +13,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { release, totalmem } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Invocation } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
@@ -245,9 +246,7 @@ export class Agent implements AsyncDisposable {
     const period = setInterval(() => {
       this.#nodesChanged();
       this.policies?.policies.retry();
-      replay().catch((error: unknown) =>
-        log(`queued deletes: ${error instanceof Error ? error.message : String(error)}`),
-      );
+      replay().catch((error: unknown) => log(`queued deletes: ${messageOf(error)}`));
     }, periodMs);
     stack.defer(() => clearInterval(period));
     // A shim that found nobody a moment ago queued its delete after the first look.
@@ -344,7 +343,7 @@ export class Agent implements AsyncDisposable {
       if (this.unready() === undefined && writeConflist(config.cni))
         log(`wrote ${join(config.cni.folder, config.cni.file)}`);
     } catch (error) {
-      log(error instanceof Error ? error.message : String(error));
+      log(messageOf(error));
     }
   }
 
@@ -393,7 +392,7 @@ function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["
     const sizes = mapSizes(totalmem(), config.programs.maxConnections);
     return new Datapath({ pins, kernelTranslates, sizes, blocks: { ingress: ingressBlock, egress: egressBlock }, log });
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     const advice = "they need Linux 6.1, a bpf file system and root; to do without them, set programs.enabled to false";
     throw new Error(`Cannot use the packet path's programs on Linux ${release()}: ${problem}; ${advice}`, { cause });
   }

@@ -1,5 +1,6 @@
 // Pods as the API server tells of them: what they ask for by annotations, and what policies and services must know.
 
+import { messageOf } from "#base/error-message.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
@@ -109,7 +110,7 @@ export class Pods implements Disposable {
       return found;
     } catch (error) {
       if (hasReason(error, "NotFound")) return undefined;
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       throw new CniError(ErrorCode.tryAgainLater, `Cannot ask the API server for pod ${namespace}/${name}: ${problem}`);
     } finally {
       end.abort();

@@ -1,6 +1,7 @@
 // Keeps a node's ways to the others as they should be: after every change of a node, and of the kernel.
 
 import { endpointLinks } from "#agent/state/endpoint.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Datapath, PeerEntry } from "#datapath/datapath.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
@@ -119,7 +120,7 @@ export class Fabric implements Disposable {
       this.#reconcile();
     } catch (error) {
       // The next round plans again from what is then.
-      this.#options.log(`fabric: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.log(`fabric: ${messageOf(error)}`);
     }
   }
 

@@ -1,6 +1,7 @@
 // Finds out whether the network cards of a node make the checksums of packets inside of the overlay right, and has the kernel make
 // them where they do not: only pings pass then.
 
+import { messageOf } from "#base/error-message.ts";
 import { leaveChecksums, leavesChecksums } from "#kernel/checksum-offload.ts";
 import { openDeviceUdp } from "#kernel/device-udp-socket.ts";
 import type { Netns } from "#kernel/netns.ts";
@@ -263,7 +264,7 @@ export class Offload implements Disposable {
 
   /** Told once, however often it is tried again: the ways to other nodes do not depend on it. */
   #failed(error: unknown): void {
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     if (!this.#ended.signal.aborted && problem !== this.#problem) this.#options.log(`fabric: ${problem}`);
     this.#problem = problem;
   }

@@ -1,5 +1,7 @@
 // A port of the machine on which the agent answers questions about health, as soon as nobody else has it.
 
+import { messageOf } from "#base/error-message.ts";
+
 export type HealthPortOptions = {
   readonly port: number;
   /** What is missing while nobody listens: `Service shop/web: nobody answers on its health-check port`. */
@@ -37,7 +39,7 @@ export class HealthPort implements Disposable {
       if (this.#problem !== undefined) log(`services: port ${port} is free now, and answers`);
       this.#problem = undefined;
     } catch (error) {
-      const problem = `${lack} ${port}: ${error instanceof Error ? error.message : String(error)}`;
+      const problem = `${lack} ${port}: ${messageOf(error)}`;
       if (problem !== this.#problem) log(`services: ${problem}`);
       this.#problem = problem;
     }

@@ -10,6 +10,7 @@ import type { AgentConfig } from "#agent/config/config.ts";
 import { Devices } from "#agent/devices/devices.ts";
 import type { OwnTable } from "#agent/own-table.ts";
 import { addressesOf, type Endpoint, type PodName } from "#agent/state/endpoint.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Metrics } from "#base/metrics.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import { attachSockets, rootCgroup } from "#datapath/sockets.ts";
@@ -262,7 +263,7 @@ export class NodeServices implements AsyncDisposable {
       });
       this.#announcer.ensure([...new Set(ours)], this.#devices?.list ?? []);
     } catch (error) {
-      log(`announce: ${error instanceof Error ? error.message : String(error)}`);
+      log(`announce: ${messageOf(error)}`);
     }
   }
 
@@ -275,7 +276,7 @@ export class NodeServices implements AsyncDisposable {
       if (reservePorts(reserved) !== reserved) writeSysctl(host.netns, reservedPortsPath, reservePorts(reserved));
       if (this.#refusals.ensure(refusalText)) log("services: wrote the rules that answer what is refused");
     } catch (error) {
-      log(`services: ${error instanceof Error ? error.message : String(error)}`);
+      log(`services: ${messageOf(error)}`);
     }
   }
 
@@ -302,7 +303,7 @@ export class NodeServices implements AsyncDisposable {
       this.#stack.use(attachSockets({ datapath, cgroup, pins }));
       log(`services: sockets below ${cgroup} are led to endpoints`);
     } catch (error) {
-      this.#socketProblem = error instanceof Error ? error.message : String(error);
+      this.#socketProblem = messageOf(error);
       log(`services: ${this.#socketProblem}`);
     }
   }

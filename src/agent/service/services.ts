@@ -3,6 +3,7 @@
 //   ServiceView ──name──► want ─► claims (who has which place) ─► plan (against Held) ─► apply ─► maps
 //   pods with host ports ──┘                                                 comparison ──► mend ──┘
 
+import { messageOf } from "#base/error-message.ts";
 import type { Damage } from "#bpf/kept-map.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import { Claims } from "#model/service/claims.ts";
@@ -185,7 +186,7 @@ export class Services {
       this.#apply(plan.operations, new Map([[owner, plan.after]]));
     } catch (error) {
       this.#forget(owner, plan.after);
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       const sentence = `${capitalize(owner)} stays as it was, a map of the packet path does not take more: ${problem}`;
       if (this.#unfit.get(owner) !== sentence) this.#options.log(`services: ${sentence}`);
       this.#unfit.set(owner, sentence);

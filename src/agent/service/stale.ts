@@ -2,6 +2,7 @@
 // there when they began. They have no connection that ends by itself: a client that keeps its port would go on talking to nobody. TCP
 // ends by itself, or goes on where the endpoint goes on.
 
+import { messageOf } from "#base/error-message.ts";
 import { type ConnectionMaps, forgetConnections } from "#datapath/connections.ts";
 import { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
@@ -123,8 +124,4 @@ export class StaleFlows implements Disposable {
       log(`services: cannot close sockets to endpoints that are gone: ${messageOf(error)}`);
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

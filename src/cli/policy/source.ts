@@ -1,5 +1,6 @@
 // What the policy commands look at: a folder of manifests, or a cluster.
 
+import { messageOf } from "#base/error-message.ts";
 import { type CommandIo, type OutputFormat, UnansweredError, UsageError } from "#cli/command.ts";
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
@@ -85,10 +86,6 @@ function namespaceOf({ namespace = "default" }: KubeObject["metadata"]): string 
 function unanswered(cause: unknown): never {
   if (cause instanceof UsageError) throw cause;
   throw new UnansweredError(messageOf(cause), { cause });
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** Whether anything says what to look at. */

@@ -1,6 +1,7 @@
 // The node in the API: registered, its lease renewed, its conditions true.
 
 import { type FSWatcher, mkdirSync, watch } from "node:fs";
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Node } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
@@ -56,7 +57,7 @@ export class NodeAgent implements Disposable {
           this.#contradict(after);
         }
         // Somebody removed the node although it lives: it comes back.
-        else void this.#register().catch((error: unknown) => log(messageOf(error)));
+        else void this.#register().catch((error: unknown) => log(problemOf(error)));
       },
     });
     mkdirSync(confDir, { recursive: true });
@@ -88,7 +89,7 @@ export class NodeAgent implements Disposable {
       try {
         return await this.#register();
       } catch (error) {
-        this.#options.log(messageOf(error));
+        this.#options.log(problemOf(error));
         await this.#options.pace.sleep(retryMs, this.#end.signal);
       }
     }
@@ -107,7 +108,7 @@ export class NodeAgent implements Disposable {
     const { pace, log } = this.#options;
     const { signal } = this.#end;
     while (!signal.aborted) {
-      await this.#renewLease().catch((error: unknown) => log(messageOf(error)));
+      await this.#renewLease().catch((error: unknown) => log(problemOf(error)));
       await pace.sleep(renewMs, signal).catch(() => undefined);
       if (!signal.aborted) await this.#check();
     }
@@ -163,12 +164,12 @@ export class NodeAgent implements Disposable {
       if (recovered) this.#options.networkReady();
       this.#reportedMs = now();
     } catch (error) {
-      log(messageOf(error));
+      log(problemOf(error));
       this.checkSoon();
     }
   }
 }
 
-function messageOf(error: unknown): string {
-  return `Cannot tell the API about the node: ${error instanceof Error ? error.message : String(error)}`;
+function problemOf(error: unknown): string {
+  return `Cannot tell the API about the node: ${messageOf(error)}`;
 }

@@ -4,6 +4,7 @@
 //   monitors, probes, timers ──wake()──► worker ──► status, events
 
 import type { Container } from "kubernetes-types/core/v1";
+import { messageOf } from "#base/error-message.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { afterRestart, type Backoff, noBackoff } from "#lab/kubelet/pod/backoff.ts";
 import { ConfigError, type Sources } from "#lab/kubelet/pod/environment.ts";
@@ -114,7 +115,7 @@ export class PodWorker {
       try {
         await this.#round();
       } catch (error) {
-        this.#host.log(`${this.#name()}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#host.log(`${this.#name()}: ${messageOf(error)}`);
         this.#again(this.#backOff());
       }
     }
@@ -167,7 +168,7 @@ export class PodWorker {
       this.#retryMs = firstRetryMs;
       return true;
     } catch (error) {
-      const message = `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `Failed to create pod sandbox: ${messageOf(error)}`;
       this.#notes.warn("FailedCreatePodSandBox", message);
       this.#report();
       this.#again(this.#backOff());
@@ -184,10 +185,7 @@ export class PodWorker {
       this.#prepared = preparePod(folder, this.#pod, this.#nodeFacts(), dns, sources, tokens, this.#prepared);
       return sources;
     } catch (error) {
-      this.#notes.warn(
-        "FailedMount",
-        `MountVolume.SetUp failed: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#notes.warn("FailedMount", `MountVolume.SetUp failed: ${messageOf(error)}`);
       this.#report();
       this.#again(this.#backOff());
       return undefined;

@@ -1,6 +1,7 @@
 // Telling the API the status of one pod: only what has changed, one request at a time, the newest word last.
 
 import type { PodStatus } from "kubernetes-types/core/v1";
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
@@ -61,9 +62,7 @@ export class StatusWriter {
         this.saw(await this.#send(patch));
       } catch (error) {
         if (hasReason(error, "NotFound", "Conflict")) break;
-        this.#log(
-          `Cannot write the status of pod ${this.#pod.metadata.name}: ${error instanceof Error ? error.message : error}`,
-        );
+        this.#log(`Cannot write the status of pod ${this.#pod.metadata.name}: ${messageOf(error)}`);
         this.#wanted ??= status;
         await Bun.sleep(retryMs);
       }
