@@ -171,6 +171,19 @@ describe("rootCgroup()", () => {
     expect(rootCgroup("/nowhere")).toBe(cgroupMount());
   });
 
+  test("mounts control groups where nobody has", () => {
+    using box = new Sandbox();
+    const own = join(box.dir(), "cgroup");
+    const script = `
+      import { rootCgroup } from "${new URL("./sockets.ts", import.meta.url).pathname}";
+      console.log(rootCgroup("${own}"), rootCgroup("${own}"));
+    `;
+    // In mounts of its own, where those of the machine are taken away.
+    const inside = `for at in $(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts); do umount "$at"; done; exec "$@"`;
+    const command = ["unshare", "--mount", "sh", "-ec", inside, "sh", process.execPath, "-e", script];
+    expect(Bun.spawnSync(command).stdout.toString()).toBe(`${own} ${own}\n`);
+  });
+
   test("says what to do in a container that sees only its own", () => {
     const script = `
       import { rootCgroup } from "${new URL("./sockets.ts", import.meta.url).pathname}";
