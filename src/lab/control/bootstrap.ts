@@ -13,6 +13,7 @@ import {
   services,
 } from "#kube/resource.ts";
 import { bootstrapRoles, rbacResource } from "#lab/apiserver/authz/bootstrap-roles.ts";
+import { skipLabel } from "#lab/controllers/mirrored-endpoints.ts";
 import { controlAddress, dnsAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
 import { parseManifests } from "#lab/manifests/read.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
@@ -43,7 +44,7 @@ export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void
   const address = controlAddress[family];
   const port = { name: portName, protocol: "TCP", port: apiPort };
   await ensure(client, endpoints, {
-    metadata: serviceName,
+    metadata: { ...serviceName, labels: { [skipLabel]: "true" } },
     subsets: [{ addresses: [{ ip: address }], ports: [port] }],
   });
   await ensure(client, services, dnsService(spec));

@@ -11,6 +11,7 @@ import { disruptionBudgetController } from "./disruption-budget.ts";
 import { endpointSliceController } from "./endpoint-slices.ts";
 import { endpointsController } from "./endpoints.ts";
 import { jobController } from "./job.ts";
+import { mirroredEndpointsController } from "./mirrored-endpoints.ts";
 import { nodeBlockController } from "./node-blocks.ts";
 import { nodeLifecycleController } from "./node-lifecycle.ts";
 import { replicaSetController } from "./replica-set.ts";
@@ -51,6 +52,7 @@ export function startControllers(options: ControllerOptions): Disposable {
     schedulerController,
     endpointSliceController,
     endpointsController,
+    mirroredEndpointsController,
     disruptionBudgetController,
     nodeLifecycleController({ graceMs: nodeGraceMs }),
     ...(blockPools.length === 0 ? [] : [nodeBlockController(blockPools)]),

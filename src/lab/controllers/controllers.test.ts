@@ -5,6 +5,7 @@ import {
   daemonSets,
   deployments,
   endpointSlices,
+  endpoints,
   jobs,
   namespaces,
   nodes,
@@ -14,6 +15,7 @@ import {
   statefulSets,
 } from "#kube/resource.ts";
 import { TestCluster } from "#test/lab/cluster.ts";
+import { skipLabel } from "./mirrored-endpoints.ts";
 
 const namespace = "default";
 
@@ -88,20 +90,45 @@ describe("a cluster's controllers", () => {
       metadata: { namespace, name: "web" },
       spec: { selector: { app: "web" }, ports },
     });
-    const endpoints = async () =>
+    const found = async () =>
       (await made.client.list(endpointSlices, { namespace })).items.flatMap((slice) => slice.endpoints);
     await made.until("three endpoints", async () =>
-      (await endpoints()).filter(({ conditions }) => conditions?.ready === true).length === 3 ? true : undefined,
+      (await found()).filter(({ conditions }) => conditions?.ready === true).length === 3 ? true : undefined,
     );
     const [pod] = await podsOf(made);
     const { name = "" } = pod?.metadata ?? {};
     const conditions = [{ type: "Ready", status: "False" }];
     await made.client.patch(pods, { namespace, name, subresource: "status" }, "merge", { status: { conditions } });
     await made.until("one that is not ready", async () =>
-      (await endpoints()).filter(({ conditions }) => conditions?.ready === false).length === 1 ? true : undefined,
+      (await found()).filter(({ conditions }) => conditions?.ready === false).length === 1 ? true : undefined,
     );
     await made.client.remove(services, { namespace, name: "web" });
-    await made.until("no slices", async () => ((await endpoints()).length === 0 ? true : undefined));
+    await made.until("no slices", async () => ((await found()).length === 0 ? true : undefined));
+  }, 30_000);
+
+  test("make slices of Endpoints that somebody has written, also before their service is there", async () => {
+    using made = await cluster("node1");
+    const { client } = made;
+    const metadata = { namespace, name: "db" };
+    const ports = [{ port: 5432 }];
+    await client.create(endpoints, { metadata, subsets: [{ addresses: [{ ip: "192.0.2.1" }], ports }] });
+    const skipped = { ...metadata, name: "skipped", labels: { [skipLabel]: "true" } };
+    await client.create(endpoints, { metadata: skipped, subsets: [{ addresses: [{ ip: "192.0.2.9" }], ports }] });
+    await client.create(services, { metadata: { namespace, name: "skipped" }, spec: { ports } });
+    await client.create(services, { metadata, spec: { ports } });
+    const found = async () =>
+      (await client.list(endpointSlices, { namespace })).items.flatMap((slice) =>
+        slice.endpoints.map(({ addresses }) => `${slice.metadata.labels?.["kubernetes.io/service-name"]} ${addresses}`),
+      );
+    const are = async (...expected: readonly string[]) =>
+      await made.until(expected.join(), async () => ((await found()).join() === expected.join() ? true : undefined));
+    await are("db 192.0.2.1");
+    const addresses = [{ ip: "192.0.2.1" }, { ip: "192.0.2.2" }];
+    await client.patch(endpoints, metadata, "merge", { subsets: [{ addresses, ports }] });
+    await are("db 192.0.2.1", "db 192.0.2.2");
+    // With a selector its endpoints are pods.
+    await client.patch(services, metadata, "merge", { spec: { selector: { app: "db" } } });
+    await are();
   }, 30_000);
 
   test("keep the order and the names of a StatefulSet", async () => {

@@ -96,6 +96,21 @@ describe("planSlices()", () => {
   for (const [what, pods, spec, lines] of rows)
     test(`has ${what}`, () => expect(slicesOf(pods, spec)).toEqual([...lines]));
 
+  const hints: readonly (readonly [distribution: string | undefined, hints: object | undefined])[] = [
+    [undefined, undefined],
+    ["PreferClose", { forZones: [{ name: "east" }] }],
+    ["PreferSameZone", { forZones: [{ name: "east" }] }],
+    ["PreferSameNode", { forZones: [{ name: "east" }], forNodes: [{ name: "n1" }] }],
+  ];
+  for (const [trafficDistribution, expected] of hints) {
+    test(`hints at ${JSON.stringify(expected)} for trafficDistribution ${trafficDistribution}`, () => {
+      const spec = trafficDistribution === undefined ? {} : { trafficDistribution };
+      const pods = [podNamed("a", { ip: "10.0.0.1", node: "n1" })];
+      const [slice] = applied([], planSlices(service(spec), pods, nodes, []));
+      expect<unknown>(slice?.endpoints[0]?.hints).toEqual(expected);
+    });
+  }
+
   test("puts pods whose named port differs into slices of their own", () => {
     const withPort = (name: string, ip: string, containerPort: number) =>
       podNamed(name, { ip, spec: { containers: [{ name: "c", ports: [{ name: "web", containerPort }] }] } });

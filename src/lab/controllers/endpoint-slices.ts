@@ -2,22 +2,16 @@
 
 import type { ServicePort } from "kubernetes-types/core/v1";
 import type { Endpoint, EndpointPort } from "kubernetes-types/discovery/v1";
-import { sameJson } from "#base/same-json.ts";
-import type { Draft } from "#kube/client.ts";
 import type { EndpointSlice, Node, Pod, Service } from "#kube/kinds.ts";
-import { endpointSlices, services } from "#kube/resource.ts";
+import { services } from "#kube/resource.ts";
 import type { Controller } from "./controller.ts";
-import { create, type Operation, patch, remove } from "./operation.ts";
+import type { Operation } from "./operation.ts";
 import { isTerminating, referenceTo } from "./owner.ts";
 import { isFinished, isReady } from "./pod-state.ts";
+import { managedByLabel, planGroups, type SliceGroup, serviceLabel } from "./slice-groups.ts";
 
-export const managedByLabel = "endpointslice.kubernetes.io/managed-by";
-export const serviceLabel = "kubernetes.io/service-name";
 const manager = "endpointslice-controller.k8s.io";
 const zoneLabel = "topology.kubernetes.io/zone";
-
-/** As many endpoints as Kubernetes' own controller puts into a slice unless told otherwise. */
-const maxEndpoints = 100;
 
 export const endpointSliceController: Controller = {
   name: "endpointslice",
@@ -55,32 +49,20 @@ export function planSlices(
   nodes: ReadonlyMap<string, Node>,
   current: readonly EndpointSlice[],
 ): readonly Operation[] {
-  const operations: Operation[] = [];
-  const kept = new Set<EndpointSlice>();
-  for (const group of groupsOf(service, pods, nodes)) {
-    const slices = current.filter(
-      (slice) =>
-        slice.addressType === group.family &&
-        // A slice that runs empty keeps the ports that it had.
-        (group.endpoints.length === 0 || sameJson(slice.ports ?? [], group.ports)),
-    );
-    for (const slice of slices) kept.add(slice);
-    operations.push(...planGroup(service, group, slices));
-  }
-  const left = current.filter((slice) => !kept.has(slice) && !isTerminating(slice));
-  return [...operations, ...left.map((slice) => remove(endpointSlices, slice, "no pod has these ports"))];
+  const headless = service.spec?.clusterIP === "None" ? { "service.kubernetes.io/headless": "" } : {};
+  const owner = {
+    manager,
+    service: service.metadata,
+    labels: { ...service.metadata.labels, ...headless },
+    reference: referenceTo(services, service),
+  };
+  return planGroups(owner, groupsOf(service, pods, nodes), current);
 }
 
-type Group = {
-  readonly family: "IPv4" | "IPv6";
-  readonly ports: readonly EndpointPort[];
-  readonly endpoints: readonly Endpoint[];
-};
-
 /** Endpoints by family and by the ports they have: a named port may be another number in each pod. */
-function groupsOf(service: Service, pods: readonly Pod[], nodes: ReadonlyMap<string, Node>): readonly Group[] {
+function groupsOf(service: Service, pods: readonly Pod[], nodes: ReadonlyMap<string, Node>): readonly SliceGroup[] {
   const families = (service.spec?.ipFamilies ?? ["IPv4"]) as readonly ("IPv4" | "IPv6")[];
-  return families.flatMap((family): readonly Group[] => {
+  return families.flatMap((family): readonly SliceGroup[] => {
     const found = pods.flatMap((pod) => {
       const address = addressOf(pod, family);
       if (address === undefined || isFinished(pod)) return [];
@@ -95,52 +77,6 @@ function groupsOf(service: Service, pods: readonly Pod[], nodes: ReadonlyMap<str
       endpoints: members.map(({ endpoint }) => endpoint),
     }));
   });
-}
-
-function planGroup(service: Service, group: Group, slices: readonly EndpointSlice[]): readonly Operation[] {
-  const missing = new Map(group.endpoints.map((endpoint) => [endpoint.addresses[0], endpoint]));
-  const wanted = slices.map((slice) => {
-    const kept = slice.endpoints.flatMap(({ addresses }) => {
-      const endpoint = missing.get(addresses[0] ?? "");
-      missing.delete(addresses[0] ?? "");
-      return endpoint === undefined ? [] : [endpoint];
-    });
-    return { slice, endpoints: kept };
-  });
-  const rest = [...missing.values()];
-  for (const { endpoints } of wanted) endpoints.push(...rest.splice(0, maxEndpoints - endpoints.length));
-
-  const operations: Operation[] = [];
-  for (const [index, { slice, endpoints }] of wanted.entries()) {
-    // One slice stays although it is empty.
-    const surplus = endpoints.length === 0 && (group.endpoints.length > 0 || index > 0);
-    if (surplus) operations.push(remove(endpointSlices, slice, "empty"));
-    else if (!sameJson(slice.endpoints, endpoints)) {
-      operations.push(patch(endpointSlices, slice, { endpoints }, `${endpoints.length} endpoints`));
-    }
-  }
-  if (wanted.length === 0 || rest.length > 0) {
-    do operations.push(createSlice(service, group, rest.splice(0, maxEndpoints)));
-    while (rest.length > 0);
-  }
-  return operations;
-}
-
-function createSlice(service: Service, { family, ports }: Group, endpoints: readonly Endpoint[]): Operation {
-  const { namespace = "", name, labels } = service.metadata;
-  const headless = service.spec?.clusterIP === "None" ? { "service.kubernetes.io/headless": "" } : {};
-  const slice = {
-    metadata: {
-      generateName: `${name}-`,
-      namespace,
-      labels: { ...labels, ...headless, [serviceLabel]: name, [managedByLabel]: manager },
-      ownerReferences: [referenceTo(services, service)],
-    },
-    addressType: family,
-    ports: [...ports],
-    endpoints: [...endpoints],
-  } as Draft<EndpointSlice>;
-  return create(endpointSlices, slice, `${endpoints.length} endpoints`);
 }
 
 /** The pod's address of a family; a pod that is not scheduled has none. */
@@ -185,8 +121,16 @@ function endpointOf(service: Service, pod: Pod, address: string, nodes: Readonly
     ...(nodeName === undefined ? {} : { nodeName }),
     targetRef: { kind: "Pod", namespace, name, uid },
     ...(zone === undefined ? {} : { zone }),
-    ...(service.spec?.trafficDistribution === "PreferClose" && zone !== undefined
-      ? { hints: { forZones: [{ name: zone }] } }
-      : {}),
+    ...hintsOf(service.spec?.trafficDistribution, zone, nodeName),
   };
+}
+
+/** By zone in any case: of a node without an endpoint its zone is the next best (KEP 3015). */
+function hintsOf(distribution: string | undefined, zone: string | undefined, node: string | undefined) {
+  if (distribution === undefined) return {};
+  const hints = {
+    ...(zone === undefined ? {} : { forZones: [{ name: zone }] }),
+    ...(distribution === "PreferSameNode" && node !== undefined ? { forNodes: [{ name: node }] } : {}),
+  };
+  return Object.keys(hints).length === 0 ? {} : { hints };
 }

@@ -9,6 +9,9 @@ import { create, type Operation, patch, remove } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
 import { isFinished, isReady } from "./pod-state.ts";
 
+const managedByLabel = "endpoints.kubernetes.io/managed-by";
+const manager = "endpoint-controller";
+
 export const endpointsController: Controller = {
   name: "endpoints",
   keys: (kind, object, view) =>
@@ -19,7 +22,9 @@ export const endpointsController: Controller = {
     const service = view.services.get(key);
     const current = view.endpoints.get(key);
     if (service === undefined) {
-      return { operations: current === undefined ? [] : [remove(endpoints, current, "the service is gone")] };
+      // What somebody has written may be there before its service.
+      const isOurs = current?.metadata.labels?.[managedByLabel] === manager;
+      return { operations: isOurs ? [remove(endpoints, current, "the service is gone")] : [] };
     }
     if (service.spec?.selector === undefined || service.spec.type === "ExternalName") return { operations: [] };
     const pods = view.podsIn(service.metadata.namespace).filter((pod) => selects(service, pod.metadata.labels));
@@ -57,7 +62,8 @@ export function planEndpoints(
     return sameJson(current.subsets ?? [], subsets) ? [] : [patch(endpoints, current, { subsets }, why)];
   }
   const { namespace = "", name, labels = {} } = service.metadata;
-  return [create(endpoints, { metadata: { namespace, name, labels }, subsets } as Endpoints, why)];
+  const own: Readonly<Record<string, string>> = { ...labels, [managedByLabel]: manager };
+  return [create(endpoints, { metadata: { namespace, name, labels: own }, subsets } as Endpoints, why)];
 }
 
 function endpointAddress(service: Service, pod: Pod, ip: string) {
