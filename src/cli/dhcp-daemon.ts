@@ -15,6 +15,7 @@ import { OpenHost } from "#plugins/host.ts";
 import { activatedSocket } from "#plugins/service/activation.ts";
 import { servePlugins } from "#plugins/service/server.ts";
 import { type Flags, parseDuration, parseFlags } from "./go-flags.ts";
+import { untilStopped } from "./stop-signal.ts";
 
 const dhcpDaemonHelp = `dhcp daemon [flags]
 
@@ -77,9 +78,7 @@ export async function runDhcpDaemon(
   if (flags.pidfile !== undefined && flags.pidfile !== "") writeFileSync(flags.pidfile, `${process.pid}`);
   leases.start();
   io.log(`keeping DHCP leases for ${path}`);
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
+  await untilStopped();
   await service.stop(graceMs);
   if (flags.pidfile !== undefined && flags.pidfile !== "") rmSync(flags.pidfile, { force: true });
   return 0;

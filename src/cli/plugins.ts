@@ -8,6 +8,7 @@ import { ownNamespaces, sameNamespaces } from "#plugins/service/identity.ts";
 import { servePlugins } from "#plugins/service/server.ts";
 import type { CommandIo } from "./command.ts";
 import { ServiceHost } from "./service-host.ts";
+import { untilStopped } from "./stop-signal.ts";
 
 /** Time for running calls to end after SIGTERM. */
 const graceMs = 10_000;
@@ -25,9 +26,7 @@ export async function runPlugins({ flags }: PluginsCall, io: CommandIo): Promise
   const admits: Admits = (plugin, caller) => plugin !== "twill" && sameNamespaces(caller, identity);
   await using server = await servePlugins({ path, handle, identity, admits, log });
   service.leases.start();
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
+  const stopped = untilStopped();
   log(`serving CNI plugins on ${path}`);
   await loadAllPlugins(() => new Promise((resolve) => setImmediate(resolve)));
   await stopped;

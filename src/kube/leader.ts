@@ -5,6 +5,7 @@ import type { KubeClient } from "./client.ts";
 import type { Lease } from "./kinds.ts";
 import { hasReason } from "./kube-error.ts";
 import { leases } from "./resource.ts";
+import { microTime } from "./time.ts";
 
 export type LeaderOptions = {
   readonly client: KubeClient;
@@ -132,9 +133,4 @@ async function release(options: LeaderOptions): Promise<void> {
   } catch {
     // It runs out by itself.
   }
-}
-
-/** meta/v1 MicroTime */
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "000Z");
 }

@@ -10,6 +10,7 @@ import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
 import { ServiceHost } from "#cli/service-host.ts";
 import { untilStopped } from "#cli/stop-signal.ts";
+import { timedLog } from "#cli/timed-log.ts";
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
@@ -31,7 +32,7 @@ type AgentCall = {
 /** Returns the exit code once SIGTERM or SIGINT came. Pods keep their network. */
 export async function runAgent({ flags }: AgentCall, io: CommandIo): Promise<number> {
   const { socket, "run-dir": runDir } = flags;
-  const log = (line: string) => io.stderr(`${new Date().toISOString()} ${line}\n`);
+  const log = timedLog(io.stderr);
   const config = flags.config === undefined ? defaultConfig : readConfig(flags.config);
   if (flags.uninstall) {
     removeConflist(config.cni);

@@ -4,6 +4,7 @@ import { basename, dirname } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
 import { untilStopped } from "#cli/stop-signal.ts";
+import { timedLog } from "#cli/timed-log.ts";
 import { runControl } from "#lab/control/main.ts";
 import { placesOf } from "#lab/world/places.ts";
 
@@ -16,7 +17,7 @@ export async function labControl({ args: { folder } }: ControlCall, io: CommandI
       now: () => Date.now(),
       random: (bytes) => crypto.getRandomValues(bytes),
       pace,
-      log: (line) => io.stdout(`${new Date().toISOString()} ${line}\n`),
+      log: timedLog(io.stdout),
       stopped: untilStopped(),
     },
     places,

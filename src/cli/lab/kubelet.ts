@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
 import { untilStopped } from "#cli/stop-signal.ts";
+import { timedLog } from "#cli/timed-log.ts";
 import { runKubelet } from "#lab/kubelet/main.ts";
 
 type KubeletCall = { readonly args: { readonly config: string } };
@@ -11,7 +12,7 @@ type KubeletCall = { readonly args: { readonly config: string } };
 export async function labKubelet({ args: { config } }: KubeletCall, io: CommandIo): Promise<number> {
   const host = {
     ...{ now: () => Date.now(), pace, stopped: untilStopped() },
-    log: (line: string) => io.stdout(`${new Date().toISOString()} ${line}\n`),
+    log: timedLog(io.stdout),
     podTool: join(dirname(process.execPath), "twill-pod"),
   };
   await runKubelet(host, config);

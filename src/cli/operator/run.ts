@@ -5,6 +5,7 @@ import { serveHealthPort } from "#api/health-port.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { pace } from "#cli/pace.ts";
 import { untilStopped } from "#cli/stop-signal.ts";
+import { timedLog } from "#cli/timed-log.ts";
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
@@ -39,7 +40,7 @@ export async function runOperatorCommand({ flags }: OperatorCall, io: CommandIo)
   const running = runOperator(
     {
       ...{ client, pace, namespace, pools, balancerPools, nowMs: () => performance.timeOrigin + performance.now() },
-      log: (line) => io.stderr(`${new Date().toISOString()} ${line}\n`),
+      log: timedLog(io.stderr),
       // Several may share a host.
       identity: `${hostname()}_${crypto.randomUUID()}`,
     },

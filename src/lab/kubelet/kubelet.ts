@@ -9,6 +9,7 @@ import { hasReason } from "#kube/kube-error.ts";
 import { type Difference, Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { pods } from "#kube/resource.ts";
+import { timestamp } from "#kube/time.ts";
 import { removeGroup } from "#lab/cgroup.ts";
 import type { ClusterView } from "#lab/cluster-view.ts";
 import type { Ip } from "#net/ip.ts";
@@ -21,7 +22,7 @@ import type { PodTool } from "./runtime/pod-tool.ts";
 import { removeSandbox, type SandboxPlace } from "./runtime/sandbox.ts";
 import type { SandboxRecord, StateDir } from "./runtime/state-dir.ts";
 import { ContainerExec } from "./worker/container-exec.ts";
-import { type KubeletHost, timeText } from "./worker/kubelet-host.ts";
+import type { KubeletHost } from "./worker/kubelet-host.ts";
 import { PodWorker } from "./worker/pod-worker.ts";
 import { Slots } from "./worker/slots.ts";
 
@@ -69,7 +70,7 @@ export class Kubelet implements Disposable {
     this.#options = options;
     this.#left = new Map(state.sandboxes().map((record) => [record.uid, record]));
     const changed = (uid: string) => this.#workers.get(uid)?.wake();
-    this.#containers = new Containers({ tool, state, cgroup, now: () => timeText(now()), changed });
+    this.#containers = new Containers({ tool, state, cgroup, now: () => timestamp(now()), changed });
     const failed = (error: unknown) => log(`Cannot follow the API: ${messageOf(error)}`);
     this.#pods = new Mirror({
       ...{ client, resource: pods, pace, failed, selection: { fieldSelector: `spec.nodeName=${node}` } },

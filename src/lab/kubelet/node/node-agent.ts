@@ -8,7 +8,7 @@ import { hasReason } from "#kube/kube-error.ts";
 import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { leases, nodes } from "#kube/resource.ts";
-import { timeText } from "#lab/kubelet/worker/kubelet-host.ts";
+import { microTime, timestamp } from "#kube/time.ts";
 import { type NodeFacts, nodeConditions, nodeLabels, nodeStatus } from "./node-status.ts";
 
 export type NodeAgentOptions = {
@@ -129,7 +129,7 @@ export class NodeAgent implements Disposable {
   /** The lease is what tells the cluster that the node lives; it costs less than its status. */
   async #renewLease(): Promise<void> {
     const { client, facts, now } = this.#options;
-    const renewTime = new Date(now()).toISOString().replace("Z", "000Z");
+    const renewTime = microTime(now());
     const spec = { holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime };
     const place = { namespace: leaseNamespace, name: facts.name };
     try {
@@ -156,7 +156,7 @@ export class NodeAgent implements Disposable {
       if (problem !== undefined) this.checkSoon(problemMs);
       if (problem === this.#problem && now() - this.#reportedMs < reportMs) return;
       const before = this.#mirror.objects.get(facts.name)?.status?.conditions ?? [];
-      const conditions = nodeConditions(problem, before, timeText(now()));
+      const conditions = nodeConditions(problem, before, timestamp(now()));
       const status = { ...nodeStatus(facts), conditions };
       await client.patch(nodes, { name: facts.name, subresource: "status" }, "merge", { status });
       const recovered = problem === undefined && this.#problem !== undefined;

@@ -32,8 +32,3 @@ export type KubeletHost = {
   readonly forgetPod: (pod: Pod) => Promise<void>;
   readonly log: (line: string) => void;
 };
-
-/** RFC 3339 with whole seconds, as times in the API are. */
-export function timeText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
-}

@@ -6,6 +6,7 @@
 import type { Container } from "kubernetes-types/core/v1";
 import { messageOf } from "#base/error-message.ts";
 import type { Pod } from "#kube/kinds.ts";
+import { timestamp } from "#kube/time.ts";
 import { afterRestart, type Backoff, noBackoff } from "#lab/kubelet/pod/backoff.ts";
 import { ConfigError, type Sources } from "#lab/kubelet/pod/environment.ts";
 import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
@@ -19,7 +20,7 @@ import type { SandboxRecord } from "#lab/kubelet/runtime/state-dir.ts";
 import type { Ip } from "#net/ip.ts";
 import { limitsOf, runRequest } from "./container-start.ts";
 import { Ending } from "./ending.ts";
-import { type KubeletHost, timeText } from "./kubelet-host.ts";
+import type { KubeletHost } from "./kubelet-host.ts";
 import { type Prepared, preparePod } from "./pod-files.ts";
 import { PodNotes } from "./pod-notes.ts";
 import { Probers } from "./probers.ts";
@@ -62,7 +63,7 @@ export class PodWorker {
     this.#sandbox = sandbox;
     this.#ips = sandbox?.ips ?? [];
     this.#finishedWith = finished;
-    this.#startTime = pod.status?.startTime ?? timeText(host.now());
+    this.#startTime = pod.status?.startTime ?? timestamp(host.now());
     this.#notes = new PodNotes(host.events, () => this.#pod);
     this.#probers = new Probers(this.uid, host.exec, () => this.wake(), this.#notes);
     this.#ending = new Ending(host, this.uid, this.#notes, () => this.wake());
@@ -349,7 +350,7 @@ export class PodWorker {
     const sandbox = { ready: this.#sandbox?.ready === true, ips: this.#ips };
     const view = { ready: this.#probers.ready(), waiting: this.#waiting, sandbox, finished: this.#finished };
     const facts = { ...this.#facts(), ...view, hostIps: this.#host.sandboxes.nodeIps, startTime: this.#startTime };
-    this.#status.write(podStatus(this.#status.pod, facts, timeText(now)));
+    this.#status.write(podStatus(this.#status.pod, facts, timestamp(now)));
   }
 
   /** Asks for a round in so long, at the latest: the earliest wish of a round counts. */
