@@ -6,7 +6,7 @@ import { referencePlugins } from "./peers/reference-plugins.ts";
 import { builtPlugins, nothingRemains, remains } from "./peers/twill.ts";
 import { type Ran, Sandbox } from "./sandbox.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const ipam = {
   type: "host-local",

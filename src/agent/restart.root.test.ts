@@ -8,7 +8,7 @@ import { nodes } from "#kube/resource.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
 
 // Loading the programs takes a machine that is busy a second or more, and some agents start here twice.
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const reaches = (address: string) => ["ping", "-c", "1", "-W", "10", "-n", address];

@@ -10,7 +10,7 @@ import type { ConnectionsMessage, DropsMessage, IpamMessage, StatusMessage } fro
 import { serveApi, serveHealth } from "./serve.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 

@@ -6,7 +6,7 @@ import { cable, callDhcp, resultOf, standaloneHost, until } from "#test/dhcp-nod
 import { startDhcpServer } from "#test/peers/dhcp.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 
-setDefaultTimeout(40_000);
+setDefaultTimeout(120_000);
 
 const v4 = {
   from: "10.7.0.100",

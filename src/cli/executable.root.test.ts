@@ -13,7 +13,7 @@ import {
 } from "#test/peers/twill.ts";
 import { type Ran, Sandbox } from "#test/sandbox.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const executable = join(builtPlugins(), "../../twill");
 const socket = "/run/twill/plugins.sock";

@@ -13,7 +13,7 @@ import { Datapath } from "./datapath.ts";
 import { preparePins } from "./pins.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const noPreallocation = 1;
 const macs = { mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff") };

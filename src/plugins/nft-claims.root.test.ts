@@ -13,4 +13,4 @@ test("four processes that claim and release in the same subnets leave nothing an
     expect([exitCode, each.output()]).toEqual([0, ""]);
   }
   expect(box.sh(node, ["nft", "list", "ruleset"])).not.toMatch(/elements|from_/);
-}, 30_000);
+}, 120_000);

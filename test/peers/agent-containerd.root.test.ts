@@ -7,7 +7,7 @@ import { type Containerd, startContainerd } from "./containerd.ts";
 import { Podman } from "./podman.ts";
 import { fetched } from "./twill.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 describe("type twill under containerd", () => {
   const resources = new DisposableStack();

@@ -8,7 +8,7 @@ import { Node } from "./node.ts";
 import { referencePlugins } from "./reference-plugins.ts";
 import { fetched } from "./twill.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const bridge = { type: "bridge", bridge: "br0", isGateway: true, ipMasq: true };
 const ipam = { type: "host-local", ranges: [[{ subnet: "10.88.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };

@@ -6,7 +6,7 @@ import { type Netns, Sandbox } from "../sandbox.ts";
 import { needsTools } from "../tools.ts";
 import { type DhcpOptions, startDhcpServer } from "./dhcp.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const mac = "02:00:00:00:00:17";
 const v4 = {

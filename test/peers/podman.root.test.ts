@@ -7,7 +7,7 @@ import { Node } from "./node.ts";
 import { Podman } from "./podman.ts";
 import { referencePlugins } from "./reference-plugins.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 describe("podman", () => {
   const resources = new DisposableStack();

@@ -10,7 +10,7 @@ import { TestLabs } from "../lab.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
 import { nothingRemains, prepareNode, type Remains, remainsAtLast } from "./twill.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const shop = new URL("../../examples/shop", import.meta.url).pathname;
 /** The first node's block of a lab. */

@@ -4,7 +4,7 @@ import { type Containerd, startContainerd } from "./containerd.ts";
 import type { Node } from "./node.ts";
 import { fetched, nothingRemains, prepareNode, remains, remainsAtLast, ways } from "./twill.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const ipam = {
   type: "host-local",

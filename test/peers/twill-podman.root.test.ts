@@ -4,7 +4,7 @@ import type { Node } from "./node.ts";
 import { Podman } from "./podman.ts";
 import { fetched, nothingRemains, prepareNode, remains, remainsAtLast, ways } from "./twill.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const network = {
   cniVersion: "0.4.0",

@@ -87,8 +87,8 @@ export async function remainsAtLast(node: Node): Promise<Remains> {
 /** What an HTTP server that takes a moment to listen hands out to the node. */
 export async function fetched(node: Node, url: string): Promise<string> {
   const command = ["busybox", "wget", "-q", "-O", "-", url];
-  for (let round = 0; round < 100; round++) {
-    const { exitCode, stdout } = node.run(command, { timeoutMs: 5000 });
+  for (let round = 0; round < 1000; round++) {
+    const { exitCode, stdout } = node.run(command, { timeoutMs: 20_000 });
     if (exitCode === 0) return stdout;
     await Bun.sleep(20);
   }

@@ -141,7 +141,7 @@ describe("twill explain", () => {
     expect(twill("explain", ...from, "a/client", "svc/a/web:81").stderr).toContain(
       "service a/web has no port 81: its ports are 80/tcp",
     );
-  }, 30_000);
+  }, 120_000);
 
   test("asks the policies of a pod about the other node whose port it asks, and those behind it about that node", () => {
     using folder = new Folder();

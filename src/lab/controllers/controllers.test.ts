@@ -80,7 +80,7 @@ describe("a cluster's controllers", () => {
     await made.until("the end of its sets", async () =>
       (await made.client.list(replicaSets, { namespace })).items.length === 0 ? true : undefined,
     );
-  }, 30_000);
+  }, 120_000);
 
   test("give a service its slices, and take out what is not ready", async () => {
     using made = await cluster("node1");
@@ -104,7 +104,7 @@ describe("a cluster's controllers", () => {
     );
     await made.client.remove(services, { namespace, name: "web" });
     await made.until("no slices", async () => ((await found()).length === 0 ? true : undefined));
-  }, 30_000);
+  }, 120_000);
 
   test("make slices of Endpoints that somebody has written, also before their service is there", async () => {
     using made = await cluster("node1");
@@ -129,7 +129,7 @@ describe("a cluster's controllers", () => {
     // With a selector its endpoints are pods.
     await client.patch(services, metadata, "merge", { spec: { selector: { app: "db" } } });
     await are();
-  }, 30_000);
+  }, 120_000);
 
   test("keep the order and the names of a StatefulSet", async () => {
     using made = await cluster("node1", "node2");
@@ -147,7 +147,7 @@ describe("a cluster's controllers", () => {
     await made.until("one pod", async () => ((await podsOf(made)).length === 1 ? true : undefined));
     const removed = made.log.filter((line) => line.startsWith("statefulset: remove Pod"));
     expect(removed.map((line) => line.split(" ")[3])).toEqual(["default/db-2", "default/db-1"]);
-  }, 30_000);
+  }, 120_000);
 
   test("run a daemon on each node, also on one that comes later", async () => {
     using made = await cluster("node1", "node2");
@@ -164,7 +164,7 @@ describe("a cluster's controllers", () => {
     await made.addNode("node3");
     await made.until("three daemons", on(3));
     expect((await podsOf(made)).map(({ spec }) => spec?.nodeName).sort()).toEqual(["node1", "node2", "node3"]);
-  }, 30_000);
+  }, 120_000);
 
   test("complete a job", async () => {
     using made = await cluster("node1");
@@ -183,7 +183,7 @@ describe("a cluster's controllers", () => {
       return status?.conditions?.some(({ type }) => type === "Complete") ? status : undefined;
     });
     expect(done).toMatchObject({ succeeded: 2, active: 0, failed: 0 });
-  }, 30_000);
+  }, 120_000);
 
   test("empty a namespace before it goes", async () => {
     using made = await cluster("node1");
@@ -198,7 +198,7 @@ describe("a cluster's controllers", () => {
       return items.some(({ metadata }) => metadata.name === "shop") ? undefined : true;
     });
     expect((await made.client.list(pods, { namespace: "shop" })).items).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 
   test("give each node a block of its own, and take pods from a node that falls silent", async () => {
     using made = new TestCluster({ nodeGraceMs: 1500 });
@@ -219,5 +219,5 @@ describe("a cluster's controllers", () => {
       "node.kubernetes.io/unreachable:NoSchedule",
       "node.kubernetes.io/unreachable:NoExecute",
     ]);
-  }, 30_000);
+  }, 120_000);
 });

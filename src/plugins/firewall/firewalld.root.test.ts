@@ -10,7 +10,7 @@ import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { addBridge, addPod, ask, askBriefly, makeWorld, podResult, startEcho } from "#test/traffic.ts";
 import { firewall } from "./plugin.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 type Place = { readonly host: Host; readonly node: Netns; readonly address: string };
 

@@ -28,7 +28,7 @@ test("kill -9 leaves no leak and no duplicate", async () => {
   }
   // Most of the time the process is within a call.
   expect(interrupted).toBeGreaterThan(kills / 4);
-}, 60_000);
+}, 120_000);
 
 /** Lets a worker run for a moment; updates who holds addresses, and returns whom the call that was cut short was for. */
 async function runAndKill(

@@ -42,4 +42,4 @@ test("a pod behind bridge, portmap and firewall is reached and reaches out by bo
   for (const attachment of [...chained.reverse(), first]) await attachment.del();
   expect(box.sh(node, ["nft", "list", "ruleset"])).not.toContain("elements");
   for (const plugin of ["bridge", "portmap", "firewall"]) expect(host.ledger.list("net", plugin)).toEqual([]);
-}, 20_000);
+}, 120_000);

@@ -271,12 +271,18 @@ describe("a path", () => {
 describe("the end of a service", () => {
   test("waits for running calls, and sends the others to the stand-alone executable", async () => {
     const path = join(box.dir(), "s");
-    const go = Promise.withResolvers<void>();
-    const service = await serve(path, { handle: () => go.promise.then(() => done) });
+    const [began, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const handle = async () => {
+      began.resolve();
+      await go.promise;
+      return done;
+    };
+    const service = await serve(path, { handle });
     const running = exchange(path, request());
+    await began.promise;
     const unfinished = exchange(path, request().slice(0, 20));
     await until(() => service.connections === 2);
-    const stopped = service.stop(10_000);
+    const stopped = service.stop(30_000);
     expect(existsSync(path)).toBe(false);
     expect(await unfinished).toEqual({ action: "exec" });
     go.resolve();
@@ -303,11 +309,15 @@ describe("the end of a service", () => {
   test("aborts calls that outlast the grace, and answers them with what they say", async () => {
     const path = join(box.dir(), "s");
     const undone: Outcome = { exitCode: 1, stdout: "undone", stderr: "" };
+    const began = Promise.withResolvers<void>();
     const handle = (_: unknown, signal: AbortSignal) =>
-      new Promise<Outcome>((resolve) => signal.addEventListener("abort", () => resolve(undone)));
+      new Promise<Outcome>((resolve) => {
+        signal.addEventListener("abort", () => resolve(undone));
+        began.resolve();
+      });
     const service = await serve(path, { handle });
     const call = exchange(path, request());
-    await until(() => service.connections === 1);
+    await began.promise;
     await service.stop(20);
     expect(await call).toEqual({ action: "answer", outcome: undone });
   });
@@ -315,10 +325,11 @@ describe("the end of a service", () => {
   test("does not wait for ever for a call that ignores its signal", async () => {
     const path = join(box.dir(), "s");
     const lines: string[] = [];
-    const handle = () => new Promise<Outcome>(() => {});
+    const began = Promise.withResolvers<void>();
+    const handle = () => new Promise<Outcome>(() => began.resolve());
     const service = await serve(path, { handle, limits: { undoMs: 20 }, log: (line) => lines.push(line) });
     const call = shim.run({ env: { TWILL_PLUGINS_SOCKET: path, CNI_COMMAND: "ADD" } });
-    await until(() => service.connections === 1);
+    await began.promise;
     await service.stop(0);
     expect(JSON.parse((await call).stdout)).toMatchObject({ code: 11 });
     expect(lines).toEqual(["Ended with 1 calls unfinished"]);

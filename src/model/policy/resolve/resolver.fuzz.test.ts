@@ -163,7 +163,7 @@ describe("Resolver", () => {
     expect(counts.cases).toBeGreaterThan(clusters * 20);
     expect(counts.denied / counts.cases).toBeWithin(0.1, 0.9);
     expect(counts.ruled / counts.cases).toBeGreaterThan(0.05);
-  }, 60_000);
+  }, 120_000);
 
   test("is after changes as one that begins anew", () => {
     const counts: Counts = { cases: 0, denied: 0, ruled: 0 };
@@ -179,7 +179,7 @@ describe("Resolver", () => {
         expect(dump(resolver)).toEqual(dump(resolverOf(world)));
       }
     });
-  }, 60_000);
+  }, 120_000);
 
   test("names what changed, and nothing else needs to be looked at", () => {
     forEachSeed(clusters / 5, (random) => {
@@ -213,5 +213,5 @@ describe("Resolver", () => {
         expect(kept).toEqual(copy);
       }
     });
-  }, 60_000);
+  }, 120_000);
 });
