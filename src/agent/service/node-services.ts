@@ -113,7 +113,7 @@ export class NodeServices implements AsyncDisposable {
       wantOf: (owner) => this.#wantOf(owner),
       gone: (backends) => {
         stale.forget(backends);
-        affinities.forget(backends.map(({ number }) => number));
+        affinities.forget(backends.map(({ group }) => group));
       },
       came: (places) => stale.forgetBefore(places),
     });

@@ -31,9 +31,11 @@ export type ServicesOptions = {
   readonly nowMs: () => number;
 };
 
+/** An endpoint that one group does not have any more. */
 export type GoneBackend = {
-  readonly group: string;
-  readonly number: number;
+  /** The group's number, and its name: `shop/dns udp/53 ipv4`. */
+  readonly group: number;
+  readonly groupName: string;
   readonly address: Ip;
   readonly port: number;
 };
@@ -252,7 +254,7 @@ export class Services {
     const lost = retired.flatMap((operation) => {
       if (operation.do !== "retire backend") return [];
       const { group, address, port } = operation.backend;
-      return [{ group: this.#groupNames.get(group) ?? "", number: group, address, port }];
+      return [{ group, groupName: this.#groupNames.get(group) ?? "", address, port }];
     });
     for (const [owner, after] of owners) this.#own(owner, after);
     if (lost.length > 0) gone(lost);

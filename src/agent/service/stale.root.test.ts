@@ -36,8 +36,8 @@ test("StaleFlows forgets UDP connections that came through the service, and clos
     podNamespaces: () => [pod.path, "/nowhere"],
   });
   stale.forget([
-    { group: "shop/dns udp/53 ipv4", number: 7, address: ip("10.244.0.1"), port: 53 },
-    { group: "shop/dns tcp/53 ipv4", number: 9, address: ip("10.244.0.2"), port: 53 },
+    { group: 7, groupName: "shop/dns udp/53 ipv4", address: ip("10.244.0.1"), port: 53 },
+    { group: 9, groupName: "shop/dns tcp/53 ipv4", address: ip("10.244.0.2"), port: 53 },
   ]);
   await Bun.sleep(settledMs);
   const left = [...path.connections.connections.entries()].map(([key]) => key.sourcePort);

@@ -39,7 +39,7 @@ export class StaleFlows implements Disposable {
 
   /** Forgets, in a moment, what clients have with these. */
   forget(gone: readonly GoneBackend[]): void {
-    const datagrams = gone.filter(({ group }) => group.includes(" udp/"));
+    const datagrams = gone.filter(({ groupName }) => groupName.includes(" udp/"));
     if (datagrams.length === 0) return;
     this.#gone = [...this.#gone, ...datagrams];
     this.#timer ??= setTimeout(() => this.#run(), settleMs);
@@ -87,14 +87,13 @@ export class StaleFlows implements Disposable {
 
   #forgetGone(gone: readonly GoneBackend[]): void {
     const { maps, podNamespaces, log } = this.#options;
-    const groups = new Set(gone.map(({ number, address, port }) => `${number} ${address} ${port}`));
+    const ends = new Set(gone.map(({ group, address, port }) => `${group} ${address} ${port}`));
     try {
       const forgotten = forgetConnections(
         maps,
         ({ protocol, service, source, sourcePort, destination, destinationPort }) =>
           protocol === udp &&
-          (groups.has(`${service} ${destination} ${destinationPort}`) ||
-            groups.has(`${service} ${source} ${sourcePort}`)),
+          (ends.has(`${service} ${destination} ${destinationPort}`) || ends.has(`${service} ${source} ${sourcePort}`)),
         new Set(gone.map(({ address }) => address)),
       );
       if (forgotten > 0) log(`services: forgot ${forgotten} UDP connections to endpoints that are gone`);
