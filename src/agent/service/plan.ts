@@ -112,67 +112,89 @@ function planGroup(
   held: Held,
   numbers: NumberGivers,
 ): readonly ServiceOperation[] {
-  const operations: ServiceOperation[] = [];
-  const backends = new Map(group.backends.map((backend) => [backendKey(backend), backend]));
-  const sets = new Map(group.sets.map((set) => [setKey(set), set]));
-  const used = { backends: new Set<BackendRow>(), sets: new Set<SetRow>() };
-  /** Frontends of a group mostly share their targets, and many share the list itself. */
-  const chosen = new Map<readonly Target[], SetRow>();
-
-  function backendOf({ address, port }: Target): BackendRow {
-    const key = backendKey({ address, port });
-    let backend = backends.get(key);
-    if (backend === undefined) {
-      backend = { number: numbers.backend.next(), group: group.number, address, port };
-      backends.set(key, backend);
-      operations.push({ do: "add backend", backend });
-    }
-    used.backends.add(backend);
-    return backend;
-  }
-
-  function setOf(targets: readonly Target[], maglev: boolean): SetRow {
-    const members = targets.map(backendOf);
-    const key = setKey({ backends: members, maglev });
-    let set = sets.get(key);
-    if (set === undefined) {
-      set = { number: numbers.set.next(), group: group.number, backends: members, maglev };
-      sets.set(key, set);
-      operations.push({ do: "add set", set });
-    }
-    used.sets.add(set);
-    return set;
-  }
-
-  function choiceOf(frontend: Frontend, side: "inside" | "outside"): ChoiceRow {
-    const { targets } = frontend[side];
-    const flags = flagsOf(frontend, side);
-    if (targets.length === 0) return { ...nobody, flags };
-    const set = chosen.get(targets) ?? setOf(targets, frontend.balance === "maglev");
-    chosen.set(targets, set);
-    return { set: set.number, count: set.backends.length, flags };
-  }
-
+  const draft = draftOf(group, numbers);
   for (const frontend of frontends) {
-    const [inside, outside] = [choiceOf(frontend, "inside"), choiceOf(frontend, "outside")];
-    const row: FrontendRow = {
-      ...{ ...toKey(frontend), group: group.number, affinitySeconds: frontend.affinitySeconds ?? 0, inside },
-      // Mostly the same, and there are many.
-      outside: sameChoice(inside, outside) ? inside : outside,
-    };
+    const row = rowOf(draft, frontend);
     const before = held.frontends.get(frontendKey(row));
     if (before !== undefined && sameFrontend(before, row)) continue;
-    operations.push({ do: "set frontend", frontend: row, why: before === undefined ? "missing" : "differs" });
+    draft.operations.push({ do: "set frontend", frontend: row, why: before === undefined ? "missing" : "differs" });
   }
   const ranges = new Set(frontends.flatMap(({ sourceRanges }) => sourceRanges ?? []));
   return [
-    ...operations,
+    ...draft.operations,
     ...planRanges(group, ranges),
     ...retire(
-      group.sets.filter((set) => !used.sets.has(set)),
-      group.backends.filter((backend) => !used.backends.has(backend)),
+      group.sets.filter((set) => !draft.usedSets.has(set)),
+      group.backends.filter((backend) => !draft.usedBackends.has(backend)),
     ),
   ];
+}
+
+/** A group while it is planned: what it has, what is added, and what of both its frontends lead to. */
+type Draft = {
+  readonly group: number;
+  readonly numbers: NumberGivers;
+  /** By `backendKey`. */
+  readonly backends: Map<string, BackendRow>;
+  /** By `setKey`. */
+  readonly sets: Map<string, SetRow>;
+  readonly usedBackends: Set<BackendRow>;
+  readonly usedSets: Set<SetRow>;
+  /** Frontends of a group mostly share their targets, and many share the list itself. */
+  readonly chosen: Map<readonly Target[], SetRow>;
+  readonly operations: ServiceOperation[];
+};
+
+function draftOf({ number, backends, sets }: Group, numbers: NumberGivers): Draft {
+  return {
+    ...{ group: number, numbers, operations: [], chosen: new Map() },
+    ...{ usedBackends: new Set(), usedSets: new Set() },
+    backends: new Map(backends.map((backend) => [backendKey(backend), backend])),
+    sets: new Map(sets.map((set) => [setKey(set), set])),
+  };
+}
+
+function rowOf(draft: Draft, frontend: Frontend): FrontendRow {
+  const [inside, outside] = [choiceOf(draft, frontend, "inside"), choiceOf(draft, frontend, "outside")];
+  return {
+    ...{ ...toKey(frontend), group: draft.group, affinitySeconds: frontend.affinitySeconds ?? 0, inside },
+    // Mostly the same, and there are many.
+    outside: sameChoice(inside, outside) ? inside : outside,
+  };
+}
+
+function choiceOf(draft: Draft, frontend: Frontend, side: "inside" | "outside"): ChoiceRow {
+  const { targets } = frontend[side];
+  const flags = flagsOf(frontend, side);
+  if (targets.length === 0) return { ...nobody, flags };
+  const set = draft.chosen.get(targets) ?? setOf(draft, targets, frontend.balance === "maglev");
+  draft.chosen.set(targets, set);
+  return { set: set.number, count: set.backends.length, flags };
+}
+
+function setOf(draft: Draft, targets: readonly Target[], maglev: boolean): SetRow {
+  const members = targets.map((target) => backendOf(draft, target));
+  const key = setKey({ backends: members, maglev });
+  let set = draft.sets.get(key);
+  if (set === undefined) {
+    set = { number: draft.numbers.set.next(), group: draft.group, backends: members, maglev };
+    draft.sets.set(key, set);
+    draft.operations.push({ do: "add set", set });
+  }
+  draft.usedSets.add(set);
+  return set;
+}
+
+function backendOf(draft: Draft, { address, port }: Target): BackendRow {
+  const key = backendKey({ address, port });
+  let backend = draft.backends.get(key);
+  if (backend === undefined) {
+    backend = { number: draft.numbers.backend.next(), group: draft.group, address, port };
+    draft.backends.set(key, backend);
+    draft.operations.push({ do: "add backend", backend });
+  }
+  draft.usedBackends.add(backend);
+  return backend;
 }
 
 function planRanges({ number, ranges }: Group, wanted: ReadonlySet<Cidr>): readonly ServiceOperation[] {
