@@ -5,7 +5,14 @@ import { type FieldTable, fieldTable } from "#lab/apiserver/protobuf/field-table
 import type { Schema } from "#lab/apiserver/schema/schema.ts";
 import { type Declaration, type Field, type Module, parseDeclarations } from "./kube-schema/declarations.ts";
 import { defaultsOfTypes } from "./kube-schema/defaults.ts";
-import { atomicTypes, type FieldFacts, factsOfTypes, schemaExtensions } from "./kube-schema/facts.ts";
+import {
+  atomicTypes,
+  type FieldFacts,
+  factsOfTypes,
+  newerFields,
+  newerTypes,
+  schemaExtensions,
+} from "./kube-schema/facts.ts";
 
 const project = new URL("../", import.meta.url).pathname;
 const types = `${project}node_modules/kubernetes-types/`;
@@ -35,7 +42,7 @@ const special: Readonly<Record<string, Schema>> = {
 };
 
 const formats = formatsOf(fieldTable());
-const definitions: Record<string, Schema> = {};
+const definitions: Record<string, Schema> = { ...newerTypes };
 const descriptions: Record<string, Record<string, string>> = {};
 
 for (const [path, prefix] of Object.entries(modules)) {
@@ -75,7 +82,7 @@ function shapeOf(path: string, name: string, module: Module, declaration: Declar
   const required = declaration.fields.filter(({ optional }) => !optional).map((field) => field.name);
   return {
     type: "object",
-    properties: { ...Object.fromEntries(properties), ...extensions },
+    properties: { ...Object.fromEntries(properties), ...extensions, ...newerFields[name] },
     ...(required.length === 0 ? {} : { required }),
     ...(atomicTypes.includes(name) ? { "x-kubernetes-map-type": "atomic" } : {}),
     ...kindOf(declaration.fields),

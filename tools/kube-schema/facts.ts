@@ -2,6 +2,8 @@
 // Sources: the Kubernetes API reference ("patch strategy", "patch merge key", "list type", "map keys" at each field) and
 // "Merge strategy" in the documentation of server-side apply; release 1.30.
 
+import type { Schema } from "#lab/apiserver/schema/schema.ts";
+
 /** How one field behaves. A merge key implies that strategy `merge` and a list of type `map` with that key. */
 export type FieldFacts = {
   readonly mergeKey?: string;
@@ -177,4 +179,15 @@ export const schemaExtensions: Readonly<Record<string, Readonly<Record<string, u
     "x-kubernetes-patch-merge-key": "rule",
     "x-kubernetes-patch-strategy": "merge",
   },
+};
+
+/** Fields and types that Kubernetes has had since 1.34: the published types are older. */
+export const newerFields: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
+  "io.k8s.api.discovery.v1.EndpointHints": {
+    forNodes: { type: "array", items: { $ref: "io.k8s.api.discovery.v1.ForNode" }, "x-kubernetes-list-type": "atomic" },
+  },
+};
+
+export const newerTypes: Readonly<Record<string, Schema>> = {
+  "io.k8s.api.discovery.v1.ForNode": { type: "object", properties: { name: { type: "string" } }, required: ["name"] },
 };

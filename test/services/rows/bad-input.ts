@@ -1,6 +1,6 @@
 // What cannot be served, as its user is told, while others are served as before.
 
-import { at, type Row, service, slice } from "../row.ts";
+import { at, pod, type Row, service, slice } from "../row.ts";
 
 const a = { selector: { app: "a" } };
 
@@ -39,6 +39,31 @@ export const badInputRows: readonly Row[] = [
         },
       },
       { remove: ["service old"], ask: [["a3 u1", "tcp 192.0.2.81 80", "a2"]] },
+    ],
+  },
+  {
+    title: "a node port that a pod has as a port of the host is the older one's",
+    steps: [
+      {
+        make: [
+          pod("port1", {
+            node: 1,
+            container: { ports: [{ name: "http", containerPort: 8080, hostPort: 31_555 }] },
+          }),
+        ],
+        ask: [["client", "tcp {node1} 31555", "port1"]],
+      },
+      { wait: 1.1 },
+      {
+        make: [service("web", { ...a, type: "NodePort", ports: [{ port: 80, targetPort: "http", nodePort: 31_555 }] })],
+        ask: [
+          ["client", "tcp {node1} 31555", "port1"],
+          ["client", "tcp {node2} 31555", "a1 a2 a3"],
+          ["a1 u1", "tcp {web} 80", "a1 a2 a3"],
+        ],
+        problems: { node1: ["tcp 31555: pod default/port1 has it, and is older"] },
+      },
+      { remove: ["pod port1"], ask: [["client", "tcp {node1} 31555", "a1 a2 a3"]] },
     ],
   },
   {

@@ -216,6 +216,45 @@ export const clusterRows: readonly Row[] = [
     ],
   },
   {
+    title: "one port of the host leads to several pods, by its address and by its protocol",
+    steps: [
+      {
+        make: [
+          pod("port1", { node: 1, container: { ports: hostPorts("172.30.0.11") } }),
+          pod("port2", { node: 1, container: { ports: hostPorts("127.0.0.1") } }),
+          pod("port3", {
+            node: 1,
+            container: { ports: [{ name: "talk", containerPort: 8081, hostPort: 8112, protocol: "UDP" }] },
+          }),
+        ],
+        ask: [
+          ["client u2 a1 node1 node2", "tcp {node1} 8112", "port1"],
+          ["node1", "tcp 127.0.0.1 8112", "port2"],
+          ["client u2 a1 node1", "udp {node1} 8112", "port3"],
+          ["client", "udp {node1/6} 8112", "port3", { client: "{client/6}" }],
+        ],
+      },
+    ],
+  },
+  {
+    title: "a service that says to be another proxy's, or nobody's, is not led anywhere",
+    steps: [
+      { make: [service("web", a)], ask: [["a1 u1 node1", "tcp {web} 80", "a1 a2 a3"]] },
+      {
+        change: { "service web": { metadata: { labels: { "service.kubernetes.io/service-proxy-name": "mine" } } } },
+        ask: [["u1 node1", "tcp {web} 80", "silent"]],
+      },
+      {
+        change: { "service web": { metadata: { labels: { "service.kubernetes.io/service-proxy-name": null } } } },
+        ask: [["a1 u1 node1", "tcp {web} 80", "a1 a2 a3"]],
+      },
+      {
+        change: { "service web": { metadata: { labels: { "service.kubernetes.io/headless": "" } } } },
+        ask: [["u1 node1", "tcp {web} 80", "silent"]],
+      },
+    ],
+  },
+  {
     title: "services of one port and many endpoints reach all of them",
     steps: [
       {
@@ -238,3 +277,8 @@ export const clusterRows: readonly Row[] = [
     ],
   },
 ];
+
+/** Port 8112 of one of a node's addresses. */
+function hostPorts(hostIP: string) {
+  return [{ name: "http", containerPort: 8080, hostPort: 8112, hostIP }];
+}

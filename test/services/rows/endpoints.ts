@@ -157,6 +157,22 @@ export const endpointRows: readonly Row[] = [
     ],
   },
   {
+    title: "a UDP socket that spoke before its service was there reaches it once it is",
+    steps: [
+      {
+        make: [slice("late-1", "late", { ports: [{ port: 8081, protocol: "UDP" }], endpoints: [at("a2")] })],
+        ask: [
+          ["u1 u2 a1", "keep x 10.96.200.9 53", ""],
+          ["u1 u2 a1", "say x", "silent"],
+        ],
+      },
+      {
+        make: [service("late", { clusterIP: "10.96.200.9", ports: [{ port: 53, protocol: "UDP" }] })],
+        ask: [["u1 u2 a1", "say x", "a2"]],
+      },
+    ],
+  },
+  {
     title: "services of both families, of one, and of the other",
     steps: [
       {
@@ -237,6 +253,14 @@ export const endpointRows: readonly Row[] = [
         ask: [
           ["a1 u1 node1", "tcp {web} 80", "a1"],
           ["a3 u2 node3", "tcp {web} 80", "a2 a3"],
+        ],
+      },
+      {
+        change: { "service web": { spec: { trafficDistribution: "PreferSameNode" } } },
+        ask: [
+          ["a1 u1 node1", "tcp {web} 80", "a1"],
+          ["a2 u2 node2", "tcp {web} 80", "a2"],
+          ["a3 u3 node3", "tcp {web} 80", "a3"],
         ],
       },
     ],

@@ -5,6 +5,10 @@ import { allPorts, type Row, service } from "../row.ts";
 const a = { selector: { app: "a" } };
 const a2 = { selector: { name: "a2" } };
 const a1 = { selector: { name: "a1" } };
+const samePort = [
+  { name: "web", port: 53, targetPort: "http" },
+  { name: "talk", port: 53, targetPort: "talk", protocol: "UDP" },
+];
 const everywhere = "client a1 a2 u1 u3 h1 node1 node2";
 
 export const outerRows: readonly Row[] = [
@@ -148,6 +152,26 @@ export const outerRows: readonly Row[] = [
       {
         change: { "service web": { spec: { loadBalancerSourceRanges: ["198.51.100.0/24"] } } },
         ask: [["client", "tcp {web:outer} 80", "a1 a2 a3"]],
+      },
+    ],
+  },
+  {
+    title: "one node port leads by TCP and by UDP, and stays while ports behind it change",
+    steps: [
+      {
+        make: [service("web", { ...a, type: "NodePort", ports: samePort })],
+        ask: [
+          ["client u1", "tcp {node1} {web:port}", "a1 a2 a3"],
+          ["client u1", "udp {node2} {web:port}", "a1 a2 a3"],
+        ],
+      },
+      {
+        change: { "service web": { spec: { ports: [{ name: "web", port: 8000, targetPort: "http" }] } } },
+        ask: [
+          ["client u1", "tcp {node1} {web:port}", "a1 a2 a3"],
+          ["client", "udp {node1} {web:port}", "refused"],
+          ["a1", "tcp {web} 8000", "a1 a2 a3"],
+        ],
       },
     ],
   },
