@@ -11,14 +11,12 @@
 //   local API, CLI ──► Agent (reads)
 
 import { readFileSync, statSync } from "node:fs";
-import { release, totalmem } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "#base/error-message.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Invocation } from "#cni/plugin.ts";
 import { runPlugin } from "#cni/serve-plugin.ts";
-import { Datapath } from "#datapath/datapath.ts";
-import { preparePins } from "#datapath/pins.ts";
+import type { Datapath } from "#datapath/datapath.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { EventRecorder } from "#kube/event-recorder.ts";
@@ -51,8 +49,8 @@ import { type FabricNode, fabricNodeOf, overlayName } from "./fabric/want.ts";
 import { Following } from "./following.ts";
 import { ensureForwarding, keepForwarding } from "./forwarding.ts";
 import { Ipam } from "./ipam/ipam.ts";
-import { mapSizes } from "./map-sizes.ts";
 import { Masquerade } from "./masquerade/masquerade.ts";
+import { openDatapath, pinsOf } from "./open-datapath.ts";
 import { computePodMtu } from "./pod-mtu.ts";
 import { Pods } from "./pods.ts";
 import type { Remembered } from "./policy/naming.ts";
@@ -339,7 +337,8 @@ export class Agent implements AsyncDisposable {
     try {
       if (this.endpoints.renewSources()) this.endpoints.restoreAll();
       // Before all nodes are known, their pods would be strangers.
-      if (config.masquerade.enabled && this.cluster.isSynced) this.#masquerade.ensure(this.#masqueradeWant(self));
+      const masquerades = config.masquerade.enabled && this.cluster.isSynced;
+      if (masquerades && this.#masquerade.ensure(this.#masqueradeWant(self))) log("masquerade: wrote the rules");
       if (this.unready() === undefined && writeConflist(config.cni))
         log(`wrote ${join(config.cni.folder, config.cni.file)}`);
     } catch (error) {
@@ -376,24 +375,5 @@ export class Agent implements AsyncDisposable {
   #restoreAll(): void {
     this.endpoints.renewSources();
     this.endpoints.restoreAll();
-  }
-}
-
-/** Where the node's maps are pinned. @throws KernelError */
-function pinsOf({ programs }: AgentConfig, nodeName: string): string {
-  return preparePins(programs.folder, `twill-${nodeName}`);
-}
-
-function openDatapath(config: AgentConfig, nodeName: string, log: AgentOptions["log"]): Datapath {
-  const { ingressBlock, egressBlock } = config.programs;
-  const kernelTranslates = !config.services.enabled;
-  try {
-    const pins = pinsOf(config, nodeName);
-    const sizes = mapSizes(totalmem(), config.programs.maxConnections);
-    return new Datapath({ pins, kernelTranslates, sizes, blocks: { ingress: ingressBlock, egress: egressBlock }, log });
-  } catch (cause) {
-    const problem = messageOf(cause);
-    const advice = "they need Linux 6.1, a bpf file system and root; to do without them, set programs.enabled to false";
-    throw new Error(`Cannot use the packet path's programs on Linux ${release()}: ${problem}; ${advice}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 // A table of nftables that the agent keeps as it should be: written as a whole, and again when somebody takes it away or changes it.
 
+import { isErrno } from "#kernel/errno.ts";
 import type { Nftables } from "#kernel/nftables.ts";
 
 /** The text that puts a table of family inet in the place of whatever has its name. */
@@ -11,7 +12,8 @@ export class OwnTable {
   readonly #nft: Nftables;
   readonly #name: string;
   #applied = "";
-  #rules = 0;
+  /** What the kernel made of it. */
+  #listed = "";
 
   constructor(nft: Nftables, name: string) {
     this.#nft = nft;
@@ -20,10 +22,10 @@ export class OwnTable {
 
   /** `text` is `tableText`'s; whether it had to be written. @throws NftError */
   ensure(text: string): boolean {
-    if (text === this.#applied && this.#countRules() === this.#rules) return false;
+    if (text === this.#applied && this.#list() === this.#listed) return false;
     this.#nft.runText(text);
     this.#applied = text;
-    this.#rules = this.#countRules();
+    this.#listed = this.#list();
     return true;
   }
 
@@ -33,8 +35,13 @@ export class OwnTable {
     this.#applied = "";
   }
 
-  #countRules(): number {
-    const objects = this.#nft.list({ ruleset: null });
-    return objects.filter(({ rule }) => (rule as { readonly table?: string } | undefined)?.table === this.#name).length;
+  /** This table alone: those of others may hold thousands of rules. Nothing where there is none. */
+  #list(): string {
+    try {
+      return JSON.stringify(this.#nft.list({ table: { family: "inet", name: this.#name } }));
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return "";
+      throw error;
+    }
   }
 }

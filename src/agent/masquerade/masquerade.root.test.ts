@@ -62,6 +62,17 @@ describe("Masquerade", () => {
     expect([masquerade.ensure(want), masquerade.ensure(want)]).toEqual([true, false]);
     box.sh(node, ["nft", "flush", "chain", "inet", masqueradeTable, "postrouting"]);
     expect([masquerade.ensure(want), masquerade.ensure(want)]).toEqual([true, false]);
+    box.sh(node, ["nft", "add", "rule", "inet", masqueradeTable, "postrouting", "drop"]);
+    expect([masquerade.ensure(want), masquerade.ensure(want)]).toEqual([true, false]);
+    const { stdout } = box.run(node, ["nft", "-a", "list", "table", "inet", masqueradeTable]);
+    const [, handle = ""] = /return # handle (\d+)/.exec(stdout) ?? [];
+    // As many rules as before, but another.
+    box.sh(node, ["nft", "replace", "rule", "inet", masqueradeTable, "postrouting", "handle", handle, "accept"]);
+    expect([masquerade.ensure(want), masquerade.ensure(want)]).toEqual([true, false]);
+    // Others' tables are no matter of this one.
+    box.sh(node, ["nft", "add", "table", "ip", "foreign"]);
+    expect(masquerade.ensure(want)).toBe(false);
+    box.sh(node, ["nft", "delete", "table", "ip", "foreign"]);
     box.sh(node, ["nft", "delete", "table", "inet", masqueradeTable]);
     expect(masquerade.ensure(want)).toBe(true);
     expect(masquerade.ensure({ ...want, ownDevices: [] })).toBe(true);
