@@ -97,5 +97,6 @@ export class Cluster implements Disposable {
 export function rememberedNode(store: StateStore, nodeName: string): NodeModel | undefined {
   const text = store.fact("node");
   const node = text === undefined ? undefined : (JSON.parse(text) as NodeModel);
-  return node?.name === nodeName ? node : undefined;
+  // Earlier agents have not written all of it.
+  return node?.name === nodeName ? { ...node, internal: node.internal ?? Object.values(node.addresses) } : undefined;
 }

@@ -34,7 +34,7 @@ describe("toNodeModel()", () => {
       { addresses: {}, blocks: ["10.1.0.0/16"] },
     ],
     [
-      "takes the first internal address of each family",
+      "takes the first internal address of each family, and knows all of them",
       {
         status: {
           addresses: [
@@ -46,12 +46,15 @@ describe("toNodeModel()", () => {
           ],
         },
       },
-      { addresses: { ipv4: "192.168.0.1", ipv6: "fd00::1" }, blocks: [] },
+      {
+        ...{ addresses: { ipv4: "192.168.0.1", ipv6: "fd00::1" }, blocks: [] },
+        internal: ["fd00::1", "192.168.0.1", "192.168.0.2"],
+      },
     ],
   ];
   for (const [what, fields, model] of rows) {
     test(what, () => {
-      const rest = { name: "n1", labels: { zone: "a" }, ready: false, leaving: false };
+      const rest = { name: "n1", labels: { zone: "a" }, internal: [], ready: false, leaving: false };
       expect<object>(toNodeModel(node(fields))).toEqual({ ...rest, ...model });
     });
   }

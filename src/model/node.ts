@@ -8,6 +8,8 @@ export type NodeModel = {
   readonly name: string;
   /** The node's own, as the others reach it: the first InternalIP of each family. */
   readonly addresses: { readonly [F in Family]?: Ip };
+  /** All of its InternalIPs: who speaks from one of them is the node, as policies see it. */
+  readonly internal: readonly Ip[];
   /** Where its pods' addresses come from, in the order of `spec.podCIDRs`. */
   readonly blocks: readonly Cidr[];
   readonly labels: Readonly<Record<string, string>>;
@@ -20,17 +22,22 @@ export type NodeModel = {
 /** What the cluster autoscaler puts on a node before it removes it. */
 const removalTaint = "ToBeDeletedByClusterAutoscaler";
 
+/** Those that are addresses, each once. */
+export function internalAddresses(status: Node["status"]): readonly Ip[] {
+  const own = (status?.addresses ?? []).filter(({ type }) => type === "InternalIP");
+  return [...new Set(own.flatMap(({ address }) => parseIp(address) ?? []))];
+}
+
 /** What is no address or no block is left out: one bad entry must not take the others with it. */
 export function toNodeModel({ metadata, spec, status }: Node): NodeModel {
   const written = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]);
-  const internal = (status?.addresses ?? []).filter(({ type }) => type === "InternalIP");
+  const internal = internalAddresses(status);
   const addresses: { [F in Family]?: Ip } = {};
-  for (const address of internal.map((entry) => parseIp(entry.address))) {
-    if (address !== undefined) addresses[familyOf(address)] ??= address;
-  }
+  for (const address of internal) addresses[familyOf(address)] ??= address;
   return {
     name: metadata.name,
     addresses,
+    internal,
     blocks: written
       .map(parseIfAddr)
       .filter((block) => block !== undefined)

@@ -107,9 +107,9 @@ export class NodePolicies implements Disposable {
       gone.delete(node.name);
       if (this.#nodes.get(node.name) === node) continue;
       this.#nodes.set(node.name, node);
-      const { name, labels, addresses } = node;
+      const { name, labels, internal } = node;
       const isSelf = name === this.#options.nodeName;
-      this.policies.setNode(name, { name, labels, addresses: Object.values(addresses), isSelf });
+      this.policies.setNode(name, { name, labels, addresses: internal, isSelf });
     }
     for (const name of gone) {
       this.#nodes.delete(name);

@@ -20,16 +20,27 @@ export async function runDenials({ flags }: { readonly flags: AgentsFlags }, io:
 
 function formatDenials(denials: readonly NodeDenial[]): string {
   const hasNodes = denials.some(({ node }) => node !== undefined);
-  const rows = denials.map((denial) => [
-    ...(hasNodes ? [denial.node ?? ""] : []),
-    `${denial.secondsAgo} s ago`,
+  const columns = [...(hasNodes ? ["NODE"] : []), "LAST", "FROM", "TO", "WHAT", "PACKETS", "BECAUSE"];
+  // One pod has addresses of several families, which have the same name.
+  const groups = Map.groupBy(denials, (denial) => JSON.stringify([denial.node, ...partsOf(denial)]));
+  const rows = [...groups.values()].flatMap((group) => {
+    const [latest] = group;
+    if (latest === undefined) return [];
+    const [from, to, what, because] = partsOf(latest);
+    const packets = group.reduce((sum, each) => sum + each.packets, 0);
+    const node = hasNodes ? [latest.node ?? ""] : [];
+    return [[...node, `${latest.secondsAgo} s ago`, from, to, what, String(packets), because]];
+  });
+  return formatTable([columns, ...rows]);
+}
+
+function partsOf(denial: NodeDenial): readonly [from: string, to: string, what: string, because: string] {
+  return [
     denial.sourceName ?? denial.source,
     denial.destinationName ?? denial.destination,
     trafficOf(denial),
-    String(denial.packets),
     `${denial.direction}: ${denial.because.join(", ") || "a policy that is gone"}`,
-  ]);
-  return formatTable([[...(hasNodes ? ["NODE"] : []), "LAST", "FROM", "TO", "WHAT", "PACKETS", "BECAUSE"], ...rows]);
+  ];
 }
 
 /** `tcp/80`; of ICMP `icmp/8.0`, its type and code. */

@@ -3,8 +3,9 @@
 import type { PodTemplateSpec } from "kubernetes-types/core/v1";
 import type { ClusterNetworkPolicy, EndpointSlice, NetworkPolicy, Node, Pod, Service } from "#kube/kinds.ts";
 import type { KubeObject, Metadata } from "#kube/object.ts";
+import { internalAddresses } from "#model/node.ts";
 import { type HostPort, hostPortsOf } from "#model/service/host-port.ts";
-import { type Ip, parseIp } from "#net/ip.ts";
+import type { Ip } from "#net/ip.ts";
 import { fromClusterNetworkPolicy } from "./cluster-network-policy.ts";
 import { fromNetworkPolicy } from "./network-policy.ts";
 import { declaredPorts, type Labels, type NodeParty, type Party, type PodParty, podParty } from "./party.ts";
@@ -164,7 +165,7 @@ function isOne(object: KubeObject): boolean {
 }
 
 function nodeOf({ metadata, status }: Node): NodeParty {
-  const addresses = (status?.addresses ?? []).flatMap(({ address }) => parseIp(address) ?? []);
+  const addresses = internalAddresses(status);
   return { party: "node", name: metadata.name, labels: metadata.labels ?? {}, addresses };
 }
 
