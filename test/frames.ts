@@ -11,7 +11,7 @@ const experimental = 0x88b5;
 /** The least that Ethernet carries. */
 const frameBytes = 60;
 const headerBytes = 14;
-const timeoutMs = 20_000;
+const timeoutMs = 5_000;
 const last = "the last frame";
 
 export type Frame = { readonly from: string; readonly to: string; readonly text: string };

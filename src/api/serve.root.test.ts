@@ -98,7 +98,7 @@ describe("the local API", () => {
     await using _api = await serveApi(it.node.agent, socket);
     const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
     const [from, to] = [addressAt(b.result, 0), addressAt(a.result, 0)];
-    it.box.sh(b.netns, ["ping", "-c", "1", "-W", "2", to]);
+    it.box.sh(b.netns, ["ping", "-c", "1", "-W", "10", to]);
     const { connections } = await askAgent<ConnectionsMessage>(socket, "GET /v1/connections?seconds=60");
     const ping = connections?.find(({ protocol, to: { address } }) => protocol === "icmp" && address === to);
     expect(ping).toMatchObject({ from: { address: from }, answered: true });

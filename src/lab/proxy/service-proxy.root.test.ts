@@ -241,7 +241,7 @@ describe("startServiceProxy()", () => {
       await node.apply({ ports: [{ port: 53, protocol: "UDP" }] }, [pod0], udp);
       const script = `
       exec 3<>/dev/udp/${web}/53
-      for i in $(seq 200); do echo >&3; timeout 1 head -n1 <&3; sleep 0.02; done`;
+      for i in $(seq 2000); do echo >&3; timeout 1 head -n1 <&3; sleep 0.02; done`;
       const client = node.box.start(node.pods[1], ["bash", "-c", script]);
       await until(() => client.output().includes("pod0"));
       await node.applySlice([pod1], udp);

@@ -57,7 +57,7 @@ describe("bridge", () => {
       "eth0",
     ]);
     expect(result.ips).toEqual([{ address: "10.88.0.2/24", gateway: "10.88.0.1", interface: 2 }]);
-    for (const target of ["10.88.0.1", "10.88.0.3"]) box.sh(a, ["ping", "-c1", "-W2", target]);
+    for (const target of ["10.88.0.1", "10.88.0.3"]) box.sh(a, ["ping", "-c1", "-W10", target]);
     const inside = links(box, a).find(({ ifname }) => ifname === "eth0");
     expect(inside?.address).toBe(result.interfaces[2]?.["mac"] ?? "");
     expect(box.sh(a, ["ip", "route"])).toContain("default via 10.88.0.1 dev eth0");
@@ -111,8 +111,8 @@ describe("bridge", () => {
     await mustCall(bridge, "ADD", host, { config: conf, netns: a.path });
     const tentative = box.sh(a, ["ip", "-6", "addr", "show", "dev", "eth0", "scope", "global", "tentative"]);
     expect(tentative.trim()).toBe("");
-    box.sh(a, ["ping", "-c1", "-W2", "10.88.0.1"]);
-    box.sh(a, ["ping", "-6", "-c1", "-W2", "fd88::1"]);
+    box.sh(a, ["ping", "-c1", "-W10", "10.88.0.1"]);
+    box.sh(a, ["ping", "-6", "-c1", "-W10", "fd88::1"]);
   });
 
   const delCases: readonly {
@@ -166,7 +166,7 @@ describe("bridge", () => {
     await mustCall(bridge, "ADD", host, { config: conf, netns: a.path });
     const again = await callPlugin(bridge, "ADD", host, { config: conf, netns: a.path });
     expect(again.json).toMatchObject({ code: 4 });
-    box.sh(a, ["ping", "-c1", "-W2", "10.88.0.1"]);
+    box.sh(a, ["ping", "-c1", "-W10", "10.88.0.1"]);
     expect(reservations(conf.ipam.dataDir)).toEqual(["10.88.0.2"]);
   });
 

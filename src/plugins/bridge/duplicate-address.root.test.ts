@@ -46,7 +46,7 @@ describe("with enabledad", () => {
     const ipam = new HostLocal(box);
     await new TestAttachment({ plugin: bridge, host, conf: { ...conf, ...ipam.conf }, netns: pod.path }).add();
     expect(tentative(box, pod)).toEqual([]);
-    box.sh(pod, ["ping", "-6", "-c1", "-W1", "fd07::1"]);
+    box.sh(pod, ["ping", "-6", "-c1", "-W10", "fd07::1"]);
   });
 
   test("ADD fails and leaves nothing when another machine on the link has the address", async () => {

@@ -77,7 +77,7 @@ describe("ports", () => {
     });
   }
   const reaches = (box: Sandbox, ns: Netns, address: string) =>
-    box.run(ns, ["ping", "-c1", "-W1", address]).exitCode === 0;
+    box.run(ns, ["ping", "-c1", "-W5", address]).exitCode === 0;
 
   for (const portIsolation of [false, true]) {
     test(`${portIsolation ? "with portIsolation reach the gateway alone" : "reach each other and the gateway"}`, async () => {

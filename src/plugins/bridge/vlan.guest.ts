@@ -46,7 +46,7 @@ class Segment implements Disposable {
 
   /** Whether one ping is answered. */
   reaches({ ns }: Pod, address: string): boolean {
-    return this.box.run(ns, ["ping", "-c1", "-W1", address]).exitCode === 0;
+    return this.box.run(ns, ["ping", "-c1", "-W5", address]).exitCode === 0;
   }
 
   /** An interface of the container that tags what it sends. */

@@ -70,10 +70,10 @@ for (const [plugin, conf, index] of rows) {
       { address: `${leased(":")}/128`, interface: index },
     ]);
     expect(box.sh(pod, ["ip", "route", "show", "default"])).toContain("via 10.7.0.1 dev eth0");
-    box.sh(pod, ["ping", "-c1", "-W2", "10.7.0.1"]);
+    box.sh(pod, ["ping", "-c1", "-W10", "10.7.0.1"]);
     // DHCPv6 names no router: the router does.
     await until(() => /via fe80::\S+ dev eth0 proto ra/.test(box.sh(pod, ["ip", "-6", "route", "show", "default"])));
-    box.sh(pod, ["ping", "-c1", "-W2", "fd00:7::1"]);
+    box.sh(pod, ["ping", "-c1", "-W10", "fd00:7::1"]);
     const checked = await callPlugin(plugin, "CHECK", host, {
       config: { ...config, prevResult: json },
       netns: pod.path,
@@ -103,7 +103,7 @@ test("ptp with dhcp: its link is there when the server is asked, and a failed AD
     { address: expect.stringMatching(/^10\.7\.0\.1\d\d\/20$/), gateway: "10.7.0.1", interface: 1 },
     { address: expect.stringMatching(/^fd00:7::1[0-9a-f]{2}\/128$/), gateway: "fe80::1", interface: 1 },
   ]);
-  for (const target of ["10.7.0.1", "fd00:7::1"]) box.sh(pod, ["ping", "-c1", "-W2", target]);
+  for (const target of ["10.7.0.1", "fd00:7::1"]) box.sh(pod, ["ping", "-c1", "-W10", target]);
   const checked = await callPlugin(ptp, "CHECK", host, {
     config: { ...config, prevResult: json },
     netns: pod.path,

@@ -55,8 +55,8 @@ test("a container of flannel's is reachable from the node, and leaves nothing", 
   expect(result.ips).toMatchObject([{ address: "10.1.17.2/24", gateway: "10.1.17.1" }]);
   expect(result.routes).toContainEqual({ dst: "10.1.0.0/16" });
   expect(box.sh(pod, ["ip", "link", "show", "eth0"])).toContain("mtu 1450");
-  box.sh(node, ["ping", "-c1", "-W2", "10.1.17.2"]);
-  box.sh(pod, ["ping", "-c1", "-W2", "10.1.17.1"]);
+  box.sh(node, ["ping", "-c1", "-W10", "10.1.17.2"]);
+  box.sh(pod, ["ping", "-c1", "-W10", "10.1.17.1"]);
   await call("CHECK", { prevResult: result });
   await call("DEL", { prevResult: result });
   expect(box.run(pod, ["ip", "link", "show", "eth0"]).exitCode).not.toBe(0);

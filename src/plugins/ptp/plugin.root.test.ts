@@ -70,7 +70,7 @@ describe("ptp", () => {
       expect(routes(box, container, "10.7.0.0/24")).toContain("10.7.0.0/24 via 10.7.0.1 dev eth0 src 10.7.0.2");
       expect(routes(box, node, "10.7.0.2")).toEqual([`10.7.0.2 dev ${near?.name} scope link`]);
       for (const target of ["10.7.0.1", "10.7.0.3", "fd07::1", "fd07::3"]) {
-        box.sh(container, ["ping", "-c1", "-W2", target]);
+        box.sh(container, ["ping", "-c1", "-W10", target]);
       }
       await one.check();
       await one.del();
@@ -135,7 +135,7 @@ describe("ptp", () => {
         box.sh(node, ["ip", "link", "add", "lo1", "type", "veth"]);
         box.sh(node, ["ip", "address", "add", "fd08::1/128", "dev", "lo1", "nodad"]);
         box.sh(node, ["ip", "link", "set", "lo1", "up"]);
-        box.sh(container, ["ping", "-c1", "-W2", "fd08::1"]);
+        box.sh(container, ["ping", "-c1", "-W10", "fd08::1"]);
         await attachment.check();
       },
     );
