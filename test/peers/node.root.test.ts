@@ -40,7 +40,7 @@ describe("Node", () => {
       const daemon = `echo $$ > ${join(group, name, "pod/cgroup.procs")}; exec sleep 600`;
       node.sh(["sh", "-c", `setsid unshare --net sh -c '${daemon}' >/dev/null 2>&1 &`]);
       const members = () => readFileSync(join(group, name, "pod/cgroup.procs"), "utf8");
-      for (let round = 0; members() === "" && round < 100; round++) Bun.sleepSync(10);
+      for (let round = 0; members() === "" && round < 3000; round++) Bun.sleepSync(10);
       expect(members()).not.toBe("");
     }
     expect(existsSync(join(group, name))).toBe(false);
@@ -51,9 +51,9 @@ describe("Node", () => {
     using node = new Node(box);
     const sleeper = node.start(["sleep", "600"]);
     const running = () => node.run(["pgrep", "--exact", "sleep", "--list-full"]).stdout.includes("sleep 600");
-    for (let round = 0; !running() && round < 100; round++) Bun.sleepSync(10);
+    for (let round = 0; !running() && round < 3000; round++) Bun.sleepSync(10);
     sleeper.kill();
-    for (let round = 0; running() && round < 100; round++) Bun.sleepSync(10);
+    for (let round = 0; running() && round < 3000; round++) Bun.sleepSync(10);
     expect(running()).toBe(false);
   });
 });

@@ -32,7 +32,7 @@ class Group implements AsyncDisposable {
 
 async function until(isSo: () => boolean): Promise<void> {
   for (let tries = 0; !isSo(); tries++) {
-    if (tries > 200) throw new Error("it did not come to pass");
+    if (tries > 3000) throw new Error("it did not come to pass");
     await Bun.sleep(10);
   }
 }
@@ -281,7 +281,7 @@ describe("twill-pod run, exec and standin", () => {
     const names = ["--pod", "p", "--namespace", "n", "--node", "m", "--container", "c"];
     const server = box.start(ns, [tool, "standin", ...names, "--tcp", "80", "--udp", "53", "--try-tcp", "80"]);
     await until(() => server.output().includes("UDP port 53"));
-    const get = (url: string) => box.run(ns, ["curl", "-s", "-m", "5", url]).stdout;
+    const get = (url: string) => box.run(ns, ["curl", "-s", "-m", "20", url]).stdout;
     const facts = { pod: "p", namespace: "n", node: "m", container: "c", port: 80 };
     expect(JSON.parse(get("http://127.0.0.1/a?b"))).toMatchObject({
       ...facts,
