@@ -6,7 +6,8 @@
 // order of the input. RESULT: open; refused (somebody said that nobody is there); unreachable (a router, or no route); silent
 // (nothing came back in time); unknown (no such name); unresolved (no name server said anything). ADDRESS is "-" without one.
 // In DIR it counts as one of that process's own: programs of control groups see its sockets.
-// A TCP connection is open when it is made, a UDP port when it answers a datagram. Names are resolved as that process would.
+// A TCP connection is open when it is made, a UDP port when it answers a datagram: at port 53 a question, as name servers answer
+// nothing else. Names are resolved as that process would.
 #define _GNU_SOURCE
 #include "cgroup.h"
 #include "fail.h"
@@ -155,6 +156,15 @@ static void end_attempt(struct attempt *attempt, int error) {
   attempt->target = NULL;
 }
 
+// RFC 1035, 4.1: identification 1, recursion desired, one question: addresses (A, IN) of a name that every cluster has.
+static const char question[] = "\0\1" "\1\0" "\0\1" "\0\0" "\0\0" "\0\0"
+                               "\12kubernetes" "\7default" "\3svc" "\7cluster" "\5local" "\0" "\0\1" "\0\1";
+
+static ssize_t send_datagram(const struct attempt *attempt) {
+  if (strcmp(attempt->target->port, "53") == 0) return send(attempt->fd, question, sizeof question - 1, MSG_NOSIGNAL);
+  return send(attempt->fd, "hello\n", 6, MSG_NOSIGNAL);
+}
+
 // A new socket, so that a new first packet goes out at once. UDP keeps its own: an answer to any datagram counts.
 static void send_first(struct attempt *attempt) {
   struct target *target = attempt->target;
@@ -164,7 +174,7 @@ static void send_first(struct attempt *attempt) {
     attempt->fd = socket(target->address.ss_family, target->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (attempt->fd < 0 || (connect(attempt->fd, (void *)&target->address, target->size) < 0 && errno != EINPROGRESS)) return end_attempt(attempt, errno);
   }
-  if (target->type == SOCK_DGRAM && send(attempt->fd, "hello\n", 6, MSG_NOSIGNAL) < 0) end_attempt(attempt, errno);
+  if (target->type == SOCK_DGRAM && send_datagram(attempt) < 0) end_attempt(attempt, errno);
 }
 
 static void look(struct attempt *attempt, int has_news) {

@@ -59,6 +59,7 @@ const kubelet = new Kubelet({
   ...{ client, view, network, pace, now, log, node: "node1", nodeIps, cgroup, cpus: 2, memoryBytes: 2 ** 31 },
   dns: { servers: [ip("10.96.0.10")], domain: "cluster.local", upstream: [ip("203.0.113.10")] },
   tool: new PodTool(join(dist, "twill-pod")),
+  twill: join(dist, "twill"),
   state: new StateDir(join(folder, "kubelet")),
   netnsDir: "/run/netns",
 });

@@ -296,6 +296,11 @@ export const labCommand: Group = {
       args: { config: { about: "file that says which node it is" } },
       load: async () => (await import("#cli/lab/kubelet.ts")).labKubelet,
     }),
+    dns: leaf({
+      hidden: true,
+      summary: "answers names of the cluster, in a pod",
+      load: async () => (await import("#cli/lab/dns.ts")).labDns,
+    }),
     wires: leaf({
       hidden: true,
       summary: "keeps frames of delayed wires back",

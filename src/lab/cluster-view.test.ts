@@ -7,8 +7,7 @@ import { localTransport } from "#lab/apiserver/local-transport.ts";
 import { TestApi } from "#test/lab/api.ts";
 import { pace } from "#test/lab/cluster.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { lookUp } from "./dns/cluster-names.ts";
-import { clusterNames } from "./dns/node-dns.ts";
+import { lookUp, namesOf } from "./dns/cluster-names.ts";
 
 const waitMs = 5000;
 
@@ -69,7 +68,7 @@ describe("ClusterView", () => {
     const client = new KubeClient(localTransport(api.server, { username: "t", groups: ["system:masters"] }), "test");
     using view = new ClusterView({ client, pace, failed: (error) => expect.unreachable(String(error)) });
     await view.synced;
-    const names = clusterNames(view, "cluster.local");
+    const names = namesOf(view, "cluster.local");
     const show = (name: string, type: string) => {
       const found = lookUp(name, type, names);
       return found.found === "records"

@@ -10,7 +10,7 @@ export type NodeConfig = {
   readonly family: LabFamily;
   /** The node's own, the lab's first family first. */
   readonly addresses: readonly string[];
-  /** The cluster DNS's; each node answers there itself. */
+  /** Where pods ask for names: cluster DNS's own addresses, those of its service. */
   readonly dns: readonly string[];
   readonly services: ServiceKind;
   /** State of the node, where the host and the node both find it. */

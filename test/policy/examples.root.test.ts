@@ -22,7 +22,7 @@ const fromOutside: Readonly<Record<string, number>> = {
   ...{ "team-a/api": 8080, "shop/frontend": 8080, "shop/backend": 8080 },
 };
 /** Where the lab's internet answers. */
-const answersOutside: readonly string[] = ["tcp/80", "udp/7", "tcp/53"];
+const answersOutside: readonly string[] = ["tcp/80", "udp/7", "tcp/53", "udp/53"];
 
 type Written = { readonly from: string; readonly to: string; readonly allowed: boolean };
 
@@ -72,8 +72,6 @@ function connectionsOf({ from, to, allowed }: Written, answers: readonly Answer[
     const { party, traffic } = destination;
     const protocol = traffic.protocol === "udp" ? "udp" : "tcp";
     const port = traffic.port ?? 0;
-    // A name server answers questions only.
-    if (allowed && party.party === "address" && `${protocol}/${port}` === "udp/53") return [];
     const shared = { protocol, port, allowed, title: `${to} of ${from}` } as const;
     if (source.party.party === "address") return throughNode(party, shared);
     const name = formatParty(source.party);

@@ -14,6 +14,7 @@ export async function labKubelet({ args: { config } }: KubeletCall, io: CommandI
     ...{ now: () => Date.now(), pace, stopped: untilStopped() },
     log: timedLog(io.stdout),
     podTool: join(dirname(process.execPath), "twill-pod"),
+    twill: process.execPath,
   };
   await runKubelet(host, config);
   return 0;

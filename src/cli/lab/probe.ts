@@ -99,7 +99,7 @@ async function planRounds(places: Places, spec: LabSpec, flags: ProbeCall["flags
     ...internetDestinations(spec.family),
   ];
   const destinations = all.filter(wantedDestination(flags));
-  const from = flags.from === undefined ? () => true : parseSelection(flags.from);
+  const from = parseSelection(flags.from, flags.namespace);
   const sources = sourcesOf(places, spec, running);
   const podsOf = Map.groupBy(
     sources.filter(({ node }) => node !== undefined),
@@ -113,8 +113,8 @@ async function planRounds(places: Places, spec: LabSpec, flags: ProbeCall["flags
   };
 }
 
-function wantedDestination({ to, tcp, udp }: ProbeCall["flags"]): (destination: Destination) => boolean {
-  const meant = to === undefined ? () => true : parseSelection(to);
+function wantedDestination({ to, namespace, tcp, udp }: ProbeCall["flags"]): (destination: Destination) => boolean {
+  const meant = parseSelection(to, namespace);
   // Neither named: both.
   const asked = { tcp: tcp || !udp, udp: udp || !tcp };
   return (destination) => asked[destination.protocol] && meant(destination);

@@ -6,6 +6,7 @@ import type { FabricMode } from "#agent/fabric/want.ts";
 import { messageOf } from "#base/error-message.ts";
 import type { CommandIo } from "#cli/command.ts";
 import { parseNetworkList } from "#cni/conflist.ts";
+import type { KubeClient } from "#kube/client.ts";
 import { isLiving, processesBelow, removeGroup } from "#lab/cgroup.ts";
 import { LabError, type LabFamily, type LabSpec, type ServiceKind, type Underlay } from "#lab/spec.ts";
 import { askNodeAgent } from "#lab/world/agents.ts";
@@ -13,7 +14,7 @@ import { type LabHost, mend, timed } from "#lab/world/lab.ts";
 import { checkMemory } from "#lab/world/memory.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
 import { awaitService, isRunning } from "#lab/world/processes.ts";
-import { adminClient, apiAnswers, unreadyNodes } from "#lab/world/ready.ts";
+import { adminClient, apiAnswers, namesAnswered, unreadyNodes } from "#lab/world/ready.ts";
 import { choosePort, newSpec, nextSpec, type UpRequest } from "#lab/world/request.ts";
 import { type Service, wantServices } from "#lab/world/services.ts";
 import { forgetUnmade, lockLab, readState } from "#lab/world/state.ts";
@@ -80,9 +81,14 @@ async function chooseSpec(host: LabHost, places: Places, request: UpRequest): Pr
 
 const apiLimitMs = 30_000;
 const nodesLimitMs = 40_000;
+const namesLimitMs = 20_000;
 const stepMs = 20;
 
-/** Waits until the API server answers and all running nodes are Ready. @throws LabError */
+/**
+ * Waits until the API server answers, all running nodes are Ready, and names are answered. These it does not insist on: cluster DNS
+ * is pods, which anybody may have changed.
+ * @throws LabError
+ */
 export async function awaitReady(
   host: LabHost,
   places: Places,
@@ -107,6 +113,12 @@ export async function awaitReady(
       await awaitService(agent, ready, { ...wait, limitMs: nodesLimitMs });
     }
   });
+  await timed(host, "names", () => untilNames(host, client, spec));
+}
+
+async function untilNames({ nowMs, sleep }: LabHost, client: KubeClient, spec: LabSpec): Promise<void> {
+  const endMs = nowMs() + namesLimitMs;
+  while (nowMs() < endMs && !(await namesAnswered(client, spec))) await sleep(stepMs);
 }
 
 function nodeOfService({ station }: Service): string {

@@ -35,7 +35,8 @@ describe("twill policy assert", () => {
 
   for (const [name, warning] of examples) {
     test(`finds the example ${name} to do what it says`, () => {
-      const where = ["-m", `examples/policies/${name}.yaml`, "-m", "examples/policies/workloads"];
+      const around = ["workloads", "cluster"].flatMap((part) => ["-m", `examples/policies/${part}`]);
+      const where = ["-m", `examples/policies/${name}.yaml`, ...around];
       const { exitCode, stdout } = twill(
         "policy",
         "assert",

@@ -1,7 +1,6 @@
 // What every cluster has from its first second on: namespaces, roles, and the services by which pods find the API server and names.
 
 import type { Draft, KubeClient } from "#kube/client.ts";
-import type { Service } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import {
   customResourceDefinitions,
@@ -14,12 +13,13 @@ import {
 } from "#kube/resource.ts";
 import { bootstrapRoles, rbacResource } from "#lab/apiserver/authz/bootstrap-roles.ts";
 import { skipLabel } from "#lab/controllers/mirrored-endpoints.ts";
-import { controlAddress, dnsAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
+import { controlAddress, gatewayOf, serviceBlock } from "#lab/fabric/addresses.ts";
 import { parseManifests } from "#lab/manifests/read.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
 import { apiPort } from "#lab/world/credentials.ts";
 import twillRoles from "../../../deploy/accounts.yaml" with { type: "text" };
 import clusterNetworkPolicies from "../../../deploy/crds/cluster-network-policies.yaml" with { type: "text" };
+import { clusterDns } from "./cluster-dns.ts";
 
 const initialNamespaces = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const serviceName = { namespace: "default", name: "kubernetes" } as const;
@@ -47,7 +47,7 @@ export async function bootstrap(client: KubeClient, spec: LabSpec): Promise<void
     metadata: { ...serviceName, labels: { [skipLabel]: "true" } },
     subsets: [{ addresses: [{ ip: address }], ports: [port] }],
   });
-  await ensure(client, services, dnsService(spec));
+  for (const [resource, object] of clusterDns(spec)) await ensure(client, resource, object);
   await ensure(client, endpointSlices, {
     metadata: { ...serviceName, labels: { "kubernetes.io/service-name": serviceName.name } },
     addressType: family === "ipv4" ? "IPv4" : "IPv6",
@@ -76,31 +76,6 @@ const deployedKinds: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ...["ClusterRole", "ClusterRoleBinding"].map((kind) => [kind, rbacResource(kind)] as const),
   ...["Role", "RoleBinding"].map((kind) => [kind, { ...rbacResource(kind), namespaced: true }] as const),
 ]);
-
-/** Each node answers there itself: whoever serves services leaves it alone, as its label asks. */
-function dnsService({ family }: LabSpec): Draft<Service> {
-  const clusterIPs = familiesOf(family).map((each) => dnsAddress[each]);
-  const [clusterIP = ""] = clusterIPs;
-  return {
-    metadata: {
-      namespace: "kube-system",
-      name: "kube-dns",
-      labels: {
-        "k8s-app": "kube-dns",
-        "kubernetes.io/name": "CoreDNS",
-        "service.kubernetes.io/service-proxy-name": "node-dns",
-      },
-    },
-    spec: {
-      ...{ type: "ClusterIP", clusterIP, clusterIPs: [...clusterIPs] },
-      ipFamilyPolicy: clusterIPs.length > 1 ? "RequireDualStack" : "SingleStack",
-      ports: [
-        { name: "dns", protocol: "UDP", port: 53 },
-        { name: "dns-tcp", protocol: "TCP", port: 53 },
-      ],
-    },
-  };
-}
 
 async function ensure<T extends object>(client: KubeClient, resource: Resource<T>, object: Draft<T>): Promise<void> {
   const { namespace, name = "" } = object.metadata;

@@ -2,6 +2,7 @@
 
 import type { Answer } from "dns-packet";
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
+import type { ClusterView } from "#lab/cluster-view.ts";
 import { parseIp } from "#net/ip.ts";
 import { type ReverseName, reverseAddress } from "./reverse.ts";
 
@@ -15,6 +16,17 @@ export type ClusterNames = {
   /** Whose address this is: for reverse look-ups. */
   readonly servicesAt: (address: string) => readonly Service[];
 };
+
+/** The names of the cluster as the view has it at the moment of each question. */
+export function namesOf(view: ClusterView, domain: string): ClusterNames {
+  return {
+    domain,
+    service: (namespace, name) => view.service(`${namespace}/${name}`),
+    slicesOf: ({ metadata: { namespace, name } }) => view.slicesOf(`${namespace}/${name}`),
+    hasNamespace: (name) => view.hasNamespace(name),
+    servicesAt: (address) => view.servicesAt(address),
+  };
+}
 
 /** What a name stands for. `missing` is NXDOMAIN; `elsewhere` is for the upstream server; `alias` goes on with its target. */
 export type Found =

@@ -15,6 +15,7 @@ export const controlAddress: Both<Ip> = { ipv4: ip("172.30.0.2"), ipv6: ip("fd00
 export const podBlock: Both<Cidr> = { ipv4: cidr("10.244.0.0/16"), ipv6: cidr("fd00:10:244::/56") };
 export const serviceBlock: Both<Cidr> = { ipv4: cidr("10.96.0.0/16"), ipv6: cidr("fd00:10:96::/112") };
 export const dnsAddress: Both<Ip> = { ipv4: ip("10.96.0.10"), ipv6: ip("fd00:10:96::a") };
+export const clusterDomain = "cluster.local";
 
 // RFC 5737 and RFC 3849: blocks for documentation.
 export const internetBlock: Both<Cidr> = { ipv4: cidr("203.0.113.0/24"), ipv6: cidr("2001:db8:113::/64") };

@@ -34,6 +34,8 @@ export type KubeletOptions = {
   readonly nodeIps: readonly Ip[];
   readonly dns: ClusterDns;
   readonly tool: PodTool;
+  /** Path of Twill's own executable, which some containers run. */
+  readonly twill: string;
   readonly network: NodeNetwork;
   readonly state: StateDir;
   /** Folder of the control groups of the node's pods. */
@@ -133,11 +135,11 @@ export class Kubelet implements Disposable {
   }
 
   #makeHost(): KubeletHost {
-    const { client, node, now, log, dns, tool, network, state, cgroup, netnsDir, nodeIps, cpus, memoryBytes } =
+    const { client, node, now, log, dns, tool, twill, network, state, cgroup, netnsDir, nodeIps, cpus, memoryBytes } =
       this.#options;
     const sandboxes: SandboxPlace = { tool, network, state, cgroup, netnsDir, nodeIps, log };
     return {
-      ...{ client, node, cpus, memoryBytes, dns, now, log, sandboxes },
+      ...{ client, node, cpus, memoryBytes, dns, now, log, sandboxes, twill },
       containers: this.#containers,
       exec: new ContainerExec(tool, this.#containers),
       objects: new ObjectCache(client, now),

@@ -5,7 +5,7 @@
 //    ▼ │ status, events
 //   kubelet ──► a worker per pod ──► twill-pod (namespaces, containers), CNI plugins
 //    ▲
-//    ├── cluster view ──► cluster DNS, service proxy (node/node-services.ts)
+//    ├── cluster view ──► service proxy (node/node-services.ts)
 //    └── server on the node's address, port 10250: logs, health, what streams
 
 import { existsSync, readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ import type { Node } from "#kube/kinds.ts";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { ClusterView } from "#lab/cluster-view.ts";
-import { internetAddress } from "#lab/fabric/addresses.ts";
+import { clusterDomain, internetAddress } from "#lab/fabric/addresses.ts";
 import { type NodeConfig, readNodeConfig, servingPath } from "#lab/node-config.ts";
 import { familiesOf } from "#lab/spec.ts";
 import { type StreamingHost, serveStream } from "#lab/streaming/streaming.ts";
@@ -41,14 +41,14 @@ export type KubeletProcess = {
   readonly now: () => number;
   readonly pace: Pace;
   readonly log: (line: string) => void;
-  /** Path of `twill-pod`. */
+  /** Paths of `twill-pod` and of Twill's own executable. */
   readonly podTool: string;
+  readonly twill: string;
   /** Resolves when the process is told to stop. */
   readonly stopped: Promise<void>;
 };
 
 export const kubeletPort = 10250;
-const clusterDomain = "cluster.local";
 const cniBin = "/opt/cni/bin";
 const netnsDir = "/run/netns";
 /** A thousand pods in a lab of three nodes are to find their place. */
@@ -78,6 +78,7 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
       upstream: familiesOf(config.family).map((family) => internetAddress[family]),
     },
     tool: new PodTool(host.podTool),
+    twill: host.twill,
     state: new StateDir(join(config.folder, "kubelet")),
     cgroup: join(config.cgroup, "pods"),
     cpus: facts.cpus,
@@ -89,8 +90,7 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     networkReady: () => kubelet.retry(),
     changed: (node) => writeConflist(config, node, log),
   });
-  const services = startNodeServices({ view, config, domain: clusterDomain, random: pace.random, log });
-  await using _running = services.running;
+  using _services = startNodeServices({ view, config, log });
   await agent.start();
   await kubelet.start();
   const streaming: StreamingHost = {
@@ -103,8 +103,6 @@ export async function runKubelet(host: KubeletProcess, configPath: string): Prom
     ...{ kubelet, tls: readTls(config), now, log },
     stream: (request) => void serveStream(streaming, request),
   });
-  // Who waits for this kubelet waits for the names as well.
-  await services.ready;
   await server.listen("::", kubeletPort);
   log(`looking after the pods of ${config.node}`);
   writeWhole(servingPath(config.folder), `${process.pid}\n`);

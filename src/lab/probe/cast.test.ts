@@ -141,6 +141,13 @@ describe("parseSelection()", () => {
     ["app in (x, frontend)", "shop/frontend-5d9c-x7k2p"],
     ["nobody", ""],
   ];
+  test("the cluster's own is meant where it is named", () => {
+    const own = podSource({ ...frontend, metadata: { namespace: "kube-system", name: "coredns", labels: { a: "b" } } });
+    const asked = [undefined, "pods", "coredns", "kube-system/", "a=b"].map((text) => parseSelection(text)(own));
+    expect(asked).toEqual([false, false, true, true, true]);
+    expect([undefined, "pods"].map((text) => parseSelection(text, "kube-system")(own))).toEqual([true, true]);
+  });
+
   for (const [text, meant] of rows) {
     test(`"${text}" means ${meant || "nobody"}`, () => {
       expect(

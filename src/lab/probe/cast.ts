@@ -36,9 +36,6 @@ export type Destination = {
 /** A name or an address; the port where it is not the destination's own. */
 export type Host = { readonly host: string; readonly port?: number };
 
-/** Its name server answers questions only; whether it does, every name tells. */
-const unprobed: ReadonlySet<string> = new Set(["kube-system/kube-dns"]);
-
 export function podSource({ metadata }: Pod): Source {
   const { namespace = "", name } = metadata;
   const group = `${namespace}/${workloadOf({ metadata })}`;
@@ -79,7 +76,7 @@ export function serviceDestinations(
   nodeAddress: string | undefined,
 ): readonly Destination[] {
   const name = `${metadata.namespace}/${metadata.name}`;
-  if (spec === undefined || spec.type === "ExternalName" || unprobed.has(name)) return [];
+  if (spec === undefined || spec.type === "ExternalName") return [];
   const address = spec.clusterIP === "None" || spec.clusterIP === undefined ? undefined : spec.clusterIP;
   const external = [...(spec.externalIPs ?? []), ...(status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip)].find(
     (each) => each !== undefined,

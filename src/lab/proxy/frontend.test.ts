@@ -154,9 +154,15 @@ describe("frontendsOf()", () => {
     ]);
   });
 
-  test("leaves services of other proxies to them", () => {
+  test("leaves services of other proxies to them, and has only its own where it has a name", () => {
     const service = webService({});
     const labels = { "service.kubernetes.io/service-proxy-name": "other" };
-    expect(frontendsOf({ ...service, metadata: { ...service.metadata, labels } }, both, side)).toEqual([]);
+    const others = { ...service, metadata: { ...service.metadata, labels } };
+    const named = { ...side, proxyName: "other" };
+    const counts = [side, named].map((each) => [service, others].map((one) => frontendsOf(one, both, each).length));
+    expect(counts).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
   });
 });

@@ -29,7 +29,7 @@ export type Frontend = {
 
 /** All places where a service is reached: its own addresses, external ones, and its ports of the node. None for a headless one. */
 export function frontendsOf(service: Service, slices: readonly EndpointSlice[], side: NodeSide): readonly Frontend[] {
-  const model = toServiceModel(service);
+  const model = toServiceModel(service, side.proxyName);
   const addresses = model?.addresses ?? [];
   if (model === undefined || addresses.length === 0) return [];
   const endpoints = slices.map((slice) => toSliceModel(slice)).filter((slice) => slice !== undefined);

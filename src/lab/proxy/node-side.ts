@@ -6,6 +6,8 @@ import type { Family, Ip } from "#net/ip.ts";
 export type NodeSide = {
   /** As endpoints name it. */
   readonly node: string;
+  /** Which services are its own: those whose label names it so; absent: those that name nobody. */
+  readonly proxyName?: string;
   /** Where node ports are open. */
   readonly addresses: readonly Ip[];
   /**

@@ -7,11 +7,14 @@ import { KubeClient } from "#kube/client.ts";
 import { httpTransport } from "#kube/http-transport.ts";
 import type { Node } from "#kube/kinds.ts";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
-import { nodes } from "#kube/resource.ts";
+import { deployments, endpointSlices, nodes } from "#kube/resource.ts";
 import { livingIn } from "#lab/cgroup.ts";
+import { dnsDeployment, dnsServiceName } from "#lab/control/cluster-dns.ts";
+
 import { nodeStation } from "#lab/fabric/station.ts";
 import { servingPath } from "#lab/node-config.ts";
 import type { LabSpec } from "#lab/spec.ts";
+import { serviceNameLabel } from "#model/service/slice.ts";
 import { nodePlaces, type Places } from "./places.ts";
 import type { Service } from "./services.ts";
 
@@ -60,4 +63,20 @@ function isServing(places: Places, node: string): boolean {
     if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
+}
+
+/** Whether a pod of cluster DNS on a running node answers names, or nobody wants that any does. */
+export async function namesAnswered(client: KubeClient, { nodes: all }: LabSpec): Promise<boolean> {
+  const running = new Set(all.filter((node) => node.running).map(({ name }) => name));
+  if (running.size === 0) return true;
+  const { namespace } = dnsDeployment;
+  const { items } = await client.list(deployments, { namespace, fieldSelector: `metadata.name=${dnsDeployment.name}` });
+  if (items.every(({ spec }) => spec?.replicas === 0)) return true;
+  const slices = await client.list(endpointSlices, {
+    namespace,
+    labelSelector: `${serviceNameLabel}=${dnsServiceName}`,
+  });
+  return slices.items
+    .flatMap(({ endpoints }) => endpoints)
+    .some(({ conditions, nodeName = "" }) => conditions?.ready === true && running.has(nodeName));
 }

@@ -59,12 +59,15 @@ export const otherProxyLabel = "service.kubernetes.io/service-proxy-name";
 export const headlessLabel = "service.kubernetes.io/headless";
 const maxPort = 65_535;
 
-/** Undefined for a service that nobody reaches by an address of its own: headless, another name, another proxy's, not given yet. */
-export function toServiceModel(service: Service): ServiceModel | undefined {
+/**
+ * Undefined for a service that nobody reaches by an address of its own: headless, another name, another proxy's, not given yet.
+ * `proxyName` is what the label calls the proxy that asks; without one it serves what has no label.
+ */
+export function toServiceModel(service: Service, proxyName?: string): ServiceModel | undefined {
   const { metadata, spec } = service;
   const { labels = {} } = metadata;
-  if (spec === undefined || spec.type === "ExternalName" || otherProxyLabel in labels || headlessLabel in labels)
-    return undefined;
+  if (spec === undefined || spec.type === "ExternalName" || headlessLabel in labels) return undefined;
+  if (labels[otherProxyLabel] !== proxyName) return undefined;
   // `None`, or an address that is not given yet.
   const addresses = parseAll(spec.clusterIPs ?? [spec.clusterIP ?? ""]);
   if (addresses.length === 0) return undefined;

@@ -13,7 +13,8 @@ function show(container: Partial<Container>): string {
     new Map([["A", "x"]]),
     (name) => name === "sh",
   );
-  return program.kind === "command" ? program.argv.join(" ") : ["standin", ...program.args.slice(9)].join(" ");
+  if (program.kind === "command") return program.argv.join(" ");
+  return [program.kind, ...program.args.slice(program.kind === "standin" ? 9 : 0)].join(" ");
 }
 
 describe("programOf()", () => {
@@ -42,6 +43,7 @@ describe("programOf()", () => {
       "standin --tcp 80 --try-tcp 8081",
     ],
     ["no ports", { image: "app" }, "standin --try-tcp 80 --try-tcp 8080"],
+    ["the lab's DNS", { image: "lab/dns:1", ports: [{ containerPort: 53 }] }, "twill lab dns"],
     ["the lab's shell", { image: "lab/shell" }, "sleep infinity"],
     ["the lab's shell with a terminal", { image: "lab/shell:latest", tty: true }, "sh"],
     ["a shell's arguments", { image: "docker.io/library/busybox:1.36", args: ["wget", "x"] }, "wget x"],

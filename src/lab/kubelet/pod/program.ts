@@ -1,4 +1,4 @@
-// What runs in a container: its own command where the host has the program, else the stand-in on its ports.
+// What runs in a container: its own command where the host has the program, what the lab has itself, else the stand-in on its ports.
 
 import type { Container } from "kubernetes-types/core/v1";
 import type { Pod } from "#kube/kinds.ts";
@@ -6,10 +6,15 @@ import { expand } from "./expand.ts";
 
 export type Program =
   | { readonly kind: "command"; readonly argv: readonly string[] }
+  /** Twill's own executable. */
+  | { readonly kind: "twill"; readonly args: readonly string[] }
   | { readonly kind: "standin"; readonly args: readonly string[] };
 
 /** Images without a server in them: their arguments are the command, and without any they are a shell. */
 const shells = /(^|\/)(lab\/shell|busybox|alpine|debian|ubuntu|fedora|centos|bash|netshoot|agnhost-shell)$/;
+
+/** Cluster DNS as every lab has it. */
+const clusterDns = /(^|\/)lab\/dns$/;
 
 /** Where a server mostly listens, for images whose manifest does not say: `kubectl create deployment` writes no ports. */
 const usualPorts: readonly number[] = [80, 8080];
@@ -33,6 +38,7 @@ export function programOf(
     const waits = container.tty === true || container.stdin === true ? ["sh"] : ["sleep", "infinity"];
     return { kind: "command", argv: waits };
   }
+  if (clusterDns.test(image)) return { kind: "twill", args: ["lab", "dns"] };
   return { kind: "standin", args: standinArgs(pod, container, node) };
 }
 

@@ -29,9 +29,13 @@ describe("probes", () => {
     test(what, () => expect(show(kind, probe, results)).toBe(verdicts));
   }
 
-  test("what is not ready yet is asked each second, all else by its period", () => {
+  test("what is not ready yet is asked soon, then each second, all else by its period", () => {
     const unready = firstState("readiness");
-    expect(nextTryMs("readiness", unready, {})).toBe(1000);
+    const waits: number[] = [];
+    for (let state = unready; waits.length < 6; waits.push(nextTryMs("readiness", state, {}))) {
+      state = afterResult(state, false, {});
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1000, 1000]);
     expect(nextTryMs("readiness", afterResult(unready, true, {}), {})).toBe(10_000);
     expect(nextTryMs("liveness", firstState("liveness"), { periodSeconds: 3 })).toBe(3000);
   });

@@ -25,12 +25,15 @@ export function isUnhealthy(kind: ProbeKind, { last, verdict, streak }: ProbeSta
 }
 
 const unreadyPeriodMs = 1000;
+const soonMs = 50;
 
 /**
- * Until the next try. Readiness that was never reached is looked for every second at most: a period of ten seconds must not
- * decide how long a rollout takes, and not ready it is anyhow.
+ * Until the next try. Readiness that was never reached is looked for every second at least, and first in steps that double: a period
+ * of ten seconds must not decide how long a rollout takes, and not ready it is anyhow.
  */
-export function nextTryMs(kind: ProbeKind, { verdict }: ProbeState, probe: Probe): number {
+export function nextTryMs(kind: ProbeKind, { verdict, streak }: ProbeState, probe: Probe): number {
   const periodMs = (probe.periodSeconds ?? 10) * 1000;
-  return kind !== "liveness" && !verdict ? Math.min(periodMs, unreadyPeriodMs) : periodMs;
+  if (kind === "liveness" || verdict) return periodMs;
+  const doubledMs = kind === "readiness" ? soonMs * 2 ** streak : unreadyPeriodMs;
+  return Math.min(periodMs, unreadyPeriodMs, doubledMs);
 }

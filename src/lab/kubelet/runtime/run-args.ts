@@ -9,6 +9,9 @@ import { sandboxCgroup } from "./sandbox.ts";
 /** A file or folder of the node that the container sees at `target`. */
 export type Mount = { readonly source: string; readonly target: string; readonly readOnly: boolean };
 
+/** Where a container that runs Twill's own executable has it. */
+export const twillTarget = "/twill";
+
 export type RunRequest = InstanceKey & {
   /** Process of the sandbox, whose namespaces are entered. */
   readonly sandboxPid: number;
@@ -54,8 +57,19 @@ export function runArgs(
     ...(request.user === undefined ? [] : ["--user", request.user]),
     "--clear-env",
     ...request.env.flatMap(([name, value]) => ["--env", `${name}=${value}`]),
-    ...(program.kind === "standin" ? ["--self", "--", ...program.args] : ["--", ...program.argv]),
+    ...programArgs(program),
   ];
+}
+
+function programArgs(program: Program): readonly string[] {
+  switch (program.kind) {
+    case "command":
+      return ["--", ...program.argv];
+    case "twill":
+      return ["--", twillTarget, ...program.args];
+    case "standin":
+      return ["--self", "--", ...program.args];
+  }
 }
 
 function inputArgs({ stdin, stdinOnce, tty }: RunRequest["input"]): readonly string[] {

@@ -10,14 +10,14 @@ import { expand } from "#lab/kubelet/pod/expand.ts";
 import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
 import { programOf } from "#lab/kubelet/pod/program.ts";
 import type { Limits } from "#lab/kubelet/runtime/limits.ts";
-import type { Mount, RunRequest } from "#lab/kubelet/runtime/run-args.ts";
+import { type Mount, type RunRequest, twillTarget } from "#lab/kubelet/runtime/run-args.ts";
 import type { SandboxRecord } from "#lab/kubelet/runtime/state-dir.ts";
 import type { KubeletHost } from "./kubelet-host.ts";
 import { mountsOf } from "./pod-files.ts";
 
 /** @throws ConfigError for what the container refers to and is not there. */
 export function runRequest(
-  host: Pick<KubeletHost, "services" | "hasProgram">,
+  host: Pick<KubeletHost, "services" | "hasProgram" | "twill">,
   pod: Pod,
   container: Container,
   attempt: number,
@@ -32,6 +32,7 @@ export function runRequest(
   const { sandbox, folder, node, sources, messageFile } = parts;
   const env = environmentOf(pod, container, node, host.services(), sources);
   const variables = new Map(env);
+  const program = programOf(pod, container, node.name, variables, host.hasProgram);
   const { hostPID, shareProcessNamespace } = pod.spec ?? {};
   return {
     uid: sandbox.uid,
@@ -39,11 +40,15 @@ export function runRequest(
     attempt,
     sandboxPid: sandbox.pid,
     processes: hostPID === true ? "node" : shareProcessNamespace === true ? "pod" : "own",
-    program: programOf(pod, container, node.name, variables, host.hasProgram),
+    program,
     env,
     cwd: container.workingDir === undefined ? undefined : expand(container.workingDir, variables),
     user: userOf(pod.spec?.securityContext ?? {}, container.securityContext ?? {}),
-    mounts: [...mountsOf(folder, pod, container, variables), messageMount(messageFile, container)],
+    mounts: [
+      ...mountsOf(folder, pod, container, variables),
+      messageMount(messageFile, container),
+      ...(program.kind === "twill" ? [{ source: host.twill, target: twillTarget, readOnly: true }] : []),
+    ],
     input: { stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true },
   };
 }

@@ -28,6 +28,8 @@ export type KubeletHost = {
   readonly now: () => number;
   /** Whether the node has a program of that name or path. */
   readonly hasProgram: (program: string) => boolean;
+  /** Path of Twill's own executable. */
+  readonly twill: string;
   /** Tells the API that a pod is gone for good. Does nothing when it knows. @throws KubeError */
   readonly forgetPod: (pod: Pod) => Promise<void>;
   readonly log: (line: string) => void;

@@ -3,6 +3,13 @@
 import type { Container } from "kubernetes-types/core/v1";
 import type { EventNote, EventRecorder } from "#kube/event-recorder.ts";
 import type { Pod } from "#kube/kinds.ts";
+import type { Program } from "#lab/kubelet/pod/program.ts";
+
+const players: Readonly<Record<Program["kind"], string>> = {
+  command: "the node's own programs play",
+  twill: "Twill plays",
+  standin: "the stand-in plays",
+};
 
 export class PodNotes {
   readonly #events: EventRecorder;
@@ -22,9 +29,8 @@ export class PodNotes {
   }
 
   /** Says too what plays the image: the lab pulls none. */
-  started(container: Container, kind: "command" | "standin"): void {
-    const who = kind === "standin" ? "the stand-in plays it" : "the node's own programs play it";
-    this.normal("Pulled", `Image "${container.image ?? ""}" is not pulled: ${who}`, container);
+  started(container: Container, kind: Program["kind"]): void {
+    this.normal("Pulled", `Image "${container.image ?? ""}" is not pulled: ${players[kind]} it`, container);
     this.normal("Started", `Started container ${container.name}`, container);
   }
 
