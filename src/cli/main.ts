@@ -2,6 +2,7 @@
 
 import { messageOf } from "#base/error-message.ts";
 import { isStandardPlugin } from "#plugins/registry.ts";
+import { finishOutput } from "./finish-output.ts";
 
 async function main(): Promise<number> {
   const env = environment();
@@ -35,10 +36,12 @@ function print(stream: NodeJS.WriteStream): (text: string) => void {
 }
 
 // No top-level await: bytecode is made of CommonJS.
-main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
+main()
+  .catch((error: unknown) => {
     console.error(`twill: ${messageOf(error)}`);
-    process.exit(1);
-  },
-);
+    return 1;
+  })
+  .then(async (exitCode) => {
+    await finishOutput();
+    process.exit(exitCode);
+  });
