@@ -6,6 +6,7 @@ import { type Difference, Mirror } from "#kube/mirror.ts";
 import { objectName } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { endpointSlices, namespaces, services } from "#kube/resource.ts";
+import { serviceNameLabel } from "#model/service/slice.ts";
 
 export type ClusterViewOptions = {
   readonly client: KubeClient;
@@ -13,9 +14,6 @@ export type ClusterViewOptions = {
   /** Told of every round that failed; it is tried again anyhow. */
   readonly failed: (error: unknown) => void;
 };
-
-/** The label by which a slice belongs to a service. */
-const serviceNameLabel = "kubernetes.io/service-name";
 
 /** Names of services are `NAMESPACE/NAME`. */
 export class ClusterView implements Disposable {

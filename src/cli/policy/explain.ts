@@ -7,6 +7,7 @@ import { decisionOf } from "#model/policy/judge.ts";
 import { formatParty } from "#model/policy/party.ts";
 import { formatOrigin } from "#model/policy/rule.ts";
 import { formatDestination } from "./destinations.ts";
+import { formatFew } from "./few.ts";
 import { type Answer, askWorld, explainAnswer, remarksOf } from "./question.ts";
 import type { Route } from "./routes.ts";
 import { readSource, type SourceGiven } from "./source.ts";
@@ -45,7 +46,7 @@ function explainGroups(answers: readonly Answer[]): string {
       const [first, ...others] = group;
       if (first === undefined) return "";
       const same = others.map(formatEnds);
-      const shown = same.length === 0 ? "" : `\nthe same for ${formatFew(same)}\n`;
+      const shown = same.length === 0 ? "" : `\nthe same for ${formatFew(same, few)}\n`;
       return `${explainAnswer(first)}${shown}`;
     })
     .join("\n");
@@ -88,18 +89,13 @@ function headOf(answers: readonly Answer[]): string {
 }
 
 function choiceOf(headless: boolean, sticky: boolean, backends: readonly string[]): string {
-  if (headless) return `means the pods themselves: ${formatFew(backends)}`;
+  if (headless) return `means the pods themselves: ${formatFew(backends, few)}`;
   if (backends.length === 1) return `becomes ${backends.join()}`;
   const kept = sticky ? ", which a client then keeps" : "";
-  return `becomes any of ${backends.length}, each as likely${kept}: ${formatFew(backends)}`;
+  return `becomes any of ${backends.length}, each as likely${kept}: ${formatFew(backends, few)}`;
 }
 
 const few = 6;
-
-function formatFew(names: readonly string[]): string {
-  const more = names.length - few;
-  return more <= 0 ? names.join(", ") : `${names.slice(0, few).join(", ")} and ${more} more`;
-}
 
 /** A row for each address family that has a verdict of its own. */
 function toRows(answer: Answer) {

@@ -8,6 +8,7 @@ import { choosesPod, peerMismatch } from "#model/policy/match.ts";
 import { formatParty } from "#model/policy/party.ts";
 import { formatOrigin, inOneObject, type Policy, type Rule } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
+import { formatFew } from "./few.ts";
 import { findPolicies } from "./find-policy.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
@@ -59,11 +60,11 @@ function format({ policy, tier, order, about, pods, isolates, rules, warnings }:
   const place = tier === "network" ? "" : `, tier ${tier}, priority ${order}`;
   return [
     `${policy}${place}`,
-    about === "no pod" ? "about no pod" : `about ${about}: ${count(pods)}`,
+    about === "no pod" ? "about no pod" : `about ${about}: ${listed(pods)}`,
     ...(isolates.length === 0 ? [] : [`${isolates.join(" and ")} denied, but for what NetworkPolicies allow`]),
     ...rules.flatMap(({ place: path, title, says, peers }) => [
       `${path}${title === undefined ? "" : ` "${title}"`} ${says}`,
-      ...(peers === undefined ? [] : [`  of the cluster now ${count(peers)}`]),
+      ...(peers === undefined ? [] : [`  of the cluster now ${listed(peers)}`]),
     ]),
     ...warnings,
     "",
@@ -72,8 +73,6 @@ function format({ policy, tier, order, about, pods, isolates, rules, warnings }:
 
 const few = 8;
 
-function count(names: readonly string[]): string {
-  if (names.length === 0) return "none";
-  const more = names.length - few;
-  return more <= 0 ? names.join(", ") : `${names.slice(0, few).join(", ")} and ${more} more`;
+function listed(names: readonly string[]): string {
+  return names.length === 0 ? "none" : formatFew(names, few);
 }

@@ -3,6 +3,7 @@
 import type { ServicePort } from "kubernetes-types/core/v1";
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
 import { directReturnAnnotation, otherProxyLabel } from "#model/service/service.ts";
+import { serviceNameLabel } from "#model/service/slice.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Labels } from "./party.ts";
 import type { Protocol } from "./rule.ts";
@@ -51,8 +52,6 @@ export type EndpointEntry = {
   readonly port: number;
   readonly ready: boolean;
 };
-
-const serviceNameLabel = "kubernetes.io/service-name";
 
 export function serviceEntry(service: Service, slices: readonly EndpointSlice[]): ServiceEntry {
   const { metadata, spec, status } = service;

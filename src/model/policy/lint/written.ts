@@ -3,52 +3,56 @@
 import { choosesPod } from "#model/policy/match.ts";
 import type { PodParty } from "#model/policy/party.ts";
 import { formatOrigin, networkTier } from "#model/policy/rule.ts";
+import type { World } from "#model/policy/world.ts";
 import { impossible } from "#model/policy/written.ts";
 import { type Subject, valueAt, type Warning } from "./warning.ts";
 
-export function lintWritten({ policy, written, world }: Subject): readonly Warning[] {
-  const { origin, subject, rules, isolates, tier } = policy;
+export function lintWritten(subject: Subject): readonly Warning[] {
+  return [lintChosen(subject), lintRules(subject), lintTypes(subject)].flat();
+}
+
+/** No pod is chosen, though there are some. */
+function lintChosen({ policy: { origin, subject, tier }, world }: Subject): readonly Warning[] {
+  if (world.pods.length === 0 || subject.pods === impossible) return [];
+  if (world.pods.some((pod) => choosesPod(subject, pod) === undefined)) return [];
+  const place = { ...origin, path: tier === networkTier ? "spec.podSelector" : "spec.subject" };
+  const onNode = world.allPods.find(
+    (pod) => pod.party?.party === "node" && choosesPod(subject, asPod(pod, world)) === undefined,
+  );
+  if (onNode === undefined) return [{ rule: "selects-nothing", origin: place, message: "it selects no pod" }];
+  const message = `${onNode.namespace}/${onNode.name} is on its node's network, where no policy is about it`;
+  return [{ rule: "host-network", origin: place, message }];
+}
+
+/** What it would be with a network of its own. */
+function asPod({ namespace, name, labels, ports }: World["allPods"][number], world: World): PodParty {
+  const namespaceLabels = world.namespaces.get(namespace) ?? {};
+  return { party: "pod", namespace, name, labels, namespaceLabels, addresses: [], node: undefined, ports };
+}
+
+/** A rule that allows everything leaves nothing to the others of its direction. */
+function lintRules({ policy: { origin, rules, tier } }: Subject): readonly Warning[] {
+  if (tier !== networkTier) return [];
+  return rules
+    .filter(({ peers, ports }) => peers === undefined && ports === undefined)
+    .filter((rule) => rules.some((other) => other.direction === rule.direction && other !== rule))
+    .map((rule) => ({
+      rule: "allows-all",
+      origin: { ...origin, path: rule.origin.path },
+      message: `it allows everything, so the other rules of ${rule.direction} say nothing`,
+    }));
+}
+
+/** What a NetworkPolicy is about when it does not say so: every pod, and directions that are guessed from its rules. */
+function lintTypes({ policy: { origin, subject, rules, isolates, tier }, written }: Subject): readonly Warning[] {
+  if (tier !== networkTier) return [];
   const warnings: Warning[] = [];
   const warn = (rule: string, path: string, message: string) =>
     void warnings.push({ rule, message, origin: { ...origin, path } });
 
-  const about = world.pods.some((pod) => choosesPod(subject, pod) === undefined);
-  const place = tier === networkTier ? "spec.podSelector" : "spec.subject";
-  if (!about && world.pods.length > 0 && subject.pods !== impossible) {
-    const onNodes = world.allPods.filter(({ party, namespace, name, labels, ports }) => {
-      if (party?.party !== "node") return false;
-      const namespaceLabels = world.namespaces.get(namespace) ?? {};
-      const asPod: PodParty = {
-        party: "pod",
-        namespace,
-        name,
-        labels,
-        namespaceLabels,
-        addresses: [],
-        node: undefined,
-        ports,
-      };
-      return choosesPod(subject, asPod) === undefined;
-    });
-    const [first] = onNodes;
-    if (first === undefined) warn("selects-nothing", place, "it selects no pod");
-    else
-      warn(
-        "host-network",
-        place,
-        `${first.namespace}/${first.name} is on its node's network, where no policy is about it`,
-      );
-  }
-  for (const rule of rules) {
-    const others = rules.filter((other) => other.direction === rule.direction && other !== rule);
-    if (tier === networkTier && rule.peers === undefined && rule.ports === undefined && others.length > 0)
-      warn("allows-all", rule.origin.path, `it allows everything, so the other rules of ${rule.direction} say nothing`);
-  }
-  if (tier !== networkTier) return warnings;
-
   // Without rules that is what it is for.
   if (subject.pods.length === 0 && rules.length > 0)
-    warn("selects-all", place, `it is about every pod of namespace ${origin.namespace}`);
+    warn("selects-all", "spec.podSelector", `it is about every pod of namespace ${origin.namespace}`);
   const types = valueAt(written, "spec.policyTypes");
   const egress = valueAt(written, "spec.egress");
   if (!Array.isArray(types) || types.length === 0) {
