@@ -1,4 +1,4 @@
-// Services, their endpoints and namespaces as a node sees them: one copy for cluster DNS and the service proxy.
+// Services, their endpoints and namespaces as cluster DNS sees them, and the service proxy of a node.
 
 import type { KubeClient } from "#kube/client.ts";
 import type { EndpointSlice, Namespace, Service } from "#kube/kinds.ts";

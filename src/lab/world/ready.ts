@@ -10,7 +10,6 @@ import { readKubeconfig } from "#kube/kubeconfig.ts";
 import { deployments, endpointSlices, nodes } from "#kube/resource.ts";
 import { livingIn } from "#lab/cgroup.ts";
 import { dnsDeployment, dnsServiceName } from "#lab/control/cluster-dns.ts";
-
 import { nodeStation } from "#lab/fabric/station.ts";
 import { servingPath } from "#lab/node-config.ts";
 import type { LabSpec } from "#lab/spec.ts";
