@@ -52,6 +52,7 @@ export class PolicyWatch implements Disposable {
     );
     // Clusters may do without this kind.
     const absent = Promise.withResolvers<void>();
+    let isAbsent = false;
     const told = following.of("cluster network policies");
     const cluster = this.#stack.use(
       new Mirror<ClusterNetworkPolicy, WatchedPolicy>({
@@ -60,10 +61,17 @@ export class PolicyWatch implements Disposable {
         transform: (policy) => ({ policy: fromClusterNetworkPolicy(policy), ...formOf(policy) }),
         changed,
         failed: (error) => {
-          if (hasReason(error, "NotFound")) absent.resolve();
-          else told.failed(error);
+          if (hasReason(error, "NotFound")) {
+            isAbsent = true;
+            absent.resolve();
+            told.followed();
+            // It is asked for less and less often: of a server that is away the others tell, and sooner when it is back.
+          } else if (!isAbsent) told.failed(error);
         },
-        followed: told.followed,
+        followed: () => {
+          isAbsent = false;
+          told.followed();
+        },
       }),
     );
     const any = Promise.race([cluster.synced, absent.promise]);
