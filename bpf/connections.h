@@ -18,6 +18,7 @@
 #define CONNECTION_TRANSLATED 0x20 /* by `translations`: the key is what the other end sees */
 #define CONNECTION_OPENER_HERE 0x40 /* the opener is of this node: what says so over the network is forged */
 #define CONNECTION_OTHER_HERE 0x80
+#define CONNECTION_EGRESS_ASKED 0x100 /* of what the kernel has translated: the opener's policies were asked about the service's address */
 #define CONNECTION_ENDED (CONNECTION_FIN_OPENER | CONNECTION_FIN_OTHER)
 
 struct connection {

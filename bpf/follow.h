@@ -58,16 +58,18 @@ __noinline int judge_again(struct connection *connection, const struct packet *p
 {
 	struct judgement judgement = {};
 	struct tuple opened;
+	__u32 how;
 	__u16 port;
 
 	if (!connection || !packet)
 		return 0;
+	how = JUDGE_OPEN_ALREADY | (connection->flags & CONNECTION_EGRESS_ASKED ? JUDGE_EGRESS_ASKED : 0);
 	if (by_opener)
 		opened = packet->tuple;
 	else
 		turn(&packet->tuple, &opened);
 	port = packet->tuple.protocol == IPPROTO_ICMP ? judged_port(packet, 0) : bpf_ntohs(opened.destination_port);
-	if (!judge(&opened, port, JUDGE_OPEN_ALREADY, now, &judgement))
+	if (!judge(&opened, port, how, now, &judgement))
 		return 0;
 	connection->egress_rule = judgement.rules[EGRESS];
 	connection->ingress_rule = judgement.rules[INGRESS];
@@ -109,6 +111,15 @@ __noinline int may_go_on(struct connection *connection, const struct packet *pac
 }
 
 /*
+ * What leaves a pod is judged there, with the service's address where it asks one. What then comes out of the kernel's translation is
+ * new, and from a pod of this node only where both are here: its policies would be asked about an address that it never named.
+ */
+static __always_inline int is_asked_before(const struct fate *fate)
+{
+	return fate->where == FROM_KERNEL && kernel_translates();
+}
+
+/*
  * Nobody can say any more who opened a TCP connection whose beginning was not seen; either end may have, if policies let it. Of a connection
  * that is still translated it is known.
  */
@@ -129,7 +140,7 @@ static __always_inline int judge_new(const struct packet *packet, const struct f
 		if (answer)
 			return 0;
 	}
-	return judge(&packet->tuple, judged_port(packet, 1), 0, now, judgement);
+	return judge(&packet->tuple, judged_port(packet, 1), is_asked_before(fate) ? JUDGE_EGRESS_ASKED : 0, now, judgement);
 }
 
 /* Which ends of a new connection are of this node: who sent its packet over the network is not, also where it is hidden behind the node. */
@@ -162,6 +173,8 @@ __noinline int remember(const struct packet *packet, struct fate *fate, __u32 no
 		return 0;
 	connection.service = fate->service;
 	connection.flags = ends_here(packet, fate, turned) | (fate->translated || fate->answer ? CONNECTION_TRANSLATED : 0);
+	if (!turned && is_asked_before(fate))
+		connection.flags |= CONNECTION_EGRESS_ASKED;
 	if (make_key(&packet->tuple, &key) != turned)
 		connection.flags |= CONNECTION_EXCHANGED;
 	connection.egress_rule = judgement.rules[EGRESS];

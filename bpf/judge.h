@@ -72,6 +72,7 @@ static __always_inline void remember_denial(const struct tuple *tuple, __u16 por
 
 #define JUDGE_OPEN_ALREADY 1 /* what may keep its connections does */
 #define JUDGE_SILENTLY 2     /* a guess: a refusal is nobody's business */
+#define JUDGE_EGRESS_ASKED 4 /* the opener's policies have been asked already */
 
 /* Both sides, as far as they are this node's pods. `tuple` goes from the opener to the other end, as that one sees it. */
 __noinline int judge(const struct tuple *tuple, __u16 port, __u32 how, __u32 now, struct judgement *judgement)
@@ -87,7 +88,7 @@ __noinline int judge(const struct tuple *tuple, __u16 port, __u32 how, __u32 now
 	/* A pod is never cut off from itself. */
 	if (opener && other && opener->id == other->id)
 		return 1;
-	if (opener && !ask_policy(opener->policy_set, EGRESS, &tuple->destination, tuple->protocol, port, &rule) &&
+	if (opener && !(how & JUDGE_EGRESS_ASKED) && !ask_policy(opener->policy_set, EGRESS, &tuple->destination, tuple->protocol, port, &rule) &&
 	    !(opener->flags & spare)) {
 		if (!(how & JUDGE_SILENTLY))
 			remember_denial(tuple, port, EGRESS, rule, now);

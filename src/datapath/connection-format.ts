@@ -29,6 +29,8 @@ export const connectionFlags = {
   /** The opener, or the other end, is of this node. */
   openerHere: 0x40,
   otherHere: 0x80,
+  /** The opener's policies were asked about the service's address, before the kernel translated it. */
+  egressAsked: 0x100,
 } as const;
 
 /** Connections by their two ends in a fixed order; times in seconds of the monotonic clock. */

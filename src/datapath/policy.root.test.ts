@@ -78,6 +78,12 @@ describe("a pod that policies isolate", () => {
     [`tcp ${subject}:5000 > 203.0.113.10:80 S`, false],
     [`tcp ${subject}:5000 > ${subject}:81 S`, true],
     [`icmp ${subject} > ${stranger} error 3/3 (udp ${stranger}:5 > ${subject}:6)`, false],
+    // Groups, neighbours and broadcasts stay on the pod's link: the node's own stack has them, or nobody.
+    [`udp ${subject}:5353 > 224.0.0.251:5353`, true],
+    [`udp ${subject}:68 > 255.255.255.255:67`, true],
+    [`udp [${subject6}]:5353 > [ff02::fb]:5353`, true],
+    [`udp [fe80::1]:546 > [ff02::1:2]:547`, true],
+    [`udp [fe80::1]:5000 > [fe80::2]:5000`, true],
   ];
   for (const [text, expected] of rows) {
     test(`${expected ? "sends" : "does not send"} ${text}`, () => expect(passes("from_pod", text)).toBe(expected));
@@ -171,6 +177,36 @@ describe("what is open when policies change", () => {
     forbid();
     expect(passes("from_net", `${packet} A`)).toBe(true);
     expect(passes("from_net", `tcp ${friend}:5001 > ${subject}:80 S`)).toBe(false);
+  });
+});
+
+describe("a pod whose services the kernel translates", () => {
+  test("has its policies asked once, about what it asks itself, also when they change", () => {
+    using translating = new Datapath({ pins: undefined, sizes: smallMaps, kernelTranslates: true });
+    const [near, front] = ["10.244.0.2", "10.96.0.20"];
+    const passesHere = (program: "from_pod" | "to_pod", text: string) =>
+      runProgram(translating.programFd(program), segment(text), loopback).result !== 2;
+    const { sets, choices, identities } = translating.policy;
+    const own = { mtu: 1500, mac: mac("02:00:00:00:01:01"), hostMac: mac("02:00:00:00:01:ff"), policySet: set };
+    translating.setEndpoint({ ...own, id: 1, ifindex: loopback, ipv4: ip(subject), ipv6: undefined });
+    translating.setEndpoint({ ...own, id: 2, ifindex: 77, ipv4: ip(near), ipv6: undefined });
+    sets.set(set, { ingress: list.deny, egress: list.deny });
+    identities.set(ip(front), friends);
+    choices.set({ set, direction: directionNumber.egress, identity: friends }, list.allow);
+    const asked = `tcp ${subject}:5000 > ${front}:80`;
+    const translated = `tcp ${subject}:5000 > ${near}:8080`;
+    const askedLater = () => translating.set({ generation: translating.settings.generation + 1 });
+
+    expect(passesHere("from_pod", `${asked} S`)).toBe(true);
+    expect(passesHere("to_pod", `${translated} S`)).toBe(false);
+    sets.set(set, { ingress: list.allow, egress: list.deny });
+    expect(passesHere("to_pod", `${translated} S`)).toBe(true);
+    askedLater();
+    expect(passesHere("to_pod", `${translated} A`)).toBe(true);
+    expect(passesHere("from_pod", `tcp ${subject}:5001 > ${near}:8080 S`)).toBe(false);
+    sets.set(set, { ingress: list.deny, egress: list.deny });
+    askedLater();
+    expect(passesHere("to_pod", `${translated} A`)).toBe(false);
   });
 });
 

@@ -65,9 +65,9 @@ export class PolicyLab {
   }
 
   /** Pods that policies of the tests are not about tell how far agents are, one on each node. */
-  static async start(labs: TestLabs, nodeCount: number): Promise<PolicyLab> {
+  static async start(labs: TestLabs, nodeCount: number, ...flags: readonly string[]): Promise<PolicyLab> {
     const name = labs.name();
-    labs.ok("up", name, "--nodes", String(nodeCount), "--family", "dual");
+    labs.ok("up", name, "--nodes", String(nodeCount), "--family", "dual", ...flags);
     const lab = new PolicyLab(labs, name);
     const { items } = await lab.client.listAll(nodes);
     lab.#nodes = items.map(({ metadata }) => metadata.name ?? "").sort();
