@@ -1,7 +1,11 @@
 // Operators on an API server in memory: one leads, another takes over, and every node gets its block.
 
 import { describe, expect, test } from "bun:test";
+import { KubeClient } from "#kube/client.ts";
+import type { Node } from "#kube/kinds.ts";
 import { events, leases, nodes, services } from "#kube/resource.ts";
+import type { Transport } from "#kube/transport.ts";
+import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
 import { cidr } from "#net/cidr.ts";
 import { pace, TestCluster } from "#test/lab/cluster.ts";
 import { readBalancerPools } from "./balancer-pools.ts";
@@ -11,12 +15,12 @@ const namespace = "kube-system";
 const pools = [{ range: cidr("10.50.0.0/16"), blockLength: 24 }];
 
 /** An operator whose time runs faster than ours. */
-function operator(cluster: TestCluster, identity: string, speed: number) {
+function operator(cluster: TestCluster, identity: string, speed: number, client = cluster.client) {
   const end = new AbortController();
   const log: string[] = [];
   const ended = runOperator(
     {
-      client: cluster.client,
+      client,
       pace: { ...pace, sleep: (ms, signal) => pace.sleep(ms / speed, signal) },
       nowMs: () => Date.now() * speed,
       log: (line) => log.push(line),
@@ -38,6 +42,20 @@ async function holderOf(cluster: TestCluster): Promise<string | undefined> {
   return (await cluster.client.get(leases, { namespace, name: operatorLease })).spec?.holderIdentity;
 }
 
+/** The cluster's, but before a node is written for the first time, somebody else writes it. */
+function overtaken(cluster: TestCluster, overtake: () => Promise<unknown>): KubeClient {
+  const transport = localTransport(cluster.server, controllerUser);
+  let first = true;
+  const request: Transport["request"] = async (each) => {
+    if (first && each.method === "PATCH" && each.path.startsWith("/api/v1/nodes/")) {
+      first = false;
+      await overtake();
+    }
+    return await transport.request(each);
+  };
+  return new KubeClient({ ...transport, request }, "test");
+}
+
 describe("runOperator()", () => {
   test("gives blocks to nodes, also to those that come later", async () => {
     using cluster = new TestCluster({ blockPools: [] });
@@ -49,6 +67,34 @@ describe("runOperator()", () => {
     expect(await cluster.until("another block", blockOf("node2"))).toBe("10.50.1.0/24");
     await first.stop();
   });
+
+  const overtakes: readonly (readonly [who: string, patch: Partial<Node>, block: string, log: readonly string[]])[] = [
+    [
+      "a kubelet, and loses nothing by it",
+      { metadata: { name: "node1", annotations: { written: "now" } } },
+      "10.50.0.0/24",
+      ["operator: give 10.50.0.0/24 to node node1"],
+    ],
+    [
+      "somebody else who gives it blocks, and leaves them",
+      { spec: { podCIDR: "10.60.0.0/24", podCIDRs: ["10.60.0.0/24"] } },
+      "10.60.0.0/24",
+      ["operator: give 10.50.0.0/24 to node node1"],
+    ],
+  ];
+  for (const [who, patch, block, log] of overtakes) {
+    test(`is overtaken by ${who}`, async () => {
+      using cluster = new TestCluster({ blockPools: [] });
+      await cluster.start("node1");
+      const client = overtaken(cluster, () => cluster.client.patch(nodes, { name: "node1" }, "merge", patch));
+      const first = operator(cluster, "first", 20, client);
+      const given = async () => (await cluster.client.get(nodes, { name: "node1" })).spec?.podCIDR;
+      expect(await cluster.until("a block", given)).toBe(block);
+      await Bun.sleep(100);
+      expect(first.log.filter((line) => line.startsWith("operator: "))).toEqual([...log]);
+      await first.stop();
+    });
+  }
 
   test("gives services outer addresses, takes them back, and says in an event why one gets none", async () => {
     using cluster = new TestCluster({ blockPools: [] });

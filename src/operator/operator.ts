@@ -89,17 +89,17 @@ async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promis
 
 async function give(
   { client, log }: OperatorOptions,
-  { metadata: { name, resourceVersion = "" } }: Node,
+  { metadata: { name, uid = "" } }: Node,
   podCIDRs: readonly Cidr[],
 ): Promise<"given" | "refused" | "unsure"> {
   log(`operator: give ${podCIDRs.join(", ")} to node ${name}`);
   try {
-    // The revision says that nobody else has given it blocks meanwhile.
+    // Of any revision: a kubelet writes its node all the time, and blocks that somebody else gave meanwhile the API server keeps.
     const spec = { podCIDR: podCIDRs[0], podCIDRs };
-    await client.patch(nodes, { name }, "merge", { metadata: { resourceVersion }, spec });
+    await client.patch(nodes, { name }, "merge", { metadata: { uid }, spec });
     return "given";
   } catch (error) {
-    if (hasReason(error, "Conflict", "NotFound")) return "refused";
+    if (hasReason(error, "Conflict", "Invalid", "NotFound")) return "refused";
     log(`operator: ${messageOf(error)}`);
     return "unsure";
   }
