@@ -1,10 +1,13 @@
 // What a runtime, a pod's annotations and an administrator may ask of the agent, through the real shim.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Event } from "kubernetes-types/core/v1";
 import { events, pods } from "#kube/resource.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, type CniChanges, startNode, until } from "#test/agent.ts";
 import { ask, startEcho } from "#test/traffic.ts";
+
+// Loading the programs takes a machine that is busy a second or more.
+setDefaultTimeout(60_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const reaches = (address: string) => ["ping", "-c", "1", "-W", "10", "-n", address];
@@ -26,6 +29,36 @@ describe("what a runtime asks for", () => {
       code: 7,
       msg: expect.stringContaining("this node's blocks are 10.244.1.0/24"),
     });
+  });
+
+  test("in a sentence, when it cannot be", async () => {
+    await using it = await startNode(both);
+    const netns = it.box.netns("a");
+    const ips = (...given: readonly string[]) => ({ conf: { runtimeConfig: { ips: given } } });
+    const mac = (given: string) => ({ conf: { runtimeConfig: { mac: given } } });
+    const rows: readonly (readonly [changes: CniChanges, code: number, sentence: string, path?: string])[] = [
+      [
+        ips("10.244.1.5", "10.244.1.6"),
+        7,
+        "Cannot give 10.244.1.5 and 10.244.1.6, which the runtime asks for: a pod has one address of each family",
+      ],
+      [ips("10.244.1.0"), 7, "Cannot give 10.244.1.0, which the runtime asks for: in 10.244.1.0/24 it is no host's"],
+      [ips("10.244.1.255"), 7, "in 10.244.1.0/24 it is no host's"],
+      [ips("fd00:10:244:1::"), 7, "in fd00:10:244:1::/64 it is no host's"],
+      [{ args: "IP=ten" }, 4, "CNI_ARGS has IP=ten: it must be IP addresses, with commas between them"],
+      [{ args: "MAC=ten" }, 4, "CNI_ARGS has MAC=ten: it must be a hardware address"],
+      [mac("01:00:5e:00:00:01"), 7, "Cannot give hardware address 01:00:5e:00:00:01: no interface can have it"],
+      [mac("00:00:00:00:00:00"), 7, "Cannot give hardware address 00:00:00:00:00:00: no interface can have it"],
+      [{}, 8, `Cannot use network namespace "${it.node.netns.path}": it is the node's own`, it.node.netns.path],
+    ];
+    for (const [changes, code, sentence, path = netns.path] of rows) {
+      const ran = await it.node.cni("ADD", "a", path, changes);
+      expect(JSON.parse(ran.stdout)).toMatchObject({ code, msg: expect.stringContaining(sentence) });
+    }
+    expect(it.node.agent.endpoints.list()).toEqual([]);
+    const args = "IP=10.244.1.9;MAC=02:aa:bb:cc:dd:ee;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web";
+    const result = await it.node.add("a", netns.path, { args });
+    expect([addressAt(result, 0), result.interfaces?.[1]?.mac]).toEqual(["10.244.1.9", "02:aa:bb:cc:dd:ee"]);
   });
 
   test("every version of the specification from 0.3.0 on", async () => {

@@ -1,7 +1,7 @@
 // Hardware addresses: what is read and how it is written.
 import { describe, expect, test } from "bun:test";
 import { hex } from "#test/hex.ts";
-import { mac, macBytes, macFromBytes, parseMac, randomMac } from "./mac.ts";
+import { isInterfaceMac, mac, macBytes, macFromBytes, parseMac, randomMac } from "./mac.ts";
 
 describe("mac()", () => {
   for (const text of ["02:42:ac:11:00:02", "02:42:AC:11:00:02", "02-42-ac-11-00-02"]) {
@@ -36,4 +36,15 @@ describe("randomMac()", () => {
     const [all, none] = [0xff, 0x00].map((value) => randomMac((bytes) => bytes.fill(value)));
     expect([all, none]).toEqual([mac("fe:ff:ff:ff:ff:ff"), mac("02:00:00:00:00:00")]);
   });
+});
+
+test("isInterfaceMac() refuses those of groups, and zero", () => {
+  const addresses = [
+    "02:42:ac:11:00:02",
+    "00:00:00:00:00:01",
+    "01:00:5e:00:00:01",
+    "ff:ff:ff:ff:ff:ff",
+    "00:00:00:00:00:00",
+  ];
+  expect(addresses.map((each) => isInterfaceMac(mac(each)))).toEqual([true, true, false, false, false]);
 });

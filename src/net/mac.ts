@@ -17,6 +17,12 @@ export function parseMac(text: string): Mac | undefined {
   return text.toLowerCase().replaceAll("-", ":") as Mac;
 }
 
+/** Whether one interface can have it: it is no group's (IEEE 802, the lowest bit of the first byte), and not zero. */
+export function isInterfaceMac(address: Mac): boolean {
+  const [first = 0, ...rest] = macBytes(address);
+  return (first & 1) === 0 && [first, ...rest].some((byte) => byte !== 0);
+}
+
 export function macBytes(address: Mac): Uint8Array {
   return Uint8Array.from(address.split(":"), (part) => Number.parseInt(part, 16));
 }

@@ -13,16 +13,21 @@ export type MacWishes = {
 };
 
 /**
- * `runtimeConfig.mac`, else `args.cni.mac`, else `MAC` of CNI_ARGS, else the configuration's `mac`.
+ * `runtimeConfig.mac`, else `args.cni.mac`, else `MAC` of CNI_ARGS, else the configuration's `mac`. `otherKeys` are read of CNI_ARGS by
+ * the plugin itself.
  * @throws CniError 4 when CNI_ARGS is malformed.
  */
-export function requestedMac(call: Call, { mac, args, runtimeConfig }: MacWishes): Mac | undefined {
-  const fromArgs = macOfArgs(call);
+export function requestedMac(
+  call: Call,
+  { mac, args, runtimeConfig }: MacWishes,
+  otherKeys: readonly string[] = [],
+): Mac | undefined {
+  const fromArgs = macOfArgs(call, otherKeys);
   return runtimeConfig?.mac ?? args?.cni?.mac ?? fromArgs ?? mac;
 }
 
-function macOfArgs(call: Call): Mac | undefined {
-  const { MAC } = parseArgs(call.cniArgs, ["MAC"]);
+function macOfArgs(call: Call, otherKeys: readonly string[]): Mac | undefined {
+  const { MAC } = parseArgs<string>(call.cniArgs, ["MAC", ...otherKeys]);
   if (MAC === undefined) return undefined;
   const mac = parseMac(MAC);
   if (mac !== undefined) return mac;

@@ -4,10 +4,11 @@ import type { Endpoint, PodName } from "#agent/state/endpoint.ts";
 import { parseArgs } from "#cni/args.ts";
 import { decode, int, list, object, optional, raw, text, withDefault } from "#cni/decode.ts";
 import { mac } from "#cni/decode-address.ts";
+import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import { addressOf, parseIfAddr } from "#net/cidr.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
-import type { Mac } from "#net/mac.ts";
+import { isInterfaceMac, type Mac } from "#net/mac.ts";
 import { readConf as readShaping } from "#plugins/bandwidth/conf.ts";
 import { requestedMac } from "#plugins/requested-mac.ts";
 
@@ -37,6 +38,16 @@ export type TwillConf = Pick<Endpoint, "pod" | "shaping" | "mapsPorts"> & {
   readonly addresses: readonly Ip[];
 };
 
+/** What may be in CNI_ARGS. */
+const argKeys = [
+  "K8S_POD_NAMESPACE",
+  "K8S_POD_NAME",
+  "K8S_POD_UID",
+  "K8S_POD_INFRA_CONTAINER_ID",
+  "IP",
+  "MAC",
+] as const;
+
 /** What `Call` asks for. @throws CniError 7 naming the field, 4 for malformed CNI_ARGS */
 export function readConf(call: Call): TwillConf {
   const { mtu, args, runtimeConfig } = decode(twillConf, call.config, call.type);
@@ -52,7 +63,7 @@ export function readConf(call: Call): TwillConf {
     shaping,
     mapsPorts: (runtimeConfig?.portMappings ?? []).length > 0,
     mtu: runtimeConfig?.mtu ?? mtu,
-    mac: requestedMac(call, wishes),
+    mac: checkMac(requestedMac(call, wishes, argKeys)),
     addresses: given.length > 0 ? given : addressesOfArgs(call),
   };
 }
@@ -66,17 +77,26 @@ function podOf(call: Call): PodName | undefined {
 
 function addressesOfArgs(call: Call): readonly Ip[] {
   const { IP } = argsOf(call);
-  const found = IP === undefined ? [] : IP.split(",").map((part) => parseIp(part));
-  return found.filter((each) => each !== undefined);
+  if (IP === undefined) return [];
+  return IP.split(",").map((part) => {
+    const found = parseIp(part);
+    if (found !== undefined) return found;
+    throw new CniError(
+      ErrorCode.invalidEnvironment,
+      `CNI_ARGS has IP=${IP}: it must be IP addresses, with commas between them`,
+    );
+  });
 }
 
 function argsOf(call: Call) {
-  return parseArgs(call.cniArgs, [
-    "K8S_POD_NAMESPACE",
-    "K8S_POD_NAME",
-    "K8S_POD_UID",
-    "K8S_POD_INFRA_CONTAINER_ID",
-    "IP",
-    "MAC",
-  ]);
+  return parseArgs(call.cniArgs, argKeys);
+}
+
+/** @throws CniError 7 */
+function checkMac(address: Mac | undefined): Mac | undefined {
+  if (address === undefined || isInterfaceMac(address)) return address;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `Cannot give hardware address ${address}: no interface can have it, the lowest bit of its first byte must be 0, and not all can`,
+  );
 }

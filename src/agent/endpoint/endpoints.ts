@@ -32,6 +32,7 @@ import { applyWiring, type Ground } from "./apply.ts";
 import { readOutOfBlocks, readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
+import { openIfThere, openPodNetns } from "./pod-netns.ts";
 import { moveRubbish } from "./rubbish.ts";
 import { readSources, type Sources, sameSources } from "./sources.ts";
 import { readStrangers, type Stranger } from "./strangers.ts";
@@ -121,7 +122,7 @@ export class Endpoints {
 
   /** Wires an interface of a pod. What fails half-way is taken back. @throws CniError, KernelError, StateError, NetnsError */
   add(wish: EndpointWish): Endpoint {
-    using netns = new Netns(wish.netns);
+    using netns = openPodNetns(wish.netns, this.#options.host);
     using pod = this.#options.host.routeIn(netns);
     const before = this.find(wish.containerId, wish.ifname);
     if (before !== undefined && findLink(pod, before.ifindex) !== undefined) throw existsAlready(wish);
@@ -386,13 +387,4 @@ function existsAlready({ ifname, netns }: EndpointWish): CniError {
     ErrorCode.invalidEnvironment,
     `CNI_IFNAME "${ifname}" exists already in network namespace "${netns}": choose another name or run DEL first`,
   );
-}
-
-function openIfThere(path: string): Netns | undefined {
-  try {
-    return new Netns(path);
-  } catch (error) {
-    if (error instanceof NetnsError) return undefined;
-    throw error;
-  }
 }

@@ -57,6 +57,7 @@ export class Ipam {
         "The node has no block of addresses yet: spec.podCIDRs of its Node object is empty; run `twill operator`, or the controller manager with --allocate-node-cidrs",
       );
     }
+    for (const family of families) requireOne(wish, family);
     const progress: Progress[] = [];
     const [ipv4, ipv6] = families.map((family) => {
       const wished = wish?.addresses.find((address) => familyOf(address) === family);
@@ -83,7 +84,14 @@ export class Ipam {
     if (owner !== undefined) {
       throw new CniError(ErrorCode.tryAgainLater, `Cannot give ${address}, which ${askedBy} asks for: ${owner} has it`);
     }
-    if ([...this.#pools.values()].some((pool) => pool.has(address))) return address;
+    const pool = [...this.#pools.values()].find((each) => each.has(address));
+    if (pool?.gives(address) === false) {
+      throw new CniError(
+        ErrorCode.invalidConfig,
+        `Cannot give ${address}, which ${askedBy} asks for: in ${pool.block} it is no host's`,
+      );
+    }
+    if (pool !== undefined) return address;
     const blocks = this.blocks.join(", ");
     throw new CniError(
       ErrorCode.invalidConfig,
@@ -127,6 +135,15 @@ export class Ipam {
   usage(nowMs: number): readonly PoolUsage[] {
     return [...this.#pools.values()].map((pool) => pool.usage(nowMs));
   }
+}
+
+function requireOne(wish: AddressWish | undefined, family: Family): void {
+  const wished = wish?.addresses.filter((address) => familyOf(address) === family) ?? [];
+  if (wish === undefined || wished.length < 2) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `Cannot give ${wished.join(" and ")}, which ${wish.askedBy} asks for: a pod has one address of each family`,
+  );
 }
 
 function exhausted(usages: readonly PoolUsage[], nowMs: number): CniError {

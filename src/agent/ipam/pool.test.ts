@@ -1,8 +1,8 @@
 // Which address a pool gives next.
 
 import { describe, expect, test } from "bun:test";
-import { cidr } from "#net/cidr.ts";
-import { type Ip, ip } from "#net/ip.ts";
+import { cidr, familyOfCidr } from "#net/cidr.ts";
+import { type Ip, ip, ipFromBigint, ipToBigint } from "#net/ip.ts";
 import { Random } from "#test/random.ts";
 import { AddressPool, type PoolMemory } from "./pool.ts";
 
@@ -37,6 +37,13 @@ describe("AddressPool", () => {
       const addresses = pool(block);
       expect(addresses.usage(0).total).toBe(String(all.split(" ").length));
       expect(drain(addresses, 0)).toBe(all);
+      const [first = 0n, last = 0n] = [all.split(" ").at(0), all.split(" ").at(-1)].map((each) =>
+        ipToBigint(ip(each ?? "")),
+      );
+      const around = [first - 1n, first, last, last + 1n].map((each) =>
+        ipFromBigint(each, familyOfCidr(addresses.block)),
+      );
+      expect(around.map((each) => addresses.gives(each))).toEqual([false, true, true, false]);
     });
   }
 

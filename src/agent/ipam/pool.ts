@@ -1,7 +1,7 @@
 // The addresses of one block: which are taken, which rest after their release, and which is next.
 
 import { boundsOf, type Cidr, contains, familyOfCidr, lengthOf } from "#net/cidr.ts";
-import { bitsOf, type Ip, ipFromBigint } from "#net/ip.ts";
+import { bitsOf, type Ip, ipFromBigint, ipToBigint } from "#net/ip.ts";
 
 /** What a pool must remember over a restart, beside the taken addresses: those are the endpoints'. */
 export type PoolMemory = {
@@ -60,6 +60,12 @@ export class AddressPool {
 
   has(address: Ip): boolean {
     return this.#taken.has(address) || this.#released.has(address) || contains(this.block, address);
+  }
+
+  /** Whether an address of the block may be a pod's: others lead to all of its hosts, or stand for the node. */
+  gives(address: Ip): boolean {
+    const place = ipToBigint(address) - this.#first;
+    return contains(this.block, address) && place >= 0n && place < this.#size;
   }
 
   /** The address that is next; undefined when there is none now. Passes over those that are taken or resting. */
