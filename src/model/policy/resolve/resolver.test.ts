@@ -122,6 +122,14 @@ describe("Resolver", () => {
     ]);
   });
 
+  test("addresses that are excepted from a large block are one entry each", () => {
+    const except = [cidr("16.0.0.1/32"), cidr("31.255.255.254/32")];
+    const resolver = shop(policyFrom({ peer: "block", block: cidr("16.0.0.0/4"), except, origin }));
+    const { blocks } = resolver.allChanges();
+    expect([...blocks].sort()).toEqual([cidr("16.0.0.0/4"), ...except].sort());
+    expect(resolver.classCount).toBe(1);
+  });
+
   test("a block of all IPv6 addresses has no IPv4 address, though maps hold both in one form", () => {
     const resolver = shop(policyFrom({ peer: "block", block: cidr("::/0"), except: [], origin }));
     expect(resolver.identityOfBlock(cidr("0.0.0.0/0"))).toBe("other");
