@@ -1,11 +1,15 @@
 // A lab with the small shop, as the demo and `make lab` show it.
 
 import { existsSync } from "node:fs";
+import type { PolicySummary } from "#cli/policy/status.ts";
 import { type DrawnNode, drawLab } from "./lab-picture.ts";
 import { maxWidth, narrowTable, type ShownCommand, type Transcript, wrapLines } from "./transcript.ts";
 
 /** Relative to the project, so that what is shown can be typed. */
 const twill = "dist/twill";
+
+/** By examples/policies/three-tier.yaml: each of five pods by the policy of all, and by one of its own. */
+const policedTimes = 10;
 
 /** A lab with the shop in it. */
 export type ShownLab = {
@@ -61,14 +65,28 @@ export function networkSteps({ name, env, frontend }: ShownLab): readonly ShownC
     { what: "a pod calls a service", command: [...exec, "http://backend/prices"], told, env },
     { what: "somebody outside calls the shop", command: outside, told },
     { what: "a pod calls the internet", command: [...exec, "http://www.example.com/"], env },
-    { what: "policies close the shop, tier by tier", command: ["kubectl", "apply", "-f", policies], env },
-    { what: "who still reaches whom", command: [...probe, "--timeout", "300ms"] },
+    {
+      what: "policies close the shop, tier by tier",
+      command: ["kubectl", "apply", "-f", policies],
+      ...{ env, isDone: (show: Transcript) => arePoliciesInForce(show, name) },
+    },
+    { what: "who still reaches whom", command: [...probe, "--timeout", "500ms"] },
     {
       what: "why the database is closed to the frontend",
       command: [twill, "explain", "-n", "shop", frontend, "database-0:5432"],
       ...{ told, env, exits: 1 },
     },
   ];
+}
+
+/** On all nodes: those that have not heard of a policy do not tell of it. */
+async function arePoliciesInForce(show: Transcript, name: string): Promise<boolean> {
+  // It fails while they are not.
+  const status = `${twill} policy status --lab ${name} -o json || true`;
+  const { policies }: { readonly policies: readonly PolicySummary[] } = JSON.parse(
+    await show.ask(["sh", "-c", status]),
+  );
+  return policies.reduce((sum, { inForce }) => sum + inForce, 0) === policedTimes;
 }
 
 type NodeList = {

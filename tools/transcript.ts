@@ -5,6 +5,9 @@ const project = new URL("../", import.meta.url).pathname;
 /** Terminals that are narrower than this wrap lines; what is shown stays within. */
 export const maxWidth = 98;
 
+const patienceMs = 30_000;
+const pollMs = 50;
+
 /** A command to be shown. */
 export type ShownCommand = {
   /** What it does, for the list of steps. */
@@ -15,6 +18,8 @@ export type ShownCommand = {
   readonly told?: (stdout: string) => string;
   /** Its exit code when it does what it shall; 0 unless given. */
   readonly exits?: number;
+  /** Whether what it has begun is done, which the next command needs: asked for until it is. */
+  readonly isDone?: (show: Transcript) => Promise<boolean>;
 };
 
 export type Step = { readonly what: string; readonly tookMs: number };
@@ -40,7 +45,14 @@ export class Transcript {
     console.log(this.#paint.bold(`$ ${command.map(quoted).join(" ")}`));
     const { stdout, tookMs } = await this.#ended(shown, told === undefined ? "inherit" : "pipe");
     this.steps.push({ what, tookMs });
+    if (shown.isDone !== undefined) await this.#awaitDone(what, shown.isDone);
     console.log(told === undefined ? "" : `${told(stdout).trimEnd()}\n`);
+  }
+
+  async #awaitDone(what: string, isDone: (show: Transcript) => Promise<boolean>): Promise<void> {
+    for (const end = performance.now() + patienceMs; !(await isDone(this)); await Bun.sleep(pollMs)) {
+      if (performance.now() > end) throw new Error(`"${what}" is not done after ${patienceMs / 1000} s`);
+    }
   }
 
   /** The output of a command that is not shown. @throws Error when it fails */
