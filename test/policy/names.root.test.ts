@@ -6,10 +6,10 @@ import { placesOf } from "#lab/world/places.ts";
 import { TestLabs, twill, within } from "#test/lab.ts";
 import { PolicyLab } from "./policy-lab.ts";
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 /** Whoever gets no answer is not waited for longer. */
 const unansweredMs = 500;
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 const namespace = "names";
 const caller = `${namespace}/caller`;
 

@@ -10,8 +10,8 @@ import type { OutcomeReport } from "#lab/probe/attempt.ts";
 import type { Family } from "#net/ip.ts";
 import { TestLabs, within } from "#test/lab.ts";
 
-const limitMs = 60_000;
-const patienceMs = 20_000;
+const limitMs = 180_000;
+const patienceMs = 60_000;
 
 const container = { name: "main", image: "main" };
 /** One with a network of its own, one with its node's; both ask cluster DNS. */
