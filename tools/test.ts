@@ -6,7 +6,7 @@ const project = new URL("../", import.meta.url).pathname;
 const long = process.env["TWILL_LONG"] === "1";
 const minuteMs = 60_000;
 // The guest has an emulated processor, and shares the real ones with the other tests.
-const timeoutMs = (long ? 60 : 12) * minuteMs;
+const timeoutMs = (long ? 60 : 17) * minuteMs;
 const runTimeoutMs = (long ? 6 * 60 : 20) * minuteMs;
 const width = 2;
 

@@ -4,7 +4,7 @@ import { guestResultFile, prefixLines, runInGuest } from "./guest.ts";
 import { parseJunit } from "./junit.ts";
 
 const project = new URL("../../", import.meta.url).pathname;
-const timeoutMs = 600_000;
+const timeoutMs = 900_000;
 const files = [...new Bun.Glob("{src,test}/**/*.guest.ts").scanSync({ cwd: project })].sort();
 
 // The guest runs while this file loads: only then can its tests be declared under their own names.
