@@ -10,7 +10,7 @@ const fileFlag = {
     value: "FILE",
     repeated: true,
     complete: "file",
-    about: "a file or folder that would be applied",
+    about: "a file or folder that would be applied, or -",
   },
 } as const;
 

@@ -171,7 +171,7 @@ describe("twill explain", () => {
       if (!/denied/.test(result)) continue;
       expect(stdout).not.toContain("tcp/8080: allowed");
     }
-  });
+  }, 60_000);
 
   test("says what to give when it is not told where to look", () => {
     expect(twill("explain", "a", "b").stderr).toContain("neither --manifests nor --kubeconfig says what to look at");

@@ -16,10 +16,10 @@ type InNamespaces = { readonly namespace: readonly string[]; readonly output: Ou
 export async function runLint({ flags }: { readonly flags: FileCall["flags"] & InNamespaces }, io: CommandIo) {
   const files = readFiles(flags.file);
   // Files by themselves are all that there is.
-  const isAlone = files.length > 0 && !isSourceGiven(flags, io);
+  const isAlone = flags.file.length > 0 && !isSourceGiven(flags, io);
   const objects = isAlone ? files : withFiles((await readSource(flags, io)).objects, files);
   const world = worldOf(objects);
-  const isJudged = (origin: Origin) => files.length === 0 || files.some((object) => isSameObject(origin, object));
+  const isJudged = (origin: Origin) => flags.file.length === 0 || files.some((object) => isSameObject(origin, object));
   const policies = world.policies.filter((each) => isJudged(each.origin) && isAbout(world, each, flags.namespace));
   const isMeant = (origin: Origin) =>
     flags.namespace.length === 0 ||

@@ -225,6 +225,12 @@ describe("twill policy", () => {
   test("warns of files, among what there is or by themselves, and of nothing else", () => {
     const files = ["-f", "examples/policies/default-deny-egress.yaml"];
     expect(twill("policy", "lint", ...files).stdout).toBe("1 policy, 0 warnings\n");
+    const stdin = Bun.file(join(root, "examples/policies/default-deny-egress.yaml"));
+    const fromInput = Bun.spawnSync([process.execPath, "src/cli/main.ts", "policy", "lint", "-f", "-"], {
+      cwd: root,
+      stdin,
+    });
+    expect(fromInput.stdout.toString()).toBe("1 policy, 0 warnings\n");
     for (const [folder, word] of [
       ["examples/policies/workloads", "dns-forgotten"],
       ["examples/shop", "selects-nothing"],

@@ -1,5 +1,6 @@
 // What the policy commands look at: a folder of manifests, or a cluster.
 
+import { readFileSync } from "node:fs";
 import { messageOf } from "#base/error-message.ts";
 import { type CommandIo, type OutputFormat, UnansweredError, UsageError } from "#cli/command.ts";
 import { KubeClient } from "#kube/client.ts";
@@ -17,7 +18,7 @@ import {
   type Resource,
   services,
 } from "#kube/resource.ts";
-import { readManifests } from "#lab/manifests/read.ts";
+import { parseManifests, readManifests } from "#lab/manifests/read.ts";
 import { type World, workloadOf, worldOf } from "#model/policy/world.ts";
 
 export type SourceGiven = { readonly manifests: readonly string[]; readonly kubeconfig: string | undefined };
@@ -46,10 +47,14 @@ export async function readSource({ manifests, kubeconfig }: SourceGiven, io: Com
   return { objects, world: worldOf(objects) };
 }
 
-/** The objects of files and folders; expectations and other things may lie beside them in folders. @throws UnansweredError */
+/** The objects of files and folders, `-` being standard input; expectations and other things may lie beside them in folders. @throws UnansweredError */
 export function readFiles(paths: readonly string[]): readonly KubeObject[] {
   try {
-    return readManifests(paths, "pass over").map(({ object }) => object);
+    return paths
+      .flatMap((path) =>
+        path === "-" ? parseManifests(readFileSync(0, "utf8"), "standard input") : readManifests([path], "pass over"),
+      )
+      .map(({ object }) => object);
   } catch (cause) {
     return unanswered(cause);
   }
