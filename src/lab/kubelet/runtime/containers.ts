@@ -7,6 +7,7 @@ import { type Instance, instanceName } from "./instance.ts";
 import { type Limits, makeLimitedGroup } from "./limits.ts";
 import type { PodTool } from "./pod-tool.ts";
 import { type RunRequest, runArgs } from "./run-args.ts";
+import { sandboxCgroup } from "./sandbox.ts";
 import type { StateDir } from "./state-dir.ts";
 
 export type ContainersOptions = {
@@ -106,6 +107,7 @@ export class Containers implements Disposable {
       if (await this.#ended(run, graceMs)) return;
     }
     killGroup(this.#cgroupOf(run));
+    if (!this.#isThere(run) && !this.#isWatched(run)) return this.#lookLast(run);
     if (await this.#ended(run, killMs)) return;
     this.#scan();
     this.#scan();
@@ -182,12 +184,20 @@ export class Containers implements Disposable {
     const missing = new Set<string>();
     for (const run of [...this.#runs.values()].flatMap((pod) => [...pod.values()].flat())) {
       if (run.ending !== undefined || this.#isThere(run)) continue;
+      if (this.#missing.has(instanceName(run))) {
+        this.#lookLast(run);
+        continue;
+      }
       this.#look(`${instanceName(run)}.json`);
-      if (this.#find(run)?.ending !== undefined) continue;
-      if (!this.#missing.has(instanceName(run))) missing.add(instanceName(run));
-      else this.#lose(run);
+      if (this.#find(run)?.ending === undefined) missing.add(instanceName(run));
     }
     this.#missing = missing;
+  }
+
+  /** Nobody will write any more how the run has ended. */
+  #lookLast(run: Instance): void {
+    this.#look(`${instanceName(run)}.json`);
+    if (this.#find(run)?.ending === undefined) this.#lose(run);
   }
 
   #lose(run: Instance): void {
@@ -206,6 +216,11 @@ export class Containers implements Disposable {
 
   #cgroupOf({ uid, container }: Instance): string {
     return this.cgroupOf(uid, container);
+  }
+
+  /** Whether monitors of the pod's containers live, or die just now: the machine may have ended under all of them at once. */
+  #isWatched({ uid }: Instance): boolean {
+    return processesIn(this.cgroupOf(uid, sandboxCgroup)).length > 0;
   }
 
   /** A process id alone may be somebody else's by now. */
