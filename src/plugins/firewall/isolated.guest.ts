@@ -34,4 +34,4 @@ test("firewall: ingressPolicy isolated holds between ports of one bridge without
   await attachment.del();
   expect(ask(box, a, "10.1.0.6", 80)).toStartWith("b ");
   expect(box.sh(node, ["nft", "list", "ruleset"])).not.toContain("elements");
-}, 60_000);
+}, 180_000);
