@@ -19,6 +19,8 @@
 #define CONNECTION_OPENER_HERE 0x40 /* the opener is of this node: what says so over the network is forged */
 #define CONNECTION_OTHER_HERE 0x80
 #define CONNECTION_EGRESS_ASKED 0x100 /* of what the kernel has translated: the opener's policies were asked about the service's address */
+#define CONNECTION_SEQUENCE_OPENER 0x200 /* the opener's sequence number is known */
+#define CONNECTION_SEQUENCE_OTHER 0x400
 #define CONNECTION_ENDED (CONNECTION_FIN_OPENER | CONNECTION_FIN_OTHER)
 
 struct connection {
@@ -29,7 +31,8 @@ struct connection {
 	__u32 service;      /* through which it came; 0: none, or translated at the socket */
 	__u32 flags;
 	__u32 opened;       /* seconds, as `seen` */
-	__u32 unused;
+	__be16 sequence_opener; /* upper half of the opener's last sequence number of TCP: sequence.h */
+	__be16 sequence_other;
 };
 _Static_assert(sizeof(struct connection) == 32, "struct connection is read by the agent");
 

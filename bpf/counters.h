@@ -25,7 +25,10 @@ enum outcome {
 	FORWARD_NET = 14,       /* straight out of one of the node's devices */
 	DROP_ROUTE = 15,        /* no way leads to where a translated packet must go */
 	DROP_PACE = 16,         /* the pod sends faster than it may */
-	OUTCOMES = 17,
+	REFUSED_SIZE = 17,      /* too big for the way to where it was translated to: its sender is told */
+	REFUSED_HOPS = 18,      /* at the end of its time to live where it was translated: its sender is told */
+	DROP_TUNNEL_NODE = 19,  /* came through the tunnel from nobody who is a node */
+	OUTCOMES = 20,
 };
 
 struct counter {

@@ -7,6 +7,7 @@
 #include "counters.h"
 #include "fate.h"
 #include "judge.h"
+#include "sequence.h"
 #include "settings.h"
 
 static __always_inline struct connection *find_connection(const struct tuple *tuple, int *by_opener)
@@ -24,18 +25,20 @@ static __always_inline int opens_tcp(const struct packet *packet)
 	return (packet->tcp & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 }
 
-static __always_inline void follow(struct connection *connection, const struct packet *packet, int by_opener, __u32 now)
+/* What pods and the node itself say is checked where they say it. */
+static __always_inline int is_genuine(__u32 where)
+{
+	return where != FROM_NET && where != FROM_KERNEL;
+}
+
+static __always_inline void follow(struct connection *connection, const struct packet *packet, __u32 where, int by_opener, __u32 now)
 {
 	__u32 flags = connection->flags;
 
+	if (packet->tuple.protocol == IPPROTO_TCP && says_news(connection, packet, by_opener))
+		flags = follow_numbers(connection, packet, by_opener, is_genuine(where));
 	if (!by_opener)
 		flags |= CONNECTION_ANSWERED;
-	if (packet->tuple.protocol == IPPROTO_TCP) {
-		if (packet->tcp & TCP_FIN)
-			flags |= by_opener ? CONNECTION_FIN_OPENER : CONNECTION_FIN_OTHER;
-		if (packet->tcp & TCP_RST)
-			flags |= CONNECTION_RESET;
-	}
 	/* Written only when there is news: two processors often look at one connection. */
 	if (flags != connection->flags)
 		connection->flags = flags;
@@ -179,7 +182,10 @@ __noinline int remember(const struct packet *packet, struct fate *fate, __u32 no
 		connection.flags |= CONNECTION_EXCHANGED;
 	connection.egress_rule = judgement.rules[EGRESS];
 	connection.ingress_rule = judgement.rules[INGRESS];
-	follow(&connection, packet, !turned, now);
+	/* What cuts a connection begins none. */
+	if (packet->tuple.protocol == IPPROTO_TCP && (packet->tcp & TCP_RST))
+		return 1;
+	follow(&connection, packet, fate->where, !turned, now);
 	bpf_map_update_elem(&connections, &key, &connection, BPF_ANY);
 	return 1;
 }

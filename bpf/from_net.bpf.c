@@ -7,22 +7,22 @@
 #define VLAN_VID_MASK 0x0fff
 
 /* From where `track` was told that it is the business of pods or services. */
-static __always_inline int forward_from_net(struct __sk_buff *skb, const struct packet *packet, const struct fate *fate)
+static __always_inline int forward_from_net(struct __sk_buff *skb, struct packet *packet, const struct fate *fate)
 {
 	const struct endpoint *endpoint = find_endpoint(&packet->tuple.destination);
 	const struct peer *peer;
 
 	if (endpoint)
-		return deliver_local(skb, packet, endpoint);
+		return deliver_local(skb, packet, fate, endpoint);
 	if (!fate->translated)
 		return TC_ACT_OK;
 	peer = find_peer(&packet->tuple.destination);
 	if (peer && (peer->flags & PEER_TUNNEL))
-		return deliver_tunnel(skb, packet, peer);
+		return deliver_tunnel(skb, packet, fate, peer);
 	/* A backend in the node's own network. */
 	if (identity_of(&packet->tuple.destination) == IDENTITY_SELF)
 		return to_kernel(skb);
-	return deliver_out(skb, packet, &packet->tuple.destination);
+	return deliver_out(skb, packet, fate, &packet->tuple.destination);
 }
 
 static __always_inline int receive(struct __sk_buff *skb, struct work *work)
@@ -33,7 +33,7 @@ static __always_inline int receive(struct __sk_buff *skb, struct work *work)
 	if (work->fate.refused)
 		return refuse(skb);
 	if (work->fate.direct)
-		return deliver_out(skb, &work->packet, &work->fate.to.destination);
+		return deliver_out(skb, &work->packet, &work->fate, &work->fate.to.destination);
 	return forward_from_net(skb, &work->packet, &work->fate);
 }
 
@@ -95,7 +95,8 @@ int to_net(struct __sk_buff *skb)
 
 /*
  * Whether the node at the other end of the tunnel is where the sender lives; else the outcome. Nodes themselves send from their own
- * addresses. A function of its own for the stack's sake.
+ * addresses, which are peers as well. Of a node that has just joined the agent may not know yet: until then no answer would find its way
+ * there. A function of its own for the stack's sake.
  */
 __noinline int refuses_tunnel(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -113,7 +114,9 @@ __noinline int refuses_tunnel(struct __sk_buff *skb, const struct packet *packet
 		outer = address_v6(key.remote_ipv6);
 	}
 	peer = find_peer(&packet->tuple.source);
-	return !peer || address_equal(&peer->node, &outer) ? 0 : DROP_TUNNEL_SOURCE;
+	if (peer && address_equal(&peer->node, &outer))
+		return 0;
+	return find_peer(&outer) ? DROP_TUNNEL_SOURCE : DROP_TUNNEL_NODE;
 }
 
 SEC("tc")

@@ -54,12 +54,12 @@ int from_pod(struct __sk_buff *skb)
 	if (kernel_translates() && !fate->translated)
 		return to_kernel(skb);
 	if (endpoint)
-		return deliver_local(skb, packet, endpoint);
+		return deliver_local(skb, packet, fate, endpoint);
 	peer = find_peer(&packet->tuple.destination);
 	if (peer && (peer->flags & PEER_TUNNEL))
-		return deliver_tunnel(skb, packet, peer);
+		return deliver_tunnel(skb, packet, fate, peer);
 	/* An answer in a service's name has an address of the node's, or of nobody's: the kernel would not take it from a pod. */
 	if (fate->translated && !may_send(source, packet))
-		return deliver_out(skb, packet, &packet->tuple.destination);
+		return deliver_out(skb, packet, fate, &packet->tuple.destination);
 	return to_kernel(skb);
 }

@@ -51,6 +51,8 @@ struct packet {
 	__u8 ttl;         /* IPv4 time to live, IPv6 hop limit */
 	__u8 tcp;         /* flags of TCP, as in the header's byte 13 */
 	__u8 protocol;    /* as the header says: ICMPv6 is 58 */
+	__be16 sequence;  /* upper halves of TCP's numbers */
+	__be16 acknowledged;
 };
 
 #define TCP_FIN 0x01
@@ -62,7 +64,7 @@ struct packet {
 struct transport {
 	__be16 source;
 	__be16 destination;
-	__be16 words[4];
+	__be16 words[4]; /* of TCP: sequence and acknowledgement number */
 	__u8 offset;
 	__u8 flags;
 };
@@ -101,11 +103,15 @@ static __always_inline enum parsed parse_transport(struct __sk_buff *skb, struct
 			packet->tuple.source_port = tcp->source;
 			packet->tuple.destination_port = tcp->destination;
 			packet->tcp = tcp->flags;
+			packet->sequence = tcp->words[0];
+			packet->acknowledged = tcp->words[2];
 			return PARSED_IP;
 		}
 		if (bpf_skb_load_bytes(skb, packet->l4, &head, sizeof(head)))
 			return PARSED_NOTHING;
 		packet->tcp = head.flags;
+		packet->sequence = head.words[0];
+		packet->acknowledged = head.words[2];
 	} else if (protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) {
 		if (bpf_skb_load_bytes(skb, packet->l4, &head, UDP_HEAD))
 			return PARSED_NOTHING;

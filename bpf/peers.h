@@ -8,7 +8,8 @@
 #include <bpf/bpf_helpers.h>
 #include "address.h"
 
-#define MAX_PEERS 16384
+/* Of each node a block and an address, of both families. */
+#define MAX_PEERS 32768
 
 struct block {
 	__u32 prefix_length; /* of the address as IPv6: 96 more than an IPv4 block says */

@@ -106,7 +106,7 @@ __noinline int follow_translation(struct __sk_buff *skb, struct packet *packet, 
 	exchanged = exchanged == !!(connection->flags & CONNECTION_EXCHANGED);
 	if (!node || is_in_question(connection, fate, exchanged, node->generation))
 		return IS_IN_QUESTION;
-	follow(connection, packet, exchanged, now);
+	follow(connection, packet, fate->where, exchanged, now);
 	return IS_KNOWN;
 }
 
@@ -160,23 +160,52 @@ static __always_inline void forget_translation(const struct packet *packet)
 	bpf_map_delete_elem(&translations, &answer);
 }
 
-/* Errors about known connections pass with them; others are judged as any packet, but begin nothing. */
+/*
+ * Errors about known connections pass with them; others are judged as any packet, but begin nothing. False for what is none of our business,
+ * unless another node has answered in a service's name.
+ */
 __noinline int track_error(struct __sk_buff *skb, struct packet *packet, struct fate *fate, __u32 now)
 {
 	struct judgement judgement = {};
 
 	if (!packet || !fate || translate_quoted(skb, packet, fate))
-		return 0;
+		return 1;
 	if (fate->where == FROM_NET) {
 		if (!find_endpoint(&packet->tuple.destination))
 			return 0;
 		if (is_of_node(&packet->tuple.source)) {
 			fate->drop = DROP_SOURCE;
-			return 0;
+			return 1;
 		}
 	}
 	if (!judge(&packet->tuple, packet->icmp, 0, now, &judgement))
 		fate->drop = DROP_POLICY;
+	return 1;
+}
+
+/*
+ * An error about what another node has answered itself, for a service of this address (direct return): it goes to the node that the
+ * connection was given to. Where that is not to be found out, only the owner of the address may have it: others would send it in circles.
+ */
+__noinline int hand_over(struct __sk_buff *skb, struct packet *packet, struct fate *fate)
+{
+	struct quotation quotation = {};
+	const struct frontend *frontend;
+	struct tuple own;
+
+	if (!packet || !fate || read_quotation(skb, packet, &quotation) || !may_quote(packet, fate, &quotation.tuple))
+		return 0;
+	frontend = find_exact_frontend(&quotation.tuple.source, quotation.tuple.source_port, quotation.tuple.protocol);
+	if (!frontend || !(frontend->outside.flags & CHOICE_DIRECT_RETURN))
+		return 0;
+	own = packet->tuple;
+	turn(&quotation.tuple, &packet->tuple);
+	choose(packet, fate, frontend);
+	packet->tuple = own;
+	if (fate->direct)
+		return 0;
+	fate->refused = 0;
+	fate->drop = identity_of(&own.destination) == IDENTITY_SELF ? 0 : DROP_SERVICE;
 	return 0;
 }
 
@@ -204,7 +233,8 @@ static __always_inline void track(struct __sk_buff *skb, struct packet *packet, 
 		return;
 	fate->where = where;
 	if (packet->flags & PACKET_ICMP_ERROR) {
-		track_error(skb, packet, fate, now);
+		if (!track_error(skb, packet, fate, now) && where == FROM_NET)
+			hand_over(skb, packet, fate);
 		return;
 	}
 	if (is_fragment(packet) && !know_ports(packet)) {
@@ -217,7 +247,7 @@ static __always_inline void track(struct __sk_buff *skb, struct packet *packet, 
 	if (connection && !begins_anew(packet, connection, by_opener)) {
 		if (is_in_question(connection, fate, by_opener, node->generation) && !may_go_on(connection, packet, fate, by_opener, now))
 			return;
-		follow(connection, packet, by_opener, now);
+		follow(connection, packet, where, by_opener, now);
 		if ((connection->flags & CONNECTION_TRANSLATED) && !by_opener)
 			translate(skb, packet, fate, now);
 		return;
@@ -226,7 +256,7 @@ static __always_inline void track(struct __sk_buff *skb, struct packet *packet, 
 	if (known == IS_IN_QUESTION) {
 		connection = find_connection(&packet->tuple, &by_opener);
 		if (connection && may_go_on(connection, packet, fate, by_opener, now))
-			follow(connection, packet, by_opener, now);
+			follow(connection, packet, where, by_opener, now);
 	}
 	if (known != IS_NEW || fate->drop)
 		return;
@@ -255,7 +285,7 @@ static __always_inline void track_answer(struct __sk_buff *skb, struct packet *p
 	connection = find_connection(&packet->tuple, &by_opener);
 	if (!connection || !(connection->flags & CONNECTION_TRANSLATED) || by_opener)
 		return;
-	follow(connection, packet, 0, now);
+	follow(connection, packet, fate->where, 0, now);
 	translate(skb, packet, fate, now);
 }
 

@@ -29,7 +29,7 @@ export class PathNode implements Disposable {
     this.number = number;
     this.netns = box.netns(`node${number}`);
     this.#connection = this.#stack.use(new Connection("route", this.#stack.use(new Netns(this.netns.path))));
-    for (const name of ["ipv4/ip_forward", "ipv6/conf/all/forwarding"]) {
+    for (const name of ["ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/lo/accept_local"]) {
       this.sh("sh", "-c", `echo 1 > /proc/sys/net/${name}`);
     }
     if (!programs) return;
@@ -125,14 +125,20 @@ export class PathNode implements Disposable {
 
   /** The overlay to another node. */
   tunnelTo(other: PathNode): void {
-    const [own, theirs] = [this, other].map(({ number }) => `02:00:00:00:99:0${number}`);
+    const own = `02:00:00:00:99:0${this.number}`;
     this.ip(`link add twill-vxlan address ${own} type vxlan external dstport 8472 nolearning`);
     this.ip("link set twill-vxlan up");
     const ifindex = findLink(this.#connection, "twill-vxlan")?.index ?? 0;
-    this.path.set({ tunnelIfindex: ifindex, tunnelId: 1, tunnelMac: mac(own ?? ""), tunnelPort: 8472 });
+    this.path.set({ tunnelIfindex: ifindex, tunnelId: 1, tunnelMac: mac(own), tunnelPort: 8472 });
     this.path.attachDevice(this.#connection, ifindex, "from_overlay");
-    for (const block of [`10.244.${other.number}.0/24`, `fd00:10:244:${other.number}::/64`]) {
-      this.path.setPeer({ block: cidr(block), node: ip(other.address), mac: mac(theirs ?? ""), tunnel: true });
+    this.meet(other);
+  }
+
+  /** What the packet path is told of another node that the overlay leads to: its pods, and its own address. */
+  meet(other: PathNode): void {
+    const theirs = `02:00:00:00:99:0${other.number}`;
+    for (const block of [`10.244.${other.number}.0/24`, `fd00:10:244:${other.number}::/64`, `${other.address}/32`]) {
+      this.path.setPeer({ block: cidr(block), node: ip(other.address), mac: mac(theirs), tunnel: true });
     }
   }
 

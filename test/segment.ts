@@ -18,22 +18,26 @@ export type SegmentOptions = {
   /** IPv4's identification, or the fragment header's. */
   readonly fragment?: { readonly id: number; readonly offset: number; readonly more: boolean };
   readonly payload?: Uint8Array;
+  /** Of TCP; 0 unless given. */
+  readonly numbers?: { readonly sequence: number; readonly acknowledged?: number };
+  /** IPv4's DF. */
+  readonly isWhole?: boolean;
 };
 
 /** The bytes of what the text says. */
 export function segment(
   text: string,
-  { fragment, payload = new Uint8Array(16).fill(7) }: SegmentOptions = {},
+  { fragment, payload = new Uint8Array(16).fill(7), numbers, isWhole = false }: SegmentOptions = {},
 ): Uint8Array {
   const { transport, from, to, rest, quoted } = parse(text);
   const v6 = familyOf(from.address) === "ipv6";
   const later = fragment !== undefined && fragment.offset > 0;
-  const body = later ? payload : transportBytes(transport, from, to, rest, quoted, payload, v6);
+  const body = later ? payload : transportBytes(transport, from, to, rest, quoted, payload, v6, numbers);
   const extension =
     v6 && fragment !== undefined ? fragmentHeader(protocolOf(transport, v6), fragment) : new Uint8Array(0);
   const header = v6
     ? v6Header(from, to, transport, body.length, extension)
-    : v4Header(from, to, transport, body.length, fragment);
+    : v4Header(from, to, transport, body.length, fragment, isWhole);
   const bytes = new Uint8Array(ethernetBytes + header.length + extension.length + body.length);
   // The loopback device's own, for which programs are told to work.
   bytes.set([0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, ...(v6 ? [0x86, 0xdd] : [0x08, 0])]);
@@ -109,6 +113,7 @@ function transportBytes(
   quoted: string | undefined,
   payload: Uint8Array,
   v6: boolean,
+  numbers: SegmentOptions["numbers"],
 ): Uint8Array {
   const headBytes = { tcp: 20, udp: 8, sctp: 12, icmp: 8 }[transport];
   const content = quoted === undefined ? payload : segment(quoted).slice(ethernetBytes);
@@ -127,6 +132,8 @@ function transportBytes(
     view.setUint16(2, to.port);
   }
   if (transport === "tcp") {
+    view.setUint32(4, numbers?.sequence ?? 0);
+    view.setUint32(8, numbers?.acknowledged ?? 0);
     view.setUint8(12, 0x50);
     view.setUint8(
       13,
@@ -148,6 +155,7 @@ function v4Header(
   transport: Transport,
   length: number,
   fragment: SegmentOptions["fragment"],
+  isWhole: boolean,
 ): Uint8Array {
   const header = new Uint8Array(20);
   const view = new DataView(header.buffer);
@@ -155,6 +163,7 @@ function v4Header(
   view.setUint16(2, 20 + length);
   view.setUint16(4, fragment?.id ?? 0);
   if (fragment !== undefined) view.setUint16(6, (fragment.more ? 0x2000 : 0) | (fragment.offset / 8));
+  if (isWhole) view.setUint16(6, view.getUint16(6) | 0x4000);
   header.set([64, protocols[transport]], 8);
   header.set(ipBytes(from.address), 12);
   header.set(ipBytes(to.address), 16);

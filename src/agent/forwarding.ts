@@ -12,6 +12,8 @@ const switches: readonly (readonly [path: string, value: string])[] = [
   [forwardingPath("ipv6"), "1"],
   // The node's ends of pods' links: their link-local addresses are nobody's, and must not be watched for a second each.
   ["net/ipv6/conf/default/accept_dad", "0"],
+  // What is translated to an address of the node's, and must be cut into fragments, comes to the kernel this way (bpf/errors.h).
+  ["net/ipv4/conf/lo/accept_local", "1"],
 ];
 
 /** Sets those that are not as they must be, before any pod is wired and whenever somebody changed one; returns them. @throws KernelError */

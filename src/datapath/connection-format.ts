@@ -31,6 +31,9 @@ export const connectionFlags = {
   otherHere: 0x80,
   /** The opener's policies were asked about the service's address, before the kernel translated it. */
   egressAsked: 0x100,
+  /** The sequence numbers of TCP that the opener, or the other end, was heard with last are known. */
+  sequenceOpener: 0x200,
+  sequenceOther: 0x400,
 } as const;
 
 /** Connections by their two ends in a fixed order; times in seconds of the monotonic clock. */
@@ -46,6 +49,7 @@ export const connectionsFormat = mapFormat({
     service: u32,
     flags: u32,
     opened: u32,
+    // Upper halves of sequence numbers, which only the programs read.
     pad: padding(4),
   }),
   valueSize: 32,

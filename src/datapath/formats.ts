@@ -95,6 +95,9 @@ export const outcomes = [
   "forward-net",
   "drop-route",
   "drop-pace",
+  "refused-size",
+  "refused-hops",
+  "drop-tunnel-node",
 ] as const;
 
 export type Outcome = (typeof outcomes)[number];

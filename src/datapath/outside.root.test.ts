@@ -3,82 +3,31 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { FrameSocket } from "#kernel/frame-socket.ts";
 import { Netns as HeldNetns } from "#kernel/netns.ts";
-import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac, macBytes } from "#net/mac.ts";
+import { clientAddresses, makeOutsideWorld, type OutsideWorld } from "#test/outside-world.ts";
 import { serve } from "#test/packet-path.ts";
 import { PathNode, type PathPod } from "#test/path-node.ts";
-import { type Netns, Sandbox } from "#test/sandbox.ts";
+import type { Netns, Sandbox } from "#test/sandbox.ts";
 import { segment } from "#test/segment.ts";
-import { ask, forward, join, startEcho } from "#test/traffic.ts";
+import { ask, join, startEcho } from "#test/traffic.ts";
 import { connectionFlags } from "./connection-format.ts";
 import { choiceFlags } from "./service-format.ts";
 
 const stack = new DisposableStack();
 const patienceMs = 120_000;
+let world: OutsideWorld;
 let box: Sandbox;
 let nodes: readonly PathNode[];
 let client: Netns;
 let near: PathPod;
 let far: PathPod;
-const [clientAddress, clientAddress6] = ["198.51.100.10", "2001:db8:100::10"];
+const { ipv4: clientAddress, ipv6: clientAddress6 } = clientAddresses;
 
-/** client ─ router ─┬─ node 1 with `near`, node port for all
- *                   └─ node 2 with `far` */
 beforeAll(async () => {
-  box = stack.use(new Sandbox());
-  const router = box.netns("router");
-  client = box.netns("client");
-  forward(box, router);
-  withoutDuplicates(router);
-  box.sh(router, [
-    "sh",
-    "-c",
-    "echo 0 > /proc/sys/net/ipv4/conf/all/send_redirects; echo 0 > /proc/sys/net/ipv4/conf/default/send_redirects",
-  ]);
-  box.sh(router, ["ip", "link", "add", "br0", "type", "bridge"]);
-  for (const address of ["172.30.0.254/24", "fd00:30::fe/64"])
-    box.sh(router, ["ip", "addr", "add", address, "dev", "br0", ...(address.includes(":") ? ["nodad"] : [])]);
-  box.sh(router, ["ip", "link", "set", "br0", "up"]);
-  join(
-    box,
-    [router, "out", "198.51.100.1/24", "2001:db8:100::1/64"],
-    [client, "eth0", `${clientAddress}/24`, `${clientAddress6}/64`],
-  );
-  box.sh(client, ["ip", "route", "add", "default", "via", "198.51.100.1"]);
-  box.sh(client, ["ip", "-6", "route", "add", "default", "via", "2001:db8:100::1"]);
-  nodes = [1, 2].map((number) => {
-    const node = stack.use(new PathNode(box, number));
-    withoutDuplicates(node.netns);
-    join(box, [router, `to${number}`], [node.netns, "eth0", `${node.address}/24`, `fd00:30::${number}/64`]);
-    box.sh(router, ["ip", "link", "set", `to${number}`, "master", "br0"]);
-    node.ip("route add default via 172.30.0.254");
-    node.ip("-6 route add default via fd00:30::fe");
-    node.path.set({
-      node: { ipv4: ip(node.address), ipv6: ip(`fd00:30::${number}`) },
-      firstPort: 61_000,
-      lastPort: 65_535,
-    });
-    for (const own of [node.address, `fd00:30::${number}`]) node.path.policy.identities.set(ip(own), 1);
-    node.receive("eth0");
-    return node;
-  });
-  const [first, second] = nodes as [PathNode, PathNode];
-  for (const [node, other] of [
-    [first, second],
-    [second, first],
-  ] as const) {
-    node.ip(`route add 10.244.${other.number}.0/24 via ${other.address}`);
-    node.ip(`-6 route add fd00:10:244:${other.number}::/64 via fd00:30::${other.number}`);
-    for (const [block, address] of [
-      [`10.244.${other.number}.0/24`, other.address],
-      [`fd00:10:244:${other.number}::/64`, `fd00:30::${other.number}`],
-    ] as const) {
-      node.path.setPeer({ block: cidr(block), node: ip(address), mac: mac("02:00:00:00:99:99"), tunnel: false });
-    }
-  }
-  near = first.addPod();
-  far = second.addPod();
+  world = makeOutsideWorld(stack);
+  ({ box, client, near, far } = world);
+  nodes = [world.first, world.second];
   for (const [pod, name] of [
     [near, "near"],
     [far, "far"],
@@ -86,16 +35,11 @@ beforeAll(async () => {
     for (const protocol of ["tcp", "udp"] as const) await startEcho(box, pod.netns, { port: 8080, name, protocol });
   }
   for (const protocol of ["tcp", "udp"] as const)
-    await startEcho(box, first.netns, { port: 8080, name: "node", protocol });
+    await startEcho(box, world.first.netns, { port: 8080, name: "node", protocol });
 }, patienceMs);
 afterAll(() => stack.dispose());
 
-/** Nobody is asked for a neighbour while the asker's own address is watched for duplicates. */
-function withoutDuplicates(netns: Netns): void {
-  box.sh(netns, ["sh", "-c", "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done"]);
-}
-
-const first = () => nodes[0] as PathNode;
+const first = () => world.first;
 
 describe("a node port", () => {
   const rows: readonly (readonly [

@@ -58,6 +58,17 @@ describe("planFabric()", () => {
     ]);
   });
 
+  test("knows a node behind the overlay by all of its addresses", () => {
+    const further = [ip("172.31.0.99"), ip("fd00:31::99")];
+    expect(lines("auto", [{ ...far, further }]).filter((line) => line.startsWith("set peer"))).toEqual([
+      "set peer 10.244.2.0/24 at 172.31.0.13 by tunnel (missing)",
+      "set peer fd00:10:244:2::/64 at 172.31.0.13 by tunnel (missing)",
+      "set peer 172.31.0.13/32 at 172.31.0.13 by tunnel (missing)",
+      "set peer 172.31.0.99/32 at 172.31.0.13 by tunnel (missing)",
+      "set peer fd00:31::99/128 at 172.31.0.13 by tunnel (missing)",
+    ]);
+  });
+
   test("takes the overlay to all when told", () => {
     expect(lines("vxlan", [near]).filter((line) => line.startsWith("set route"))).toEqual([
       "set route 10.244.1.0/24 through the overlay to 172.30.0.12 (missing)",

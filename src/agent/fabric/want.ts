@@ -13,12 +13,15 @@ export type FabricNode = {
   readonly name: string;
   /** Its own addresses, the one to be reached by first. */
   readonly addresses: readonly Ip[];
+  /** Others of its own: what it says may come from them as well. */
+  readonly further?: readonly Ip[];
   /** Its pods'. */
   readonly blocks: readonly Cidr[];
 };
 
-export function fabricNodeOf({ name, addresses, blocks }: NodeModel): FabricNode {
-  return { name, addresses: Object.values(addresses), blocks };
+export function fabricNodeOf({ name, addresses, internal, blocks }: NodeModel): FabricNode {
+  const first = Object.values(addresses);
+  return { name, addresses: first, further: internal.filter((address) => !first.includes(address)), blocks };
 }
 
 /** `auto`: direct to nodes on the same link, through the overlay to the others. */
@@ -105,7 +108,10 @@ export function wantFabric({ self, others, mode, wayTo, isOwn }: FabricInput): F
       if (!tunnel && direct === undefined) mtus.push(tunnelMtu(way.mtu, familyOf(address)));
     }
     // Networks between nodes may refuse what pods send as themselves: it goes to the node through the overlay as well.
-    if (tunnel) for (const own of other.addresses) peers.push({ block: hostCidr(own), node: address, mac, tunnel });
+    if (!tunnel) continue;
+    for (const own of [...other.addresses, ...(other.further ?? [])]) {
+      peers.push({ block: hostCidr(own), node: address, mac, tunnel });
+    }
   }
   const needed = mtus.length > 0;
   const mtu = Math.max(minimumMtu, Math.min(...mtus));
