@@ -24,9 +24,12 @@ describe("what is damaged", () => {
       ["ip", "route", "del", address],
       ["ip", "neigh", "del", address, "dev", link],
       ["ip", "link", "set", link, "down"],
+      ["ip", "link", "set", link, "master", "bridge9"],
+      ["ip", "link", "set", link, "mtu", "1300"],
       ["tc", "qdisc", "del", "dev", link, "clsact"],
       ["ip", "link", "del", link],
     ];
+    it.node.sh("ip", "link", "add", "bridge9", "type", "bridge");
     const isPoliced = () => it.node.sh("tc", "qdisc").includes(`dev ${link} parent ffff:fff1 ingress_block 31`);
     for (const damage of damages) {
       it.node.log.length = 0;

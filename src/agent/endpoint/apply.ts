@@ -65,6 +65,8 @@ function toRequests(part: Part, { netns, joinBlocks }: Ground): readonly Request
       return [setLink(part.ifindex, { mtu: part.mtu })];
     case "up":
       return [setLink(part.ifindex, { up: true })];
+    case "alone":
+      return [setLink(part.ifindex, { master: 0 })];
     case "shaping":
       return [replaceQdisc(rootQdisc(part.ifindex, part.bucket, handle(1)))];
     case "address":

@@ -19,6 +19,7 @@ export function readWiring(endpoint: Endpoint, node: Connection, pod: Connection
   return [
     ...readPair(outside, inside),
     ...(outside === undefined ? [] : readSide("node", outside, node)),
+    ...(outside?.master === 0 ? [{ part: "alone", side: "node", ifindex: outside.index } as const] : []),
     ...(outside === undefined ? [] : readBlocks(outside, node)),
     ...(outside === undefined ? [] : readShaping("node", outside, node, endpoint.shaping?.ingress)),
     ...readUp("pod", findLink(pod, loopback)),

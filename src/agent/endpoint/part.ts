@@ -26,6 +26,8 @@ export type Part =
   | { readonly part: "blocks"; readonly ifindex: number }
   | { readonly part: "mtu"; readonly side: Side; readonly ifindex: number; readonly mtu: number }
   | { readonly part: "up"; readonly side: Side; readonly ifindex: number }
+  /** In no bridge, and of no other master that would take its packets. */
+  | { readonly part: "alone"; readonly side: "node"; readonly ifindex: number }
   | { readonly part: "shaping"; readonly side: Side; readonly ifindex: number; readonly bucket: Tbf }
   | { readonly part: "address"; readonly ifindex: number; readonly address: IfAddr }
   | {
@@ -62,6 +64,8 @@ export function formatPart(part: Part): string {
       return `mtu ${part.mtu} of the ${part.side}'s #${part.ifindex}`;
     case "up":
       return `${part.side}'s #${part.ifindex} up`;
+    case "alone":
+      return `${part.side}'s #${part.ifindex} without a master`;
     case "shaping":
       return `${formatShape(part.bucket)} on the ${part.side}'s #${part.ifindex}`;
     case "address":

@@ -32,6 +32,7 @@ export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOpti
     // Before it is up: the kernel stops a link that carries packets to give it a qdisc, and waits until nobody looks at it any more.
     ...(programs ? [{ part: "blocks", ifindex } as const] : []),
     { part: "mtu", side: "node", ifindex, mtu },
+    { part: "alone", side: "node", ifindex },
     { part: "up", side: "node", ifindex },
     ...wantShaping("node", ifindex, shaping?.ingress),
     ...node,

@@ -125,7 +125,11 @@ function ifindexOf(event: NetworkEvent): number | undefined {
 
 /** What an event tells of an endpoint, unless wiring it causes such events by itself. */
 function signOf(event: NetworkEvent, { mac, ...endpoint }: Endpoint): Sign | undefined {
-  if (event.kind === "link" && event.change === "set") return event.link.up ? undefined : "down";
+  if (event.kind === "link" && event.change === "set") {
+    const { up, master, mtu } = event.link;
+    if (master !== 0 || mtu !== endpoint.mtu || event.link.mac !== endpoint.hostMac) return "damage";
+    return up ? undefined : "down";
+  }
   if (event.kind === "link" || event.kind === "route") return event.change === "removed" ? "damage" : undefined;
   if (event.kind !== "neighbour" || !addressesOf(endpoint).includes(event.neighbour.address)) return undefined;
   const { state, mac: found } = event.neighbour;
