@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { TestLabs, twill } from "#test/lab.ts";
+import { TestLabs, twill, within } from "#test/lab.ts";
 
 const limitMs = 180_000;
+const patienceMs = 60_000;
 
 type Ran = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
@@ -27,6 +28,11 @@ describe("what may be asked of several agents", () => {
       const lab = labs.name();
       labs.ok("up", lab, "--nodes", "2");
       const root = { TWILL_LAB_DIR: labs.folder };
+      // Cluster DNS, a pod on each node; `up` waits for the first.
+      const endpoints = () => run(root, "endpoints", "--lab", lab).stdout;
+      const both = /^NODE +ID .*\nnode1 .* kube-system\/coredns-.* ready\nnode2 .* kube-system\/coredns-.* ready\n$/;
+      await within(patienceMs, () => both.test(endpoints()));
+      expect(endpoints()).toMatch(both);
       const json = ["-o", "json"];
       const meant: readonly (readonly [string, Ran])[] = [
         ["a flag", run(root, "status", "--lab", lab, ...json)],
@@ -43,13 +49,12 @@ describe("what may be asked of several agents", () => {
       expect(run(root, "drops", "--lab", lab).stdout).toMatch(/^NODE +OUTCOME .*\nnode1 .*\n(.*\n)*node2 /);
       expect(run(root, "policy", "status", "--lab", lab)).toMatchObject({ stdout: "there are no policies\n" });
       expect(run(root, "policy", "denials", "--lab", lab)).toMatchObject({ stdout: "nothing was refused\n" });
-      expect(run(root, "endpoints", "--lab", lab).stdout).toBe("there are no pods with an interface here\n");
       expect(run(root, "services", "--lab", lab).stdout).toMatch(
         /^node1:\nSERVICE .*\ndefault\/kubernetes (.*\n)*\nnode2:\nSERVICE .*\ndefault\/kubernetes /,
       );
-      expect(run(root, "services", "--names", "--lab", lab).stdout).toBe("default/kubernetes\n");
+      expect(run(root, "services", "--names", "--lab", lab).stdout).toBe("default/kubernetes\nkube-system/kube-dns\n");
       expect(run(root, "ipam", "show", "--lab", lab).stdout).toMatch(
-        /^NODE +BLOCK .*\nnode1 +10\.244\..*\nnode2 +10\.244\..*\n$/,
+        /^NODE +BLOCK .*\nnode1 +10\.244\..*\nnode2 +10\.244\..*\n\nNODE +ADDRESS .*\nnode1 .* kube-system\/coredns-.*\nnode2 .*\n$/,
       );
       expect(run(root, "ipam", "check", "--lab", lab)).toMatchObject({ exitCode: 0, stdout: "all agrees\n" });
       const released: readonly (readonly [string, string])[] = [

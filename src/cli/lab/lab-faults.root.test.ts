@@ -57,7 +57,7 @@ describe("twill lab says what is wrong with", () => {
 
   const rows: readonly (readonly [what: string, words: readonly string[], sentence: string])[] = [
     ["a bad name", ["up", "No_Good"], 'Cannot use "No_Good" as the name of a lab'],
-    ["too many nodes", ["up", "NAME", "--nodes", "999"], "Cannot make 999 nodes in one lab: 200 are the most"],
+    ["too many nodes", ["up", "NAME", "--nodes", "999"], "Cannot make a lab of 999 nodes: it has 1 to 200"],
     ["an unknown family", ["up", "NAME", "--family", "ipv5"], "--family must be one of ipv4, ipv6, dual"],
     ["a conflist that is not there", ["up", "NAME", "--cni", "/nowhere"], "Cannot use /nowhere as a conflist"],
     ["a conflist that is none", ["up", "NAME", "--cni", "/dev/null"], "Cannot use /dev/null as a conflist"],
