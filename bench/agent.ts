@@ -6,7 +6,8 @@ import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { type Contestant, call, ownBin, reference } from "./contestant.ts";
 import { timeCrowd } from "./crowd.ts";
 import { Driver, percentile } from "./driver.ts";
-import { addDel, printRows, type Row, row, writeResults } from "./rows.ts";
+import { addDel, printRows, type Row, row } from "./rows.ts";
+import { writeResults } from "./write-results.ts";
 
 const script = new URL("../test/agent-process.ts", import.meta.url).pathname;
 const startMs = 20_000;

@@ -1,7 +1,7 @@
 // The API server under load: writes beside plain SQLite, a thousand pods listed, two hundred watchers. `bun bench/apiserver.ts`
 
 import { Database } from "bun:sqlite";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KubeObject } from "#kube/object.ts";
@@ -10,6 +10,7 @@ import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
 import { Registry } from "#lab/apiserver/registry.ts";
 import type { ApiRequest, ApiResponse } from "#lab/apiserver/request.ts";
 import { Store } from "#lab/apiserver/store/store.ts";
+import { writeResults } from "./write-results.ts";
 
 const writes = 5_000;
 const podCount = 1_000;
@@ -168,7 +169,7 @@ try {
     "events sent meanwhile": watched.events,
   };
   console.table(result);
-  writeFileSync(new URL("results/apiserver.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
+  writeResults("apiserver", result);
 } finally {
   rmSync(folder, { recursive: true });
 }

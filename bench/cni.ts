@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { call, chain, reference, type Service, startService } from "./contestant.ts";
 import { Driver } from "./driver.ts";
-import { addDel, printRows, type Row, row, settleMs, writeResults } from "./rows.ts";
+import { addDel, printRows, type Row, row, settleMs } from "./rows.ts";
+import { writeResults } from "./write-results.ts";
 
 type Lab = {
   readonly box: Sandbox;

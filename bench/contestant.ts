@@ -1,5 +1,6 @@
 // The two sides of every comparison: the reference plugins as Debian ships them, and ours.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Netns, Sandbox, Started } from "#test/sandbox.ts";
 import type { Driver, Timed } from "./driver.ts";
@@ -13,6 +14,7 @@ export type Contestant = {
 export const referenceBin = "/usr/lib/cni";
 export const ownBin = new URL("../dist/cni/bin", import.meta.url).pathname;
 const executable = new URL("../dist/twill", import.meta.url).pathname;
+const startMs = 20_000;
 
 export const reference: Contestant = { name: "reference", bin: referenceBin, env: {} };
 
@@ -30,18 +32,9 @@ export async function startService(box: Sandbox, node: Netns): Promise<Service> 
   const socket = join(dir, "plugins.sock");
   const env = { TWILL_PLUGINS_SOCKET: socket, TWILL_RUN_DIR: join(dir, "run") };
   const started = box.start(node, [executable, "plugins"], { env });
-  for (
-    let i = 0;
-    i < 200 &&
-    !(await Bun.file(socket)
-      .stat()
-      .then(
-        () => true,
-        () => false,
-      ));
-    i++
-  )
-    await Bun.sleep(10);
+  for (const end = Date.now() + startMs; !existsSync(socket); await Bun.sleep(10)) {
+    if (Date.now() > end) throw new Error(`The plugin service does not start: ${started.output()}`);
+  }
   const standAloneEnv = { TWILL_PLUGINS_SOCKET: join(dir, "none"), TWILL_RUN_DIR: join(dir, "alone") };
   return {
     twill: { name: "twill", bin: ownBin, env },

@@ -2,15 +2,15 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { splitLines } from "#kube/lines.ts";
 import type { Netns, Sandbox } from "#test/sandbox.ts";
 
 export type Timed = { readonly exitCode: number; readonly ms: number; readonly stdout: string };
 
 export class Driver implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #lines: AsyncIterator<string>;
   readonly #dir: string;
-  #rest = "";
 
   /** Without `node` the commands run in this process's own namespace. */
   constructor(box: Sandbox, node?: Netns) {
@@ -25,7 +25,7 @@ export class Driver implements AsyncDisposable {
       stdout: "pipe",
       stderr: "inherit",
     });
-    this.#reader = this.#child.stdout.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+    this.#lines = splitLines(this.#child.stdout)[Symbol.asyncIterator]();
   }
 
   async run(command: string, stdin: string, env: Readonly<Record<string, string>>): Promise<Timed> {
@@ -34,22 +34,10 @@ export class Driver implements AsyncDisposable {
     const fields = [command, input, output, ...Object.entries(env).map(([key, value]) => `${key}=${value}`)];
     this.#child.stdin.write(`${fields.join("\t")}\n`);
     this.#child.stdin.flush();
-    const [exitCode, ns] = (await this.#line()).split(" ").map(Number);
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error(`The driver has ended before it ran ${command}`);
+    const [exitCode, ns] = value.split(" ").map(Number);
     return { exitCode: exitCode ?? -1, ms: (ns ?? Number.NaN) / 1e6, stdout: readFileSync(output, "utf8") };
-  }
-
-  async #line(): Promise<string> {
-    for (;;) {
-      const end = this.#rest.indexOf("\n");
-      if (end >= 0) {
-        const line = this.#rest.slice(0, end);
-        this.#rest = this.#rest.slice(end + 1);
-        return line;
-      }
-      const { done, value } = await this.#reader.read();
-      if (done) throw new Error("The driver ended");
-      this.#rest += new TextDecoder().decode(value);
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

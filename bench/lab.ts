@@ -1,8 +1,7 @@
 // A lab at size: how soon nodes and pods are Ready, what they and the agents take, how soon all is gone. `make bench-lab`
 // bun bench/lab.ts agents: only what is about agents.
 
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readKubeconfig } from "#kube/kubeconfig.ts";
 import { processesIn } from "#lab/cgroup.ts";
@@ -10,6 +9,7 @@ import { askNodeAgent } from "#lab/world/agents.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { groupOf, processesOf, TestLabs } from "#test/lab.ts";
 import { loadManyPods } from "#test/many-pods.ts";
+import { writeResults } from "./write-results.ts";
 
 const rounds = 3;
 const fewPods = 100;
@@ -59,12 +59,15 @@ function seconds(work: () => void): number {
   return (performance.now() - startedAt) / 1000;
 }
 
-/** Of all processes of a lab, in megabytes: shared pages divided among those that share them (PSS), and counted for each (RSS). */
-function memoryOf(lab: string): Readonly<Record<"pss" | "rss", number>> {
+/** In megabytes: shared pages divided among those that share them (PSS), and counted for each (RSS). */
+type Memory = { readonly pss: number; readonly rss: number };
+
+/** Of all processes of a lab. */
+function memoryOf(lab: string): Memory {
   return memoryOfAll(processesOf(lab));
 }
 
-function memoryOfAll(pids: readonly number[]): Readonly<Record<"pss" | "rss", number>> {
+function memoryOfAll(pids: readonly number[]): Memory {
   const texts = pids.map((pid) => readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
   const sum = (field: string) =>
     texts.reduce((total, text) => total + Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0), 0);
@@ -98,15 +101,9 @@ async function load(labs: TestLabs, lab: string, pods: number): Promise<number> 
 }
 
 async function measureHundred(labs: TestLabs): Promise<void> {
-  const [ups, downs, readies, used, downsFull] = [[], [], [], [], []] as [
-    number[],
-    number[],
-    number[],
-    number[],
-    number[],
-  ];
-  const memory: { readonly pss: number; readonly rss: number }[] = [];
-  const empty: number[] = [];
+  const [ups, downs, downsFull]: readonly [number[], number[], number[]] = [[], [], []];
+  const [readies, used, empty]: readonly [number[], number[], number[]] = [[], [], []];
+  const memory: Memory[] = [];
   for (let round = 0; round < rounds; round++) {
     const lab = labs.name();
     ups.push(seconds(() => void labs.ok("up", lab)));
@@ -227,6 +224,4 @@ if (process.argv[2] !== "agents") {
   await measureThousand(labs);
 }
 await measureAgents(labs);
-const machine = { kernel: release(), cpus: cpus().length, load: rounded(loadavg()[0] ?? Number.NaN) };
-const file = process.argv[2] === "agents" ? "results/lab-agents.json" : "results/lab.json";
-writeFileSync(new URL(file, import.meta.url), `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
+writeResults(process.argv[2] === "agents" ? "lab-agents" : "lab", { rows });

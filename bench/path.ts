@@ -1,9 +1,9 @@
 // Latency and throughput between pods, beside the same namespaces joined by the kernel alone. `bun bench/path.ts`
 
-import { mkdirSync, writeFileSync } from "node:fs";
 import { PathNode, type PathPod } from "#test/path-node.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { bareVeth } from "./bare-veth.ts";
+import { writeResults } from "./write-results.ts";
 
 /** Two places that talk, on one processor: there it is the path that is measured, not the scheduler's choice. */
 type Way = { readonly name: string; readonly from: Netns; readonly to: Netns; readonly address: string };
@@ -130,5 +130,4 @@ for (const { what, twillUs, otherUs, ratio, goal, twillGbps, otherGbps } of rows
     `${what}: ${twillUs.toFixed(2)} µs and ${otherUs.toFixed(2)} µs, ratio ${ratio.toFixed(3)}${wanted}; ${twillGbps.toFixed(1)} and ${otherGbps.toFixed(1)} Gbit/s`,
   );
 }
-mkdirSync(new URL("results/", import.meta.url), { recursive: true });
-writeFileSync(new URL("results/path.json", import.meta.url), `${JSON.stringify({ rounds, seconds, rows }, null, 2)}\n`);
+writeResults("path", { rounds, seconds, rows });

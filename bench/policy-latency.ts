@@ -14,7 +14,7 @@ import { askNode } from "#lab/world/agents.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { TestLabs, within } from "#test/lab.ts";
 import { percentile } from "./driver.ts";
-import { writeResults } from "./rows.ts";
+import { writeResults } from "./write-results.ts";
 
 const small = process.argv[2] === "small";
 const [apps, podsEach, standing, writes] = small ? [3, 2, 3, 6] : [10, 30, 20, 150];
@@ -120,4 +120,4 @@ const load = Number((loadavg()[0] ?? 0).toPrecision(3));
 console.log(
   `in force on ${nodes.length} nodes, ${apps * podsEach} pods: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms; ${agentMs.toFixed(1)} ms of an agent each (load ${load})`,
 );
-if (!small) writeResults("policy-latency", { load, pods: apps * podsEach, writes, p50, p99, agentMs, goals: goalsMs });
+if (!small) writeResults("policy-latency", { pods: apps * podsEach, writes, p50, p99, agentMs, goals: goalsMs });

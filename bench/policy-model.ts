@@ -2,10 +2,9 @@
 //
 // Each measurement runs in a process of its own, so that none inherits another's memory.
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import { Resolver } from "#model/policy/resolve/resolver.ts";
 import { labelsOf, podAt, podsPerNamespace, policyAt } from "./policy-world.ts";
+import { writeResults } from "./write-results.ts";
 
 const changes = 1_000;
 const changedNamespaces = 10;
@@ -79,9 +78,7 @@ function runAll(): void {
     );
     return { what, ...figures };
   });
-  const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release() };
-  mkdirSync("bench/results", { recursive: true });
-  writeFileSync("bench/results/policy-model.json", `${JSON.stringify({ machine, rows: results }, undefined, 2)}\n`);
+  writeResults("policy-model", { rows: results });
 }
 
 const [, , which] = process.argv;

@@ -16,8 +16,8 @@ import { bareVeth } from "./bare-veth.ts";
 import { percentile } from "./driver.ts";
 import { podFirewall } from "./pod-firewall.ts";
 import { labelsOf, namespaceOf, podAt, podsPerNamespace, policyAt } from "./policy-world.ts";
-import { writeResults } from "./rows.ts";
 import { Talk, type TalkClient } from "./talk.ts";
+import { writeResults } from "./write-results.ts";
 
 const small = process.argv[2] === "small";
 const [namespaces, policyCount] = small ? [3, 30] : [100, 2_000];

@@ -11,7 +11,7 @@ import { mac } from "#net/mac.ts";
 import { serve, smallMaps } from "#test/packet-path.ts";
 import { segment } from "#test/segment.ts";
 import { percentile } from "./driver.ts";
-import { writeResults } from "./rows.ts";
+import { writeResults } from "./write-results.ts";
 
 const small = process.argv[2] === "small";
 const calls = small ? 20 : 3_000;

@@ -1,7 +1,5 @@
 // Rows of a comparison: two sides timed in turn, their medians and what they come to.
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import type { Netns } from "#test/sandbox.ts";
 import { type Contestant, call } from "./contestant.ts";
 import { type Driver, percentile } from "./driver.ts";
@@ -64,12 +62,4 @@ export function printRows(rows: readonly Row[]): void {
     const cells = [`${referenceMs.toFixed(2)} ms`.padStart(10), `${twillMs.toFixed(2)} ms`.padStart(9)];
     console.log(`${name} ${cells.join(" ")} ${ratio.toFixed(3).padStart(7)} ${String(goal).padStart(6)}`);
   }
-}
-
-/** Writes bench/results/NAME.json, with what the machine was. */
-export function writeResults(name: string, results: object): void {
-  const machine = { kernel: release(), cpus: cpus().length, cpu: cpus()[0]?.model ?? "" };
-  const folder = new URL("results", import.meta.url).pathname;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}/${name}.json`, `${JSON.stringify({ machine, ...results }, null, 2)}\n`);
 }

@@ -21,7 +21,7 @@ import { ip } from "#net/ip.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
 import { percentile } from "./driver.ts";
-import { writeResults } from "./rows.ts";
+import { writeResults } from "./write-results.ts";
 
 const small = process.argv[2] === "small";
 const [serviceCount, changes, rounds] = small ? [50, 5, 1] : [10_000, 500, 3];

@@ -8,9 +8,9 @@ import { ControlGroup } from "#test/sockets/control-group.ts";
 import { join } from "#test/traffic.ts";
 import { alternate, compare, type Extent, type LatencyRow, printLatencies } from "./alternate.ts";
 import { kubeProxyRules, type ProxiedService } from "./kube-proxy.ts";
-import { writeResults } from "./rows.ts";
 import { askedOf, fillServices, serviceCrowd } from "./service-crowd.ts";
 import { Talk, type TalkClient } from "./talk.ts";
+import { writeResults } from "./write-results.ts";
 
 const small = process.argv[2] === "small";
 const [few, some, many] = small ? [1, 20, 300] : [1, 1_000, 30_000];
