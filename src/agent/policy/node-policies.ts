@@ -10,6 +10,7 @@ import type { Pace } from "#kube/reflect.ts";
 import type { NodeModel } from "#model/node.ts";
 import type { PodModel } from "#model/pod.ts";
 import { faultsOf, formatOrigin, type Policy } from "#model/policy/rule.ts";
+import { type PodCount, registerMetrics } from "./metrics.ts";
 import { type Policies, policyId } from "./policies.ts";
 import { undeclaredNames } from "./undeclared-names.ts";
 import { PolicyWatch, type WatchedPolicy } from "./watch.ts";
@@ -51,14 +52,14 @@ export type PolicyState = {
 
 type Form = { readonly generation: number; readonly seenMs: number; sinceMs: number | undefined };
 
-const secondsBounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
-
 export class NodePolicies implements Disposable {
   readonly #options: NodePoliciesOptions;
   readonly #watch: PolicyWatch;
   /** By object: when its present form came, and when it was in force. */
   readonly #forms = new Map<string, Form>();
   readonly #waiting = new Set<string>();
+  /** Objects in which something cannot be read. */
+  readonly #misread = new Set<string>();
   readonly #delays: Histogram;
   readonly #nodes = new Map<string, NodeModel>();
   #comparing: Comparing | undefined;
@@ -73,7 +74,13 @@ export class NodePolicies implements Disposable {
       policyChanged: (before, after) => this.#policyChanged(before, after),
       following: options.following,
     });
-    this.#delays = this.#register();
+    const { metrics } = options;
+    this.#delays = registerMetrics({
+      ...{ metrics, policies },
+      counts: () => this.#counts(),
+      misread: () => this.#misread.size,
+      mended: () => this.#comparing?.mended ?? 0,
+    });
     void Promise.all([othersKnown, this.#watch.synced]).then(() => {
       if (this.#hasEnded) return;
       // The node itself must be known as such from the first moment: it asks its pods how they are.
@@ -150,14 +157,7 @@ export class NodePolicies implements Disposable {
 
   /** Of every policy object of the cluster, what it is on this node. */
   states(): readonly PolicyState[] {
-    const counts = new Map<string, { pods: number; inForce: number }>();
-    for (const { policies, inForce } of this.policies.locals()) {
-      for (const id of new Set(policies.map(({ origin }) => policyId(origin)))) {
-        const count = counts.getOrInsertComputed(id, () => ({ pods: 0, inForce: 0 }));
-        count.pods++;
-        if (inForce) count.inForce++;
-      }
-    }
+    const counts = this.#counts();
     const all = this.policies.policies;
     const undeclared = undeclaredNames(
       all.values().flatMap(({ policies }) => policies),
@@ -180,51 +180,32 @@ export class NodePolicies implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
+  /** By object, of those that are about pods of this node. */
+  #counts(): ReadonlyMap<string, PodCount> {
+    const counts = new Map<string, { pods: number; inForce: number }>();
+    for (const { policies, inForce } of this.policies.locals()) {
+      for (const id of new Set(policies.map(({ origin }) => policyId(origin)))) {
+        const count = counts.getOrInsertComputed(id, () => ({ pods: 0, inForce: 0 }));
+        count.pods++;
+        if (inForce) count.inForce++;
+      }
+    }
+    return counts;
+  }
+
   #policyChanged(before: WatchedPolicy | undefined, after: WatchedPolicy | undefined): void {
     const policy: Policy | undefined = (after ?? before)?.policy;
     if (policy === undefined) return;
     const id = policyId(policy.origin);
+    this.#misread.delete(id);
     if (after === undefined) {
       this.#forms.delete(id);
       this.#waiting.delete(id);
     } else {
+      if (faultsOf(after.policy).length > 0) this.#misread.add(id);
       this.#forms.set(id, { generation: after.generation, seenMs: this.#options.nowMs(), sinceMs: undefined });
       this.#waiting.add(id);
     }
     this.policies.setPolicies(id, after === undefined ? [] : [after.policy], after?.keeps);
-  }
-
-  #register(): Histogram {
-    const { metrics, policies } = this.#options;
-    const { held } = policies;
-    metrics.gauge("twill_policies", "Policy objects of the cluster.", () => policies.policies.size);
-    metrics.gauge("twill_policy_sets", "Policy sets of this node's pods.", () => held.sets.size);
-    metrics.gauge(
-      "twill_policy_classes",
-      "Classes of addresses that policies tell apart.",
-      () => policies.resolver.classCount,
-    );
-    metrics.gauge("twill_policy_map_entries", "Entries of the packet path's maps of policies.", () => [
-      { labels: { map: "identities" }, value: held.identities.size },
-      { labels: { map: "blocks" }, value: held.blocks.size },
-      { labels: { map: "policy_sets" }, value: held.sets.size },
-      { labels: { map: "list_choices" }, value: held.choices.size },
-      { labels: { map: "lists" }, value: [...held.lists.values()].reduce((sum, { size }) => sum + size, 0) },
-    ]);
-    metrics.gauge(
-      "twill_policy_problems",
-      "Kinds of things that policies want and that could not be done.",
-      () => policies.problems.length,
-    );
-    metrics.counter(
-      "twill_policy_mended_total",
-      "Elements of the maps of policies that were not as they should be.",
-      () => this.#comparing?.mended ?? 0,
-    );
-    return metrics.histogram(
-      "twill_policy_in_force_seconds",
-      "From the moment that a policy or its change was seen to the moment that it was in force on this node.",
-      secondsBounds,
-    );
   }
 }

@@ -97,6 +97,9 @@ describe("a node's policies", () => {
         [true, true],
         [false, false],
       ]);
+      const figures = it.node.agent.metrics.format().split("\n");
+      for (const name of ["twill_policy_pods", "twill_policy_pods_in_force"])
+        expect(figures).toContain(`${name}{policy="NetworkPolicy shop/db"} 1`);
       // The node to its own pod, and the pod to itself.
       expect(ask(it.box, it.node.netns, db.v4, port)).toStartWith("db");
       expect(reach(db)).toEqual([true, true]);
