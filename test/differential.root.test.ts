@@ -5,7 +5,7 @@ import { referencePlugins } from "./peers/reference-plugins.ts";
 import { builtPlugins } from "./peers/twill.ts";
 import { Sandbox } from "./sandbox.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type Config = { readonly [key: string]: Json };
