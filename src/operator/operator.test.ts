@@ -5,7 +5,6 @@ import { KubeClient } from "#kube/client.ts";
 import type { Node } from "#kube/kinds.ts";
 import { events, leases, nodes, services } from "#kube/resource.ts";
 import type { Transport } from "#kube/transport.ts";
-import { controllerUser, localTransport } from "#lab/apiserver/local-transport.ts";
 import { cidr } from "#net/cidr.ts";
 import { pace, TestCluster } from "#test/lab/cluster.ts";
 import { readBalancerPools } from "./balancer-pools.ts";
@@ -44,7 +43,7 @@ async function holderOf(cluster: TestCluster): Promise<string | undefined> {
 
 /** The cluster's, but before a node is written for the first time, somebody else writes it. */
 function overtaken(cluster: TestCluster, overtake: () => Promise<unknown>): KubeClient {
-  const transport = localTransport(cluster.server, controllerUser);
+  const { transport } = cluster;
   let first = true;
   const request: Transport["request"] = async (each) => {
     if (first && each.method === "PATCH" && each.path.startsWith("/api/v1/nodes/")) {

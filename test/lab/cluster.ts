@@ -6,6 +6,7 @@ import { Mirror } from "#kube/mirror.ts";
 import type { Pace } from "#kube/reflect.ts";
 import { leases, namespaces, nodes, pods } from "#kube/resource.ts";
 import { timestamp } from "#kube/time.ts";
+import type { Transport } from "#kube/transport.ts";
 import { ApiServer } from "#lab/apiserver/api-server.ts";
 import { Rbac } from "#lab/apiserver/authz/rbac.ts";
 import { builtinResources } from "#lab/apiserver/builtin/builtin.ts";
@@ -47,6 +48,8 @@ const patienceMs = 30_000;
 
 export class TestCluster implements Disposable {
   readonly server: ApiServer;
+  /** For clients of their own. */
+  readonly transport: Transport;
   readonly client: KubeClient;
   readonly log: string[] = [];
   readonly #stack = new DisposableStack();
@@ -67,7 +70,8 @@ export class TestCluster implements Disposable {
       random: (bytes) => crypto.getRandomValues(bytes),
       report,
     });
-    this.client = new KubeClient(localTransport(this.server, controllerUser), "test");
+    this.transport = localTransport(this.server, controllerUser);
+    this.client = new KubeClient(this.transport, "test");
     this.#stack.use(
       startControllers({
         client: this.client,
