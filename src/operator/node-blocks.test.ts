@@ -43,7 +43,20 @@ describe("planBlocks()", () => {
       [v4],
       nodes.map(([name]) => nodeNamed(name)),
     );
-    expect(exhausted).toEqual([{ node: "e", range: v4.range }]);
+    expect(exhausted.map(({ node, range }) => `${node.metadata.name} ${range}`)).toEqual([`e ${v4.range}`]);
+  });
+
+  test("goes around what is taken, whatever its size and order", () => {
+    const held = "10.244.2.128/26 10.244.1.0/24 10.0.0.0/16";
+    expect(blocks([v4], [["a", held], ["b"], ["c"], ["d"]])).toEqual(["b 10.244.0.0/24", "c 10.244.3.0/24"]);
+    expect(blocks([v4], [["a", "10.244.0.0/16"], ["b"]])).toEqual([]);
+  });
+
+  test("gives a cluster of thousands theirs at once", () => {
+    const wide = { range: cidr("10.0.0.0/11"), blockLength: 24 };
+    const names = Array.from({ length: 8000 }, (_, index) => [`n${String(index).padStart(4, "0")}`] as const);
+    const given = blocks([wide], names);
+    expect([given.length, given[1], given.at(-1)]).toEqual([8000, "n0001 10.0.1.0/24", "n7999 10.31.63.0/24"]);
   });
 
   test("changes nothing when all have theirs", () => expect(blocks([v4], [["a", "10.244.0.0/24"]])).toEqual([]));

@@ -1,7 +1,7 @@
 // Node blocks: a part of the cluster's pod addresses for each node, the lowest that is free.
 
 import type { Node } from "#kube/kinds.ts";
-import { boundsOf, type Cidr, cidr, familyOfCidr, lengthOf, overlaps } from "#net/cidr.ts";
+import { boundsOf, type Cidr, cidr, familyOfCidr, overlaps } from "#net/cidr.ts";
 import { bitsOf, ipFromBigint } from "#net/ip.ts";
 
 /** A range of pod addresses, and the prefix length of the block that each node gets from it. */
@@ -13,22 +13,22 @@ export type Assignment = { readonly node: Node; readonly podCIDRs: readonly Cidr
 export type BlockPlan = {
   readonly assignments: readonly Assignment[];
   /** Nodes for which a pool has nothing left. */
-  readonly exhausted: readonly { readonly node: string; readonly range: Cidr }[];
+  readonly exhausted: readonly { readonly node: Node; readonly range: Cidr }[];
 };
 
 /** Blocks for all nodes that have none, as one plan so that no block is given twice. A node gets a block of every pool, or none. */
 export function planBlocks(pools: readonly BlockPool[], all: readonly Node[]): BlockPlan {
   const taken = all.flatMap(({ spec }) => (spec?.podCIDRs ?? []).map(cidr));
   const assignments: Assignment[] = [];
-  const exhausted: { node: string; range: Cidr }[] = [];
+  const exhausted: { node: Node; range: Cidr }[] = [];
+  const free = pools.map((pool) => ({ pool, blocks: freeBlocks(pool, taken), next: undefined as Cidr | undefined }));
   for (const node of all.filter(({ spec }) => spec?.podCIDR === undefined).sort(byAge)) {
-    const blocks = pools.map((pool) => ({ pool, block: freeBlock(pool, taken) }));
-    const lacking = blocks.find(({ block }) => block === undefined);
-    if (lacking !== undefined) exhausted.push({ node: node.metadata.name, range: lacking.pool.range });
-    const podCIDRs = blocks.flatMap(({ block }) => block ?? []);
-    if (lacking !== undefined || podCIDRs.length === 0) continue;
-    taken.push(...podCIDRs);
-    assignments.push({ node, podCIDRs });
+    for (const each of free) each.next ??= each.blocks.next().value;
+    const lacking = free.find(({ next }) => next === undefined);
+    if (lacking !== undefined) exhausted.push({ node, range: lacking.pool.range });
+    if (lacking !== undefined || free.length === 0) continue;
+    assignments.push({ node, podCIDRs: free.flatMap(({ next }) => next ?? []) });
+    for (const each of free) each.next = undefined;
   }
   return { assignments, exhausted };
 }
@@ -39,16 +39,21 @@ function byAge(a: Node, b: Node): number {
   return (left ?? "") < (right ?? "") ? -1 : 1;
 }
 
-function freeBlock({ range, blockLength }: BlockPool, taken: readonly Cidr[]): Cidr | undefined {
+/** The blocks of a pool that overlap none of `taken`, the lowest first: a whole cluster may come at once. */
+function* freeBlocks({ range, blockLength }: BlockPool, taken: readonly Cidr[]): Generator<Cidr, undefined> {
   const family = familyOfCidr(range);
   const size = 1n << BigInt(bitsOf(family) - blockLength);
-  const inRange = taken.filter((block) => overlaps(block, range)).map((block) => boundsOf(block));
-  const count = 1n << BigInt(blockLength - lengthOf(range));
-  const { first } = boundsOf(range);
-  for (let index = 0n; index < count; index++) {
-    const start = first + index * size;
-    const clash = inRange.some((block) => block.first < start + size && block.last >= start);
-    if (!clash) return cidr(`${ipFromBigint(start, family)}/${blockLength}`);
+  const { first, last } = boundsOf(range);
+  const others = taken.filter((block) => overlaps(block, range)).map((block) => boundsOf(block));
+  others.sort((a, b) => (a.first < b.first ? -1 : 1));
+  let next = 0;
+  /** The last address of those that begin before the end of the block that is looked at. */
+  let reach = first - 1n;
+  for (let start = first; start <= last; start += size) {
+    for (let other = others[next]; other !== undefined && other.first < start + size; other = others[++next]) {
+      if (other.last > reach) reach = other.last;
+    }
+    if (reach < start) yield cidr(`${ipFromBigint(start, family)}/${blockLength}`);
   }
   return undefined;
 }

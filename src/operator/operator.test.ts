@@ -8,13 +8,19 @@ import type { Transport } from "#kube/transport.ts";
 import { cidr } from "#net/cidr.ts";
 import { pace, TestCluster } from "#test/lab/cluster.ts";
 import { readBalancerPools } from "./balancer-pools.ts";
+import type { BlockPool } from "./node-blocks.ts";
 import { operatorLease, runOperator } from "./operator.ts";
 
 const namespace = "kube-system";
-const pools = [{ range: cidr("10.50.0.0/16"), blockLength: 24 }];
 
 /** An operator whose time runs faster than ours. */
-function operator(cluster: TestCluster, identity: string, speed: number, client = cluster.client) {
+function operator(
+  cluster: TestCluster,
+  identity: string,
+  speed: number,
+  client = cluster.client,
+  pools: readonly BlockPool[] = [{ range: cidr("10.50.0.0/16"), blockLength: 24 }],
+) {
   const end = new AbortController();
   const log: string[] = [];
   const ended = runOperator(
@@ -65,6 +71,30 @@ describe("runOperator()", () => {
     await cluster.addNode("node2");
     expect(await cluster.until("another block", blockOf("node2"))).toBe("10.50.1.0/24");
     await first.stop();
+  });
+
+  test("says in an event at a node why it gets none", async () => {
+    using cluster = new TestCluster({ blockPools: [] });
+    await cluster.start("node1", "node2");
+    const only = operator(cluster, "only", 20, cluster.client, [{ range: cidr("10.50.0.0/24"), blockLength: 24 }]);
+    const told = async () => {
+      const { items } = await cluster.client.listAll(events);
+      return items.find(({ reason }) => reason === "NoAddressBlock");
+    };
+    const event = await cluster.until("an event", told);
+    const sentence = "all blocks of 10.50.0.0/24 are taken: add a --cluster-cidr, or remove nodes";
+    expect(event).toMatchObject({
+      type: "Warning",
+      involvedObject: { kind: "Node", name: "node2" },
+      message: `The node gets no addresses for pods, ${sentence}`,
+    });
+    await cluster.client.remove(nodes, { name: "node1" });
+    const block = async () => (await cluster.client.get(nodes, { name: "node2" })).spec?.podCIDR;
+    expect(await cluster.until("a block", block)).toBe("10.50.0.0/24");
+    await only.stop();
+    expect(only.log.filter((line) => line.includes("gets no addresses"))).toEqual([
+      `operator: node node2 gets no addresses, ${sentence}`,
+    ]);
   });
 
   const overtakes: readonly (readonly [who: string, patch: Partial<Node>, block: string, log: readonly string[]])[] = [

@@ -2,6 +2,7 @@
 
 import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
+import { EventRecorder } from "#kube/event-recorder.ts";
 import type { Node } from "#kube/kinds.ts";
 import { hasReason } from "#kube/kube-error.ts";
 import { leadWhile } from "#kube/leader.ts";
@@ -12,7 +13,7 @@ import type { Cidr } from "#net/cidr.ts";
 import type { BalancerPool } from "./balancer-pools.ts";
 import { giveBalancers } from "./balancers.ts";
 import { GivenBlocks } from "./given-blocks.ts";
-import { type BlockPool, planBlocks } from "./node-blocks.ts";
+import { type BlockPlan, type BlockPool, planBlocks } from "./node-blocks.ts";
 
 export type OperatorOptions = {
   readonly client: KubeClient;
@@ -48,7 +49,8 @@ const unsureMs = 2_000;
 
 /** Gives blocks to nodes that have none, as they come. */
 async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promise<void> {
-  const { client, pace, pools, log } = options;
+  const { client, pace, pools, nowMs, log } = options;
+  const recorder = new EventRecorder({ client, component: "twill-operator", node: "", now: nowMs });
   let wake = () => {};
   using mirror = new Mirror({
     client,
@@ -60,7 +62,7 @@ async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promis
   const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   await Promise.race([mirror.synced, aborted]);
   const given = new GivenBlocks();
-  let told = "";
+  let told: ReadonlySet<string> = new Set();
   while (!signal.aborted) {
     const changed = new Promise<void>((resolve) => {
       wake = resolve;
@@ -74,17 +76,36 @@ async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promis
       if (outcome === "refused") given.forget(node);
       if (outcome === "unsure") unsure.push(node);
     }
-    const lacking = exhausted
-      .map(({ node, range }) => `node ${node} gets no addresses: all blocks of ${range} are taken, add a range`)
-      .join("; ");
-    if (lacking !== "" && lacking !== told) log(`operator: ${lacking}`);
-    told = lacking;
+    told = tell(exhausted, told, recorder, log);
     if (unsure.length === 0) await Promise.race([changed, aborted]);
     else {
       await pace.sleep(unsureMs, signal);
       for (const node of unsure) given.forget(node);
     }
   }
+}
+
+/** Once for each node, as long as it lacks them; also where people look. Returns who has been told. */
+function tell(
+  exhausted: BlockPlan["exhausted"],
+  told: ReadonlySet<string>,
+  recorder: EventRecorder,
+  log: OperatorOptions["log"],
+): ReadonlySet<string> {
+  for (const { node, range } of exhausted) {
+    const { name, uid } = node.metadata;
+    if (told.has(name)) continue;
+    const problem = `all blocks of ${range} are taken: add a --cluster-cidr, or remove nodes`;
+    log(`operator: node ${name} gets no addresses, ${problem}`);
+    const object = { apiVersion: "v1", kind: "Node", namespace: undefined, name, uid };
+    recorder.note({
+      object,
+      type: "Warning",
+      reason: "NoAddressBlock",
+      message: `The node gets no addresses for pods, ${problem}`,
+    });
+  }
+  return new Set(exhausted.map(({ node }) => node.metadata.name));
 }
 
 async function give(
