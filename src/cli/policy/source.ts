@@ -6,7 +6,7 @@ import { type CommandIo, type OutputFormat, UnansweredError, UsageError } from "
 import { KubeClient } from "#kube/client.ts";
 import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
-import { hasReason } from "#kube/kube-error.ts";
+import { hasReason, type StatusReason } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import {
   clusterNetworkPolicies,
@@ -31,14 +31,11 @@ export type FileCall = {
 /** Objects as they were written, and what they are together. */
 export type Source = { readonly objects: readonly KubeObject[]; readonly world: World };
 
-/** Kinds that not every cluster has. Old ones are read to say that they are not in force. */
-const optional: readonly Resource[] = [
-  clusterNetworkPolicies,
-  ...["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"].map((kind) => ({
-    ...{ group: "policy.networking.k8s.io", version: "v1alpha1", namespaced: false },
-    ...{ kind, plural: `${kind.toLowerCase().slice(0, -1)}ies` },
-  })),
-];
+/** Read only to say that they are not in force: who may not see them loses nothing else. */
+const superseded: readonly Resource[] = ["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"].map((kind) => ({
+  ...{ group: "policy.networking.k8s.io", version: "v1alpha1", namespaced: false },
+  ...{ kind, plural: `${kind.toLowerCase().slice(0, -1)}ies` },
+}));
 
 /** Reads everything that policies are about. @throws UsageError @throws UnansweredError that names the file, or the cluster */
 export async function readSource({ manifests, kubeconfig }: SourceGiven, io: CommandIo): Promise<Source> {
@@ -108,7 +105,8 @@ async function readCluster(kubeconfig: string | undefined, io: CommandIo): Promi
   try {
     const lists = await Promise.all([
       ...all.map((resource) => client.listAll(resource).then(({ items }) => items)),
-      ...optional.map((resource) => listIfThere(client, resource)),
+      listUnless(client, clusterNetworkPolicies, "NotFound"),
+      ...superseded.map((resource) => listUnless(client, resource, "NotFound", "Forbidden")),
     ]);
     return lists.flat();
   } catch (cause) {
@@ -116,12 +114,16 @@ async function readCluster(kubeconfig: string | undefined, io: CommandIo): Promi
   }
 }
 
-/** Nothing for a kind that the cluster does not have. */
-async function listIfThere(client: KubeClient, resource: Resource): Promise<readonly KubeObject[]> {
+/** Nothing where the API server refuses for one of these reasons. */
+async function listUnless(
+  client: KubeClient,
+  resource: Resource,
+  ...reasons: readonly StatusReason[]
+): Promise<readonly KubeObject[]> {
   try {
     return (await client.listAll(resource)).items;
   } catch (error) {
-    if (hasReason(error, "NotFound")) return [];
+    if (hasReason(error, ...reasons)) return [];
     throw error;
   }
 }
