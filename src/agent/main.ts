@@ -6,6 +6,7 @@
 //                     └──► Masquerade ────────┤    Endpoints ──────┘ ◄── EndpointWatch ◄── kernel's events
 //                                             ├──► netlink, nftables, Datapath (maps)
 //   pods, policies, namespaces ──► NodePolicies ──► Datapath (maps), Endpoints (who has which policy set)
+//   services, slices ──► NodeServices ──► Datapath (maps; programs at sockets), nftables (what is refused)
 //   runtime ──► shim ──► PluginService ──► twill ──► Endpoints
 //                            └───────────► the standard plugins
 //   local API, CLI ──► Agent (reads)
