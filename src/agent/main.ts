@@ -202,7 +202,7 @@ export class Agent implements AsyncDisposable {
     if (problem !== undefined) return `The agent does not know its node: ${problem}`;
     if (!isSynced) return "The agent waits for the API server";
     if (this.cluster.self === undefined) return `The API server has no Node "${nodeName}"`;
-    return `Node ${nodeName} has no block of addresses yet (spec.podCIDRs): run \`twill operator\`, or the controller manager with --allocate-node-cidrs`;
+    return `Node ${nodeName} has no block of addresses yet (spec.podCIDRs): run \`twill operator\`, or the controller manager with --allocate-node-cidrs; where one runs, the events of the node say why`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

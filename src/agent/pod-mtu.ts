@@ -8,6 +8,7 @@ import type { Connection } from "#netlink/connection.ts";
 import { findLink } from "#netlink/link.ts";
 import type { AgentConfig } from "./config/config.ts";
 import { podMtu } from "./fabric/mtu.ts";
+import { overlayName } from "./fabric/want.ts";
 
 /** What Ethernet carries, where the node's own link is not known. */
 const usual = 1500;
@@ -20,10 +21,11 @@ export function computePodMtu(
 ): number {
   if (mtu !== undefined) return mtu;
   const own = Object.values(addresses);
-  const indexes = listAddresses(connection)
+  const sizes = listAddresses(connection)
     .filter(({ address }) => own.includes(addressOf(address)))
-    .map(({ index }) => findLink(connection, index)?.mtu)
-    .filter((size) => size !== undefined);
-  const linkMtu = Math.min(...(indexes.length === 0 ? [usual] : indexes));
+    .map(({ index }) => findLink(connection, index))
+    // The overlay has the node's addresses, too, and is as small already as it makes what it carries.
+    .flatMap((link) => (link === undefined || link.name === overlayName ? [] : [link.mtu]));
+  const linkMtu = Math.min(...(sizes.length === 0 ? [usual] : sizes));
   return podMtu(linkMtu, mode === "direct" ? [] : own.map(familyOf));
 }
