@@ -94,6 +94,14 @@ export class PathNode implements Disposable {
     if (entry !== undefined) this.path.setEndpoint({ ...entry, policySet });
   }
 
+  /** How much fits into a pod, at the node's end of its link. */
+  resize({ address }: PathPod, mtu: number): void {
+    const entry = this.#entries.get(address);
+    if (entry === undefined) return;
+    this.ip(`link set tw${entry.id} mtu ${mtu}`);
+    this.path.setEndpoint({ ...entry, mtu });
+  }
+
   /** A wire to another node, which has `eth0` as well; both in 172.30.0.0/24. */
   connect(other: PathNode): void {
     this.ip(`link add eth0 type veth peer eth0 netns ${other.netns.name}`);

@@ -42,6 +42,7 @@ afterEach(() => {
     for (const family of ["-4", "-6"]) box.sh(netns, ["ip", family, "route", "flush", "cache"]);
   }
   box.sh(router, ["ip", "link", "set", "out", "mtu", "1500"]);
+  box.sh(client, ["ip", "link", "set", "eth0", "gso_max_segs", "65535"]);
   first.ip("route replace default via 172.30.0.254");
   first.ip("-6 route replace default via fd00:30::fe");
   first.ip(`route replace 10.244.2.0/24 via ${second.address}`);
@@ -124,6 +125,20 @@ describe("a way that is narrower than its ends", () => {
     });
   }
 
+  test("into a pod is found out by the client, where the pod says that it takes more", () => {
+    const { box, client, first, near } = world;
+    // A pod takes what its device has put together from many packets, however long they were.
+    box.sh(client, ["ip", "link", "set", "eth0", "gso_max_segs", "1"]);
+    box.sh(near.netns, ["ip", "link", "set", "eth0", "mtu", String(narrow)]);
+    box.sh(near.netns, ["ip", "route", "replace", "default", "via", "169.254.1.1", "advmss", "1460"]);
+    first.resize(near, narrow);
+    const [got, refused] = counting("refused-size", () => through(near.address, { up: bytes, down: 7 }));
+    first.resize(near, 1500);
+    box.sh(near.netns, ["ip", "link", "set", "eth0", "mtu", "1500"]);
+    expect(got).toBe(7);
+    expect(refused).toBeGreaterThan(0);
+  });
+
   test("is no hindrance for packets that may be cut", async () => {
     wayToClient();
     wayToFar();
@@ -139,5 +154,22 @@ describe("a way that is narrower than its ends", () => {
       () => through(world.far.address, { up: bytes, down: bytes, serverPort }),
     ];
     for (const deed of deeds) expect(counting("refused-size", deed)).toEqual([bytes, 0]);
+  });
+});
+
+describe("an overlay that is narrower than its ends", () => {
+  test("is found out by the client, and a way beyond it by the pod at its other end", () => {
+    const { first, second, far } = world;
+    first.tunnelTo(second);
+    second.tunnelTo(first);
+    for (const node of [first, second]) node.ip("link set twill-vxlan mtu 1450");
+    for (const { path } of [first, second]) expect(path.peers().filter(({ tunnel }) => tunnel)).toHaveLength(3);
+    const [up, refusedUp] = counting("refused-size", () => through(far.address, { up: bytes, down: 7 }));
+    expect(up).toBe(7);
+    expect(refusedUp).toBeGreaterThan(0);
+    wayToClient();
+    const [down, refusedDown] = counting("refused-size", () => through(far.address, { down: bytes }));
+    expect(down).toBe(bytes);
+    expect(refusedDown).toBeGreaterThan(0);
   });
 });
