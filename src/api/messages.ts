@@ -125,6 +125,10 @@ export type ServiceFrontendMessage = {
   readonly balance: "random" | "maglev";
   readonly affinitySeconds: number | null;
   readonly sourceRanges: readonly Cidr[] | null;
+  /** Whether endpoints see the addresses of clients outside. */
+  readonly keepsSource: boolean;
+  /** Whether an endpoint's node answers clients outside by itself. */
+  readonly directReturn: boolean;
   /** Whether it is in the packet path as it should be; another service may have the place. */
   readonly served: boolean;
 };

@@ -9,7 +9,7 @@ import { serveHealthPort } from "./health-port.ts";
 import type { CheckMessage, ProblemMessage, ReleaseMessage } from "./messages.ts";
 import { viewConnections } from "./view-connections.ts";
 import { viewDenials, viewPolicies } from "./view-policies.ts";
-import { viewOneService, viewServices } from "./view-services.ts";
+import { viewNamedServices, viewServices } from "./view-services.ts";
 import { incomplete, viewDrops, viewEndpoint, viewIpam, viewStatus } from "./views.ts";
 
 type Answer = { readonly status: number; readonly body: object };
@@ -102,7 +102,7 @@ function connections(agent: Agent, query: URLSearchParams): Answer {
 
 async function services(agent: Agent, name: string | undefined): Promise<Answer> {
   if (name === undefined) return ok(viewServices(agent));
-  const message = await viewOneService(agent, name);
+  const message = await viewNamedServices(agent, name);
   if (message.services === null || message.services.length > 0) return ok(message);
   return refuse(404, `This node serves no "${name}": there is no such service, or it has no address of its own`);
 }

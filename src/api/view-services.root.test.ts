@@ -6,7 +6,7 @@ import { startNode, until } from "#test/agent.ts";
 import { slice } from "#test/lab/services.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { SocketNode } from "#test/sockets/socket-node.ts";
-import { viewOneService, viewServices } from "./view-services.ts";
+import { viewNamedServices, viewServices } from "./view-services.ts";
 
 test("viewServices() tells where services are reached, who answers, and what is amiss", async () => {
   using groups = new Sandbox();
@@ -41,12 +41,14 @@ test("viewServices() tells where services are reached, who answers, and what is 
     problems: ['Service shop/web: annotation twill.dev/balance must be one of random, maglev, found "best"'],
   });
   expect(viewServices(it.node.agent).services?.map(({ name }) => name)).toEqual(["shop/web"]);
-  const [whole] = (await viewOneService(it.node.agent, "shop/web")).services ?? [];
+  const [whole] = (await viewNamedServices(it.node.agent, "shop/web")).services ?? [];
   const slices = { slices: ["web-1"], connections: 0 };
   expect(whole?.endpoints).toMatchObject([
     { address: "10.244.1.7", pod: "shop/web-1", node: "n1", state: "ready", asked: true, ...slices },
     { address: "10.9.9.8", pod: null, node: null, state: "not ready", asked: false, ...slices },
     { address: "10.9.9.9", pod: null, state: "ready", asked: true, ...slices },
   ]);
-  expect((await viewOneService(it.node.agent, "shop/none")).services).toEqual([]);
+  for (const none of ["shop/none", "eb", "op/web"])
+    expect((await viewNamedServices(it.node.agent, none)).services).toEqual([]);
+  expect<unknown>((await viewNamedServices(it.node.agent, "web")).services).toEqual([whole]);
 });

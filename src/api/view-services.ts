@@ -14,24 +14,29 @@ import { viewEndpoints } from "./view-service-endpoints.ts";
 /** All of them. */
 export function viewServices({ services, datapath }: Agent): ServicesMessage {
   if (services === undefined || datapath === undefined) return { services: null };
-  const owners = [...new Set([...services.view.names, ...services.services.owners])];
   const counts = countConnections(datapath);
-  return { services: owners.sort().flatMap((owner) => viewService(services, owner, counts)) };
+  return { services: ownersOf(services).flatMap((owner) => viewService(services, owner, counts)) };
 }
 
-/** One by its name, `shop/web`, with all endpoints that its slices have; none when there is no such service. */
-export async function viewOneService({ services, datapath }: Agent, name: string): Promise<ServicesMessage> {
+/** One by its name, `shop/web`, or those of a name in all namespaces, with all endpoints that slices have; none when there is none. */
+export async function viewNamedServices({ services, datapath }: Agent, name: string): Promise<ServicesMessage> {
   if (services === undefined || datapath === undefined) return { services: null };
   const counts = countConnections(datapath);
-  const found = viewService(services, name, counts);
-  const slices = found.length === 0 || isPodOwner(name) ? [] : await services.view.readSlices(name).catch(() => null);
-  return {
-    services: found.map((service) => ({
-      ...service,
-      endpoints:
-        slices === null ? null : viewEndpoints(slices, services.view.service(name)?.ports ?? [], service, counts),
-    })),
-  };
+  const found = ownersOf(services)
+    .filter((owner) => owner === name || owner.endsWith(`/${name}`))
+    .flatMap((owner) => viewService(services, owner, counts));
+  return { services: await Promise.all(found.map((service) => withEndpoints(services, service, counts))) };
+}
+
+async function withEndpoints({ view }: NodeServices, service: ServiceMessage, counts: Counts): Promise<ServiceMessage> {
+  const { name } = service;
+  const slices = isPodOwner(name) ? [] : await view.readSlices(name).catch(() => null);
+  if (slices === null) return service;
+  return { ...service, endpoints: viewEndpoints(slices, view.service(name)?.ports ?? [], service, counts) };
+}
+
+function ownersOf({ view, services }: NodeServices): readonly string[] {
+  return [...new Set([...view.names, ...services.owners])].sort();
 }
 
 /** By group, by group and endpoint, and by protocol and endpoint. */
@@ -62,11 +67,13 @@ function viewFrontend(
   group: number | undefined,
 ): ServiceFrontendMessage {
   const { kind, protocol, address, port, inside, outside, balance, affinitySeconds, sourceRanges } = frontend;
+  const { keepsSource, directReturn } = frontend;
   const row = services.held.frontends.get(frontendKey({ address, port, protocol: protocolNumbers[protocol] }));
   return {
     ...{ kind, protocol, address, port, balance, inside: viewChoice(inside), outside: viewChoice(outside) },
     affinitySeconds: affinitySeconds ?? null,
     sourceRanges: sourceRanges ?? null,
+    ...{ keepsSource, directReturn },
     served: row !== undefined && row.group === group,
   };
 }

@@ -45,6 +45,8 @@ function frontendRow({ name }: ServiceMessage, frontend: ServiceFrontendMessage)
     ...(served ? [] : ["not served"]),
     ...(balance === "maglev" ? ["maglev"] : []),
     ...(affinitySeconds === null ? [] : [`clients stay ${affinitySeconds} s`]),
+    ...(frontend.keepsSource ? ["sees clients"] : []),
+    ...(frontend.directReturn ? ["returns directly"] : []),
     ...(sourceRanges === null ? [] : [`only for ${sourceRanges.join(" ") || "nobody"}`]),
   ];
   return [name, kind, `${protocol} ${formatPlace(address, port)}`, String(inside), String(outside), notes.join(", ")];
