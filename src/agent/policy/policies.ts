@@ -10,7 +10,7 @@ import type { Damage } from "#bpf/kept-map.ts";
 import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
 import { policySet } from "#datapath/policy-format.ts";
 import type { PodModel } from "#model/pod.ts";
-import type { Labels } from "#model/policy/party.ts";
+import { type Labels, labelsOfNamespace } from "#model/policy/party.ts";
 import { type Changes, isNone } from "#model/policy/resolve/changes.ts";
 import { hasNamespace } from "#model/policy/resolve/choice-index.ts";
 import { type NodeEntry, Resolver } from "#model/policy/resolve/resolver.ts";
@@ -287,7 +287,7 @@ export class Policies {
   }
 
   #couldSelect(namespace: string): boolean {
-    const labels = this.#namespaces.get(namespace) ?? { "kubernetes.io/metadata.name": namespace };
+    const labels = this.#namespaces.get(namespace) ?? labelsOfNamespace(namespace);
     return [...this.#policies.values()].some(({ policies }) =>
       policies.some(({ subject }) => hasNamespace(subject.namespaces, namespace, labels)),
     );

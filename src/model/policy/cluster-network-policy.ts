@@ -18,7 +18,7 @@ import {
   type Rule,
   type Tier,
 } from "./rule.ts";
-import { impossible, readBlock, readSelector } from "./written.ts";
+import { impossible, readBlock, readList, readSelector } from "./written.ts";
 
 const tiers: Readonly<Record<string, Tier>> = { Admin: adminTier, Baseline: baselineTier };
 const actions: Readonly<Record<string, Action>> = { Accept: "allow", Deny: "deny", Pass: "pass" };
@@ -31,11 +31,6 @@ export function fromClusterNetworkPolicy({ metadata, spec }: ClusterNetworkPolic
   const at = (path: string): Origin => ({ ...origin, path });
   const faults: Fault[] = [];
   const fault = (path: string, why: string) => void faults.push({ origin: at(path), why });
-  const listAt = <T>(path: string, value: readonly T[] | undefined): readonly T[] => {
-    if (Array.isArray(value)) return value;
-    if (value !== undefined && value !== null) fault(path, "it is no list, so it says nothing");
-    return [];
-  };
 
   const tier = tiers[spec?.tier ?? ""];
   if (tier === undefined)
@@ -47,8 +42,8 @@ export function fromClusterNetworkPolicy({ metadata, spec }: ClusterNetworkPolic
   if (subject === undefined)
     fault("spec.subject", "it has not one of namespaces and pods that can be read, so the policy is about no pod");
 
-  const ingress = listAt("spec.ingress", spec?.ingress);
-  const egress = listAt("spec.egress", spec?.egress);
+  const ingress = readList(spec?.ingress, (why) => fault("spec.ingress", why));
+  const egress = readList(spec?.egress, (why) => fault("spec.egress", why));
   return {
     origin,
     tier: tier ?? baselineTier,

@@ -13,7 +13,7 @@ import {
   type Protocol,
   type Rule,
 } from "./rule.ts";
-import { impossible, readBlock, readSelector } from "./written.ts";
+import { impossible, readBlock, readList, readSelector } from "./written.ts";
 
 const protocols: Readonly<Record<string, Protocol>> = { TCP: "tcp", UDP: "udp", SCTP: "sctp" };
 const maxPort = 65_535;
@@ -28,14 +28,9 @@ export function fromNetworkPolicy({ metadata, spec }: NetworkPolicy): Policy {
   };
   const faults: Fault[] = [];
   const fault = (path: string, why: string) => faults.push({ origin: { ...origin, path }, why });
-  const listAt = <T>(path: string, value: readonly T[] | undefined): readonly T[] => {
-    if (Array.isArray(value)) return value;
-    if (value !== undefined && value !== null) fault(path, "it is no list, so it says nothing");
-    return [];
-  };
-  const ingress = listAt("spec.ingress", spec?.ingress);
-  const egress = listAt("spec.egress", spec?.egress);
-  const types = listAt("spec.policyTypes", spec?.policyTypes);
+  const ingress = readList(spec?.ingress, (why) => fault("spec.ingress", why));
+  const egress = readList(spec?.egress, (why) => fault("spec.egress", why));
+  const types = readList(spec?.policyTypes, (why) => fault("spec.policyTypes", why));
   for (const [index, type] of types.entries()) {
     if (type !== "Ingress" && type !== "Egress")
       fault(`spec.policyTypes[${index}]`, `"${type}" is neither Ingress nor Egress`);

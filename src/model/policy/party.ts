@@ -6,6 +6,11 @@ import type { Protocol } from "./rule.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
+/** Of a namespace that has these of its own, as far as is known: Kubernetes gives every namespace its name as a label. */
+export function labelsOfNamespace(name: string, own: Labels = {}): Labels {
+  return { "kubernetes.io/metadata.name": name, ...own };
+}
+
 /** A port that a container declares; "" for one without a name. */
 export type DeclaredPort = { readonly name: string; readonly protocol: Protocol; readonly port: number };
 

@@ -8,7 +8,15 @@ import { type HostPort, hostPortsOf } from "#model/service/host-port.ts";
 import type { Ip } from "#net/ip.ts";
 import { fromClusterNetworkPolicy } from "./cluster-network-policy.ts";
 import { fromNetworkPolicy } from "./network-policy.ts";
-import { declaredPorts, type Labels, type NodeParty, type Party, type PodParty, podParty } from "./party.ts";
+import {
+  declaredPorts,
+  type Labels,
+  labelsOfNamespace,
+  type NodeParty,
+  type Party,
+  type PodParty,
+  podParty,
+} from "./party.ts";
 import type { Policy } from "./rule.ts";
 import { type ServiceEntry, serviceEntry } from "./service-entry.ts";
 
@@ -41,8 +49,6 @@ export type World = {
   readonly namespaces: ReadonlyMap<string, Labels>;
 };
 
-/** Kubernetes gives every namespace its name as a label. */
-const nameLabel = "kubernetes.io/metadata.name";
 const workloads: readonly string[] = [
   "Deployment",
   "ReplicaSet",
@@ -82,7 +88,7 @@ function namespacesOf(objects: readonly KubeObject[]): ReadonlyMap<string, Label
     const name = kind === "Namespace" ? metadata.name : (metadata.namespace ?? "default");
     if (name === undefined) continue;
     const own = kind === "Namespace" ? metadata.labels : undefined;
-    namespaces.set(name, { [nameLabel]: name, ...namespaces.get(name), ...own });
+    namespaces.set(name, labelsOfNamespace(name, { ...namespaces.get(name), ...own }));
   }
   return namespaces;
 }
@@ -137,7 +143,7 @@ function toWorldPod(
     const unknown: NodeParty = { party: "node", name: spec.nodeName ?? "any node", labels: {}, addresses: [] };
     return { ...common, party: node ?? unknown, remark: `shares the network of ${(node ?? unknown).name}`, ready };
   }
-  const party = podParty(pod, namespaces.get(namespace) ?? { [nameLabel]: namespace });
+  const party = podParty(pod, namespaces.get(namespace) ?? labelsOfNamespace(namespace));
   const several = party !== undefined && !isOne(object) ? { ...party, several: true as const } : party;
   return { ...common, party: several, remark: undefined, ready };
 }

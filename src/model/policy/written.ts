@@ -43,6 +43,13 @@ function isExpression(value: unknown): boolean {
   }
 }
 
+/** Empty where nothing is written, and for what is no list: `fault` is told. */
+export function readList<T>(list: readonly T[] | null | undefined, fault: (why: string) => void): readonly T[] {
+  if (Array.isArray(list)) return list;
+  if (list !== undefined && list !== null) fault("it is no list, so it says nothing");
+  return [];
+}
+
 /** `10.1.2.3/8` means 10.0.0.0/8, as the API has it. */
 export function readBlock(text: unknown): Cidr | undefined {
   const address = typeof text === "string" && text.includes("/") ? parseIfAddr(text) : undefined;

@@ -2,7 +2,7 @@
 
 import { verdictOf } from "#model/policy/evaluate.ts";
 import { choosesPod } from "#model/policy/match.ts";
-import type { PodParty } from "#model/policy/party.ts";
+import { labelsOfNamespace, type PodParty } from "#model/policy/party.ts";
 import type { Policy, Rule } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import type { Subject, Warning } from "./warning.ts";
@@ -15,7 +15,7 @@ const usualDns: PodParty = {
   namespace: "kube-system",
   name: "kube-dns",
   labels: { "k8s-app": "kube-dns" },
-  namespaceLabels: { "kubernetes.io/metadata.name": "kube-system" },
+  namespaceLabels: labelsOfNamespace("kube-system"),
   addresses: [],
   node: undefined,
   ports: [{ name: "dns", protocol: "udp", port: dnsPort }],

@@ -1,7 +1,7 @@
 // Pods in groups: those of one namespace whose labels are the same, as far as selectors mention them, are the same to every policy.
 
 import type { LabelSelector } from "#kube/selector.ts";
-import type { DeclaredPort, Labels } from "#model/policy/party.ts";
+import { type DeclaredPort, type Labels, labelsOfNamespace } from "#model/policy/party.ts";
 import type { PodChoice, Policy } from "#model/policy/rule.ts";
 import type { Ip } from "#net/ip.ts";
 import { hasPod } from "./choice-index.ts";
@@ -50,9 +50,6 @@ export type Namespace = {
   readonly groups: Map<string, Group>;
 };
 
-/** Kubernetes gives every namespace its name as a label. */
-const nameLabel = "kubernetes.io/metadata.name";
-
 export class Population {
   readonly #namespaces = new Map<string, Namespace>();
   readonly #mentioned = new Set<string>();
@@ -63,7 +60,7 @@ export class Population {
   namespace(name: string): Namespace {
     return this.#namespaces.getOrInsertComputed(name, () => ({
       name,
-      labels: { [nameLabel]: name },
+      labels: labelsOfNamespace(name),
       groups: new Map(),
     }));
   }
@@ -71,7 +68,7 @@ export class Population {
   /** `labels` undefined: the namespace is gone, but for pods that still are. */
   setNamespace(name: string, labels: Labels | undefined): Namespace {
     const namespace = this.namespace(name);
-    namespace.labels = { [nameLabel]: name, ...labels };
+    namespace.labels = labelsOfNamespace(name, labels);
     if (labels === undefined && namespace.groups.size === 0) this.#namespaces.delete(name);
     return namespace;
   }
