@@ -45,24 +45,31 @@ function broken(policy: KubeObject, random: Random): KubeObject {
   return copy;
 }
 
+/** Two seconds where nobody else works. */
+const patienceMs = 30_000;
+
 describe("policies that cannot be read", () => {
-  test("are judged, explained and warned of all the same", () => {
-    let warned = 0;
-    forEachSeed(1_500, (random) => {
-      const objects = objectsOf(randomCluster(random)) as readonly KubeObject[];
-      const written = objects.map((object) =>
-        object.kind.endsWith("NetworkPolicy") ? broken(object, random) : object,
-      );
-      const world = worldOf(written);
-      for (const { rules } of world.policies) for (const rule of rules) expect(describeRule(rule)).not.toBe("");
-      warned += lint(world, written).map(formatWarning).length;
-      const [from, to] = world.pods;
-      if (from === undefined || to === undefined) return;
-      const traffic = { protocol: "tcp", port: 80 } as const;
-      expect(explain(from, to, traffic, evaluate(world.policies, from, to, traffic))).toContain(" → ");
-    });
-    expect(warned).toBeGreaterThan(1_000);
-  });
+  test(
+    "are judged, explained and warned of all the same",
+    () => {
+      let warned = 0;
+      forEachSeed(1_500, (random) => {
+        const objects = objectsOf(randomCluster(random)) as readonly KubeObject[];
+        const written = objects.map((object) =>
+          object.kind.endsWith("NetworkPolicy") ? broken(object, random) : object,
+        );
+        const world = worldOf(written);
+        for (const { rules } of world.policies) for (const rule of rules) expect(describeRule(rule)).not.toBe("");
+        warned += lint(world, written).map(formatWarning).length;
+        const [from, to] = world.pods;
+        if (from === undefined || to === undefined) return;
+        const traffic = { protocol: "tcp", port: 80 } as const;
+        expect(explain(from, to, traffic, evaluate(world.policies, from, to, traffic))).toContain(" → ");
+      });
+      expect(warned).toBeGreaterThan(1_000);
+    },
+    patienceMs,
+  );
 
   test("touch no other policy", () => {
     forEachSeed(300, (random) => {
