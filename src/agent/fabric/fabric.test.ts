@@ -86,6 +86,11 @@ describe("planFabric()", () => {
   const faults: readonly (readonly [mode: FabricMode, other: FabricNode, fault: string])[] = [
     ["direct", far, "Cannot reach node node3 directly: 172.31.0.13 is not on a link of node1, use mode auto or vxlan"],
     ["auto", node("node5", "10.9.9.9", "10.244.4.0/24"), "Cannot reach node node5 at 10.9.9.9: no route leads there"],
+    [
+      "vxlan",
+      node("node0", "172.30.0.11", "10.244.5.0/24"),
+      "Cannot reach node node0 at 172.30.0.11: that is node1 itself, remove a Node that is gone, or correct the InternalIP in its status",
+    ],
   ];
   for (const [mode, other, fault] of faults) {
     test(`says: ${fault}`, () => expect(want(mode, other)).toMatchObject({ faults: [fault], routes: [], peers: [] }));

@@ -80,6 +80,12 @@ export function wantFabric({ self, others, mode, wayTo, isOwn }: FabricInput): F
       faults.push(`Cannot reach node ${other.name}: it has no address of a family that ${self.name} has, give it one`);
       continue;
     }
+    if (self.addresses.includes(address)) {
+      faults.push(
+        `Cannot reach node ${other.name} at ${address}: that is ${self.name} itself, remove a Node that is gone, or correct the InternalIP in its status`,
+      );
+      continue;
+    }
     const way = wayTo(address);
     if (way === undefined) {
       faults.push(`Cannot reach node ${other.name} at ${address}: no route leads there`);

@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import { removeConflist } from "#agent/cni/conflist.ts";
-import { defaultConfig, readConfig } from "#agent/config/config.ts";
+import { type AgentConfig, defaultConfig, readConfig } from "#agent/config/config.ts";
 import { Agent } from "#agent/main.ts";
 import { releaseReservedPorts } from "#agent/service/leave.ts";
 import { serveApi, serveHealth } from "#api/serve.ts";
@@ -16,6 +16,7 @@ import { findCluster } from "#kube/find-cluster.ts";
 import { httpTransport } from "#kube/http-transport.ts";
 import { loadAllPlugins } from "#plugins/registry.ts";
 import { ownNamespaces } from "#plugins/service/identity.ts";
+import { claimSocketPath, SocketPathError } from "#plugins/service/socket-path.ts";
 
 type AgentCall = {
   readonly flags: {
@@ -35,8 +36,7 @@ export async function runAgent({ flags }: AgentCall, io: CommandIo): Promise<num
   const log = timedLog(io.stderr);
   const config = flags.config === undefined ? defaultConfig : readConfig(flags.config);
   if (flags.uninstall) {
-    removeConflist(config.cni);
-    releaseReservedPorts({ netns: undefined });
+    await uninstall(config, socket);
     return 0;
   }
   const nodeName = flags.node ?? hostname().toLowerCase();
@@ -54,4 +54,16 @@ export async function runAgent({ flags }: AgentCall, io: CommandIo): Promise<num
   await loadAllPlugins(() => new Promise((resolve) => setImmediate(resolve)));
   await untilStopped();
   return 0;
+}
+
+/** An agent that runs would put all of it back. @throws Error saying so */
+async function uninstall(config: AgentConfig, socket: string): Promise<void> {
+  using _ = await claimSocketPath(socket).catch((cause: unknown) => {
+    if (!(cause instanceof SocketPathError)) throw cause;
+    throw new Error(`Cannot uninstall: ${cause.reason === "in-use" ? "an agent runs, stop it first" : cause.message}`, {
+      cause,
+    });
+  });
+  removeConflist(config.cni);
+  releaseReservedPorts({ netns: undefined });
 }
