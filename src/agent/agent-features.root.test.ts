@@ -117,6 +117,7 @@ describe("what a pod's annotation asks for", () => {
       ["db", "10.244.1.9, fd00:10:244:1::9"],
       ["twin", "10.244.1.9"],
       ["odd", "ten"],
+      ["pair", "10.244.1.20, 10.244.1.21"],
     ] as const) {
       const metadata = { namespace: "shop", name, annotations: { "twill.dev/addresses": wish } };
       const spec = { nodeName: "n1", containers: [{ name: "a", image: "a" }] };
@@ -129,6 +130,11 @@ describe("what a pod's annotation asks for", () => {
         "twin",
         11,
         "Cannot give 10.244.1.9, which annotation twill.dev/addresses of pod shop/twin asks for: shop/db eth0 has it",
+      ],
+      [
+        "pair",
+        7,
+        "Cannot give 10.244.1.20 and 10.244.1.21, which annotation twill.dev/addresses of pod shop/pair asks for: a pod has one address of each family",
       ],
       ["odd", 7, 'annotation twill.dev/addresses of pod shop/odd must be addresses separated by commas, found "ten"'],
     ] as const;

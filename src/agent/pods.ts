@@ -10,7 +10,7 @@ import type { Pace } from "#kube/reflect.ts";
 import { pods } from "#kube/resource.ts";
 import { addressesAnnotation, hasUid, type PodModel, toPodModel } from "#model/pod.ts";
 import type { Labels } from "#model/policy/party.ts";
-import { familyOf, parseIp } from "#net/ip.ts";
+import { parseIp } from "#net/ip.ts";
 import type { AddressWish } from "./ipam/ipam.ts";
 import type { PodName } from "./state/endpoint.ts";
 
@@ -126,9 +126,5 @@ function readWish({ namespace, name }: PodModel, text: string): AddressWish {
     if (address !== undefined) return address;
     throw new CniError(ErrorCode.invalidConfig, `${askedBy} must be addresses separated by commas, found "${text}"`);
   });
-  if (new Set(addresses.map(familyOf)).size === addresses.length) return { addresses, askedBy };
-  throw new CniError(
-    ErrorCode.invalidConfig,
-    `${askedBy} must name one address of each family at most, found "${text}"`,
-  );
+  return { addresses, askedBy };
 }
