@@ -7,8 +7,8 @@ type Told = Required<Pick<MirrorOptions<never, never>, "failed" | "followed">>;
 
 export class Following {
   readonly #log: (line: string) => void;
-  /** By what is followed. */
-  readonly #problems = new Map<string, string>();
+  /** By what is followed: why it is not. */
+  readonly #causes = new Map<string, string>();
 
   constructor(log: (line: string) => void) {
     this.#log = log;
@@ -18,18 +18,23 @@ export class Following {
   of(what: string): Told {
     return {
       failed: (error) => {
-        const problem = `cannot follow the ${what}: ${messageOf(error)}`;
-        if (problem !== this.#problems.get(what)) this.#log(problem);
-        this.#problems.set(what, problem);
+        const why = messageOf(error);
+        if (why !== this.#causes.get(what)) this.#log(sentence([what], why));
+        this.#causes.set(what, why);
       },
       followed: () => {
-        if (this.#problems.delete(what)) this.#log(`follows the ${what} again`);
+        if (this.#causes.delete(what)) this.#log(`follows the ${what} again`);
       },
     };
   }
 
-  /** A sentence each; none while all is followed. */
+  /** A sentence for each cause; none while all is followed. */
   get problems(): readonly string[] {
-    return [...this.#problems.values()];
+    const whats = Map.groupBy(this.#causes.keys(), (what) => this.#causes.get(what) ?? "");
+    return [...whats].map(([why, all]) => sentence(all, why));
   }
+}
+
+function sentence(whats: readonly string[], why: string): string {
+  return `cannot follow the ${whats.join(", ")}: ${why}`;
 }
