@@ -165,7 +165,7 @@ export class NodeAgent implements Disposable {
       this.#reportedMs = now();
     } catch (error) {
       log(problemOf(error));
-      this.checkSoon();
+      this.checkSoon(retryMs);
     }
   }
 }
