@@ -25,7 +25,7 @@ export async function runLint({ flags }: { readonly flags: FileCall["flags"] & I
     flags.namespace.length === 0 ||
     flags.namespace.includes(origin.namespace) ||
     policies.some((policy) => inOneObject(policy.origin, origin));
-  const warnings = lint(world, objects).filter(({ origin }) => isJudged(origin) && isMeant(origin));
+  const warnings = lint(world, objects, (origin) => isJudged(origin) && isMeant(origin));
   if (flags.output === "json") {
     const rows = warnings.map(({ rule, origin, message }) => ({ rule, place: formatOrigin(origin), message }));
     io.stdout(`${JSON.stringify(rows, null, 2)}\n`);

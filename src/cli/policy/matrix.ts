@@ -1,17 +1,26 @@
 // `twill policy matrix`: who reaches whom, as the policies say.
 
-import type { CommandIo, OutputFormat } from "#cli/command.ts";
+import { type CommandIo, type OutputFormat, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import { type Cell, matrixOf } from "#model/policy/matrix.ts";
+import { type Cell, matrixOf, membersOf } from "#model/policy/matrix.ts";
+import type { Party } from "#model/policy/party.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
 type MatrixCall = {
   readonly flags: SourceGiven & { readonly namespace: readonly string[]; readonly output: OutputFormat };
 };
 
+/** Beyond these many it takes long, and nobody reads it. */
+const maxRows = 1_000;
+
 export async function runMatrix({ flags }: MatrixCall, io: CommandIo): Promise<number> {
   const { world } = await readSource(flags, io);
-  const cells = matrixOf(world, world.policies, flags.namespace);
+  const isShown = ({ party }: { readonly party: Party }) =>
+    party.party !== "pod" || flags.namespace.length === 0 || flags.namespace.includes(party.namespace);
+  const rows = membersOf(world).filter(isShown).length;
+  if (rows > maxRows)
+    throw new UsageError(`the table would have ${rows} rows and as many columns: -n NAMESPACE shows a part of it`);
+  const cells = matrixOf(world, { isMeant: (from, to) => isShown({ party: from }) && isShown({ party: to }) });
   if (flags.output === "json") io.stdout(`${JSON.stringify(cells, null, 2)}\n`);
   else io.stdout(formatMatrix(cells));
   return 0;

@@ -6,7 +6,7 @@ import { lint } from "#model/policy/lint/lint.ts";
 import { formatWarning } from "#model/policy/lint/warning.ts";
 import { choosesPod, peerMismatch } from "#model/policy/match.ts";
 import { formatParty } from "#model/policy/party.ts";
-import { formatOrigin, inOneObject, type Policy, type Rule } from "#model/policy/rule.ts";
+import { formatOrigin, inOneObject, type Origin, type Policy, type Rule } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { formatFew } from "./few.ts";
 import { findPolicies } from "./find-policy.ts";
@@ -20,7 +20,8 @@ type Call = {
 export async function runShow({ args, flags }: Call, io: CommandIo): Promise<number> {
   const { world, objects } = await readSource(flags, io);
   const policies = findPolicies(world.policies, args.name, flags.namespace);
-  const warnings = lint(world, objects);
+  const isShown = (origin: Origin) => policies.some((policy) => inOneObject(policy.origin, origin));
+  const warnings = lint(world, objects, isShown);
   const views = policies.map((policy) => ({
     ...viewOf(world, policy),
     warnings: warnings.filter(({ origin }) => inOneObject(origin, policy.origin)).map(formatWarning),

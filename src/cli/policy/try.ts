@@ -7,7 +7,8 @@ import { agentsOfLab } from "#cli/agent/lab-agents.ts";
 import { apiSocketFlag } from "#cli/agent/socket-flag.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import { type Cell, changedCells, matrixOf } from "#model/policy/matrix.ts";
+import { type Cell, changedCells, concernedBy, matrixOf } from "#model/policy/matrix.ts";
+import type { Party } from "#model/policy/party.ts";
 import { worldOf } from "#model/policy/world.ts";
 import { cutsOf, formatCuts } from "./cuts.ts";
 import { findPolicies, isSameObject } from "./find-policy.ts";
@@ -33,7 +34,10 @@ export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number>
   const wanted = withFiles(left, readFiles(flags.file));
   const after = { objects: wanted, world: worldOf(wanted) };
   const apart = [...before.policies, ...after.world.policies];
-  const changes = changedCells(matrixOf(before, apart), matrixOf(after.world, apart));
+  const isConcerned = concernedBy(before, after.world);
+  const isMeant = (from: Party, to: Party) => isConcerned(from) || isConcerned(to);
+  const [was, would] = [before, after.world].map((world) => matrixOf(world, { apart, isMeant }));
+  const changes = changedCells(was ?? [], would ?? []);
   const seen = await askConnections(flags, io);
   const cuts =
     seen === undefined

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import type { KubeObject } from "#kube/object.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
-import { changedCells, matrixOf } from "./matrix.ts";
+import { changedCells, concernedBy, matrixOf } from "./matrix.ts";
 import { formatParty } from "./party.ts";
 import { worldOf } from "./world.ts";
 
@@ -238,6 +238,27 @@ describe("matrixOf()", () => {
         ["tcp/80", "tcp/81", "udp/53"].map((traffic) => `${from} x/a ${traffic} false`),
       ),
     ]);
+  });
+});
+
+describe("concernedBy()", () => {
+  test("names pods that changed policies are about, and those that are others themselves", () => {
+    const rows: readonly (readonly [what: readonly KubeObject[], concerned: readonly string[]])[] = [
+      [[], []],
+      [[policy("p", { ...onlyA, policyTypes: ["Ingress"] })], ["x/a"]],
+      [[namespace("y", { team: "red" })], ["y/a", "y/b"]],
+      [[pod("x", "b", { pod: "other" }, "10.0.0.2")], ["x/b"]],
+      [[pod("x", "c", { pod: "c" }, "10.0.0.5")], ["x/c"]],
+    ];
+    const before = worldWith();
+    for (const [objects, concerned] of rows) {
+      const names = new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`));
+      const kept = cast.filter(
+        ({ kind, metadata }: KubeObject) => !names.has(`${kind} ${metadata.namespace}/${metadata.name}`),
+      );
+      const after = worldOf([...kept, ...objects]);
+      expect(after.pods.filter(concernedBy(before, after)).map(formatParty)).toEqual([...concerned]);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 // Traps that policies fall into, as warnings with their place.
 
 import type { KubeObject } from "#kube/object.ts";
-import { faultsOf, inOneObject } from "#model/policy/rule.ts";
+import { faultsOf, inOneObject, type Origin } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { podAddresses, serviceAddresses } from "./addresses.ts";
 import { lintDns } from "./dns.ts";
@@ -13,11 +13,19 @@ import { lintUnread } from "./unread.ts";
 import type { Subject, Warning } from "./warning.ts";
 import { lintTwice, lintWritten } from "./written.ts";
 
-/** All warnings about the policies of a world, in their order. `objects` are those that the world is of, as they were written. */
-export function lint(world: World, objects: readonly KubeObject[]): readonly Warning[] {
+/**
+ * All warnings about the policies of a world, in their order; of those only that are meant. `objects` are those that the world is of, as
+ * they were written.
+ */
+export function lint(
+  world: World,
+  objects: readonly KubeObject[],
+  isMeant: (origin: Origin) => boolean = () => true,
+): readonly Warning[] {
   const written = new Map(objects.map((object) => [keyOf(object.kind, object.metadata), object]));
   const shared = { world, pods: podAddresses(world), services: serviceAddresses(world) };
   const subjects = world.policies.flatMap((policy): readonly Subject[] => {
+    if (!isMeant(policy.origin)) return [];
     const object = written.get(keyOf(policy.origin.kind, policy.origin));
     return object === undefined ? [] : [{ policy, written: object, ...shared }];
   });
@@ -33,7 +41,7 @@ export function lint(world: World, objects: readonly KubeObject[]): readonly War
       ...ofOrder.filter(({ origin }) => inOneObject(origin, subject.policy.origin)),
     ]),
     ...lintTwice(subjects),
-    ...lintUnread(objects),
+    ...lintUnread(objects).filter(({ origin }) => isMeant(origin)),
   ];
 }
 
