@@ -62,7 +62,8 @@ async function awaitAll(
       throw new LabError(`Cannot wait longer than ${limitMs / 1000} s: ${describe(missing)}; ${wayOut}`);
     }
     if (nowMs - toldMs < tellEveryMs) continue;
-    tell(`waiting for ${describe(missing)}`);
+    const more = missing.length - 1;
+    tell(`waiting for ${describe(missing.slice(0, 1))}${more === 0 ? "" : ` and ${more} more`}`);
     toldMs = nowMs;
   }
 }
