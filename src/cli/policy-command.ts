@@ -91,7 +91,7 @@ export const policyCommand: Group = {
     try: leaf({
       summary: "shows what applying a file, or removing a policy, would change",
       about:
-        "Shows who would lose and who would gain what, were the files applied and the policies gone. Where an agent answers it also shows\n" +
+        "Shows who would lose and who would gain what, were the files applied and the policies gone. Where an agent answers it also shows " +
         "which connections of the last minutes would be cut. Exits with 1 when something would change.",
       flags: {
         ...fileFlag,
