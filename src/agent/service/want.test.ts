@@ -102,6 +102,28 @@ describe("wantService()", () => {
   });
 });
 
+test("wantService() tells where SCTP would have to change its port", () => {
+  const ports = [
+    { name: "same", port: 8080, protocol: "SCTP" },
+    { name: "moved", port: 80, protocol: "SCTP", nodePort: 30080 },
+    { name: "tcp", port: 80 },
+  ];
+  const model = toServiceModel(service({ type: "NodePort", ports }));
+  const endpoints = ["same", "moved", "tcp"].map((name) =>
+    toSliceModel(
+      slice([{ addresses: ["10.244.1.7"] }], {
+        ports: [{ name, port: 8080, protocol: name === "tcp" ? "TCP" : "SCTP" }],
+      }),
+    ),
+  );
+  if (model === undefined) throw new Error("There is a service");
+  const slices = endpoints.filter((each) => each !== undefined);
+  expect(wantService(model, slices, side, book).faults).toEqual([
+    "Service shop/web is not served by SCTP from port 80 to port 8080: SCTP keeps its ports, give both the same number",
+    "Service shop/web is not served by SCTP from port 30080 to port 8080: SCTP keeps its ports, give both the same number",
+  ]);
+});
+
 test("rankOf() has the older one first, and of the same second the service before the pod", () => {
   const second = Date.parse("2026-01-01T00:00:07Z");
   const ranks = [rankOf(second + 1000, "a/old"), rankOf(second, "pod a/web"), rankOf(second, "shop/web")];

@@ -46,10 +46,22 @@ export function wantService(
   const model = { ...service, directReturn: service.directReturn && side.directReturn !== undefined };
   const ends = { ...side, portAddresses: [...side.portAddresses, ...otherNodes] };
   const frontends = frontendsOf(model, slices, ends).filter(({ address }) => !refused.has(address));
+  faults.push(...movedSctp(`Service ${service.name}`, frontends));
   const whole = frontends.filter(
     ({ kind, address }) => kind === "cluster" || (kind === "balancer" && book.ownerOf(address) === undefined),
   );
   return { frontends, refusals: [...new Set(whole.map(({ address }) => address))], faults };
+}
+
+/** Its checksum is over its ports as well: the packet path drops what would get another one. */
+function movedSctp(owner: string, frontends: readonly Frontend[]): readonly string[] {
+  const moved = frontends.flatMap(({ protocol, port, inside, outside }) => {
+    const other = [...inside.targets, ...outside.targets].find((target) => target.port !== port);
+    return protocol !== "sctp" || other === undefined ? [] : [`port ${port} to port ${other.port}`];
+  });
+  return [...new Set(moved)].map(
+    (way) => `${owner} is not served by SCTP from ${way}: SCTP keeps its ports, give both the same number`,
+  );
 }
 
 /** A pod's ports of the host. */
@@ -61,7 +73,8 @@ export type HostPorts = {
 };
 
 export function wantHostPorts({ owner, ports, addresses }: HostPorts, side: ServiceSide): Want {
-  return { frontends: hostPortFrontends(owner, ports, addresses, side), refusals: [], faults: [] };
+  const frontends = hostPortFrontends(owner, ports, addresses, side);
+  return { frontends, refusals: [], faults: movedSctp(`P${owner.slice(1)}`, frontends) };
 }
 
 /** The older one first; times have whole seconds, and in the same one a service comes before a pod. */
