@@ -176,14 +176,30 @@ export class PolicyLab {
     return askAgent<PoliciesMessage>(`/proc/${pid}/root/run/twill/agent.sock`, "GET /v1/policies");
   }
 
-  /** Connections that end otherwise than expected, a sentence each: allowed ones are open, others are silent. */
+  /**
+   * Connections that end otherwise than expected, a sentence each: allowed ones are open, others are silent. A service refuses until its
+   * node has heard of its pods, and no policy does: what is refused is asked again.
+   */
   async differences(expectations: readonly Expectation[]): Promise<readonly string[]> {
-    const results = await this.probe(expectations, deniedMs);
-    const late = expectations.filter((each, index) => each.allowed && results[index] !== resultOf(each));
-    const again = await this.probe(late, allowedMs);
+    const results = [...(await this.probe(expectations, deniedMs))];
+    const askAgain = async (indexes: readonly number[], timeoutMs: number) => {
+      const asked = expectations.filter((_, index) => indexes.includes(index));
+      const found = await this.probe(asked, timeoutMs);
+      for (const [at, index] of indexes.entries()) results[index] = found[at];
+    };
+    const wrong = (isWrong: (each: Expectation, result: Result | undefined) => boolean) =>
+      expectations.flatMap((each, index) =>
+        results[index] !== resultOf(each) && isWrong(each, results[index]) ? [index] : [],
+      );
+    await within(patienceMs, async () => {
+      const refused = wrong((_, result) => result === "refused");
+      if (refused.length > 0) await askAgain(refused, deniedMs);
+      return refused.length === 0;
+    });
+    const late = wrong(({ allowed }) => allowed);
+    if (late.length > 0) await askAgain(late, allowedMs);
     return expectations.flatMap((each, index) => {
-      const at = late.indexOf(each);
-      const result = at < 0 ? results[index] : again[at];
+      const result = results[index];
       const wanted = resultOf(each);
       if (result === wanted) return [];
       const { from, host, port, protocol, title = host } = each;
