@@ -10,6 +10,13 @@ export const smallMaps: Readonly<Record<string, number>> = {
   ...{ identities: 1024, blocks: 1024, policy_sets: 256, list_choices: 1024, lists: 1024 },
 };
 
+/** What a program says of a packet (linux/pkt_cls.h: TC_ACT_OK, TC_ACT_SHOT, TC_ACT_REDIRECT). */
+export const verdicts: ReadonlyMap<number, string> = new Map([
+  [0, "kernel"],
+  [2, "drop"],
+  [7, "redirect"],
+]);
+
 type Emptied = { entries(): Iterable<readonly [unknown, unknown]>; delete(key: never): boolean };
 
 /** Forgets policies, services and connections. */

@@ -5,17 +5,12 @@ import { runProgram, type TestRunOptions } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip, ipBytes } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
-import { emptyMaps, serve, smallMaps } from "#test/packet-path.ts";
+import { emptyMaps, serve, smallMaps, verdicts } from "#test/packet-path.ts";
 import { type SegmentOptions, segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { list } from "./policy-format.ts";
 
 const loopback = 1;
-const verdicts = new Map([
-  [0, "kernel"],
-  [2, "drop"],
-  [7, "redirect"],
-]);
 const [pod, pod6, neighbour] = ["10.244.0.1", "fd00:10:244::1", "10.244.0.2"];
 const [far, far6, node, client] = ["10.244.1.7", "fd00:10:244:1::7", "172.30.0.11", "203.0.113.10"];
 const set = 7;

@@ -6,15 +6,10 @@ import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
 import { packetBytes, showPacket, type TestPacket } from "#test/packet.ts";
-import { smallMaps } from "#test/packet-path.ts";
+import { smallMaps, verdicts } from "#test/packet-path.ts";
 import { Datapath } from "./datapath.ts";
 
 /** TC_ACT_ */
-const verdicts = new Map([
-  [0, "kernel"],
-  [2, "drop"],
-  [7, "redirect"],
-]);
 /** The loopback device, which every namespace has: programs are told they work for it. */
 const loopback = 1;
 

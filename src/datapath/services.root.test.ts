@@ -5,17 +5,12 @@ import { runProgram } from "#kernel/bpf-test-run.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
-import { emptyMaps, serve as serveWith, smallMaps } from "#test/packet-path.ts";
+import { emptyMaps, serve as serveWith, smallMaps, verdicts } from "#test/packet-path.ts";
 import { type SegmentOptions, segment, showSegment } from "#test/segment.ts";
 import { Datapath } from "./datapath.ts";
 import { choiceFlags } from "./service-format.ts";
 
 const loopback = 1;
-const verdicts = new Map([
-  [0, "kernel"],
-  [2, "drop"],
-  [7, "redirect"],
-]);
 
 let path: Datapath;
 beforeAll(() => {
