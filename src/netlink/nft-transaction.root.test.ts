@@ -132,6 +132,21 @@ describe("transactions of nftables", () => {
     expect(transactions.find(port)?.comment).toBe("shop/a:eth0");
   });
 
+  test("what is read while somebody changes nftables is read anew, so that all of it is of one moment", () => {
+    using box = new Sandbox();
+    const ns = node(box);
+    using netns = new Netns(ns.path);
+    using transactions = new NftTransactions(netns);
+    const way = { table, chain: "way" };
+    let runs = 0;
+    const seen = transactions.readUnchanged(() => {
+      const before = transactions.countRules(way);
+      if (runs++ < 2) box.sh(ns, ["nft", "add rule inet t way counter"]);
+      return [before, transactions.countRules(way)];
+    });
+    expect([runs, seen]).toEqual([3, [3, 3]]);
+  });
+
   test("give up when others never stop", () => {
     using box = new Sandbox();
     using netns = new Netns(node(box).path);
@@ -142,6 +157,7 @@ describe("transactions of nftables", () => {
       flip();
       return [createElement(port)];
     };
-    expect(() => transactions.applyUnchanged(change)).toThrow("others changed it 100 times meanwhile");
+    expect(() => transactions.applyUnchanged(change)).toThrow("Cannot change nftables: others changed it 100 times");
+    expect(() => transactions.readUnchanged(flip)).toThrow("Cannot read nftables: others changed it 100 times");
   });
 });

@@ -64,6 +64,20 @@ export class NftTransactions implements Disposable {
     throw new KernelError(`Cannot change nftables: others changed it ${maxRetries} times meanwhile`, Errno.EAGAIN);
   }
 
+  /**
+   * What `read` gives, of one and the same state: it reads anew if anything in the namespace's nftables changed meanwhile. A listing
+   * that others change half-way shows rules of before and of after.
+   * @throws KernelError EAGAIN when others never stop changing.
+   */
+  readUnchanged<T>(read: () => T): T {
+    for (let run = 0; run < maxRetries; run++) {
+      const generation = this.#generation();
+      const value = read();
+      if (this.#generation() === generation) return value;
+    }
+    throw new KernelError(`Cannot read nftables: others changed it ${maxRetries} times meanwhile`, Errno.EAGAIN);
+  }
+
   /** Undefined when the element, its set or its table is missing. @throws KernelError */
   find(element: NftElement): HeldElement | undefined {
     return this.#find(getElement(element), readElement);
@@ -82,7 +96,7 @@ export class NftTransactions implements Disposable {
     return this.#find(getChain(chain), () => true) ?? false;
   }
 
-  /** How many rules a chain has; none where it is missing. @throws KernelError */
+  /** How many rules a chain has, within `readUnchanged`; none where it is missing. @throws KernelError */
   countRules(chain: NftChain): number {
     const request = listRules(chain);
     const sequence = this.#send(request);

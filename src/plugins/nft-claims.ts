@@ -92,9 +92,17 @@ export function checkElements(
   claims: readonly Claim[],
   chains: readonly ClaimChain[],
 ): readonly string[] {
-  const comment = ownerComment(owner);
-  const problems: string[] = [];
   const transactions = host.nftTransactions();
+  return transactions.readUnchanged(() => problemsOf(transactions, ownerComment(owner), claims, chains));
+}
+
+function problemsOf(
+  transactions: NftTransactions,
+  comment: string,
+  claims: readonly Claim[],
+  chains: readonly ClaimChain[],
+): readonly string[] {
+  const problems: string[] = [];
   for (const claim of claims) {
     const held = transactions.find(claim);
     if (held === undefined) problems.push(`element ${formatElement(claim)} is missing`);
