@@ -5,14 +5,27 @@ set -e
 shared=$1
 shift
 
+# Prints where a mount in here would be seen outside. Of mounts on top of each other, the last is the one that counts.
+seen_outside() {
+  awk -v own="$shared" '
+    { seen[$5] = 0; for (field = 7; field <= NF && $field != "-"; field++) if ($field ~ /^shared:/) seen[$5] = 1 }
+    END { for (point in seen) if (seen[point] && point != own) { gsub(/\\040/, " ", point); print point } }
+  ' /proc/self/mountinfo
+}
+
 # What is mounted in here is not seen outside, but what goes outside goes in here too: a copy would keep it in use.
-# What goes while this looks is gone, and no failure: namespaces of other tests come and go all the time.
-while read -r _ _ _ _ point _; do
-  case $point in
-    "$shared") ;;
-    *) mount --make-slave "$point" || if mountpoint -q "$point"; then exit 1; fi ;;
-  esac
-done </proc/self/mountinfo
+# Namespaces of other tests come and go meanwhile, and come back under the same name: one that cannot be found is looked for again.
+IFS='
+'
+for round in 1 2 3 4 5; do
+  for point in $(seen_outside); do
+    mount --make-slave "$point" || true
+  done
+done
+if [ -n "$(seen_outside)" ]; then
+  echo "Cannot keep to this node what is mounted at $(seen_outside)"
+  exit 1
+fi
 mount -t proc proc /proc
 while [ $# -gt 0 ]; do
   mkdir -p "$2"
