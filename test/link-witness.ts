@@ -23,7 +23,7 @@ export function seeLink(box: Sandbox, ns: Netns, name: string): SeenLink | undef
   return seeLinks(box, ns).find(({ ifname }) => ifname === name);
 }
 
-export function seeLinks(box: Sandbox, ns: Netns): readonly SeenLink[] {
+function seeLinks(box: Sandbox, ns: Netns): readonly SeenLink[] {
   return JSON.parse(box.sh(ns, ["ip", "-json", "-details", "link", "show"])) as SeenLink[];
 }
 

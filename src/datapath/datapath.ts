@@ -57,7 +57,7 @@ import {
 
 /** The blocks that the links of all pods join. */
 export type Blocks = { readonly ingress: number; readonly egress: number };
-export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
+const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
 
 const noSettings: Settings = {
   ...{ tunnelIfindex: 0, tunnelId: 0, tunnelMac: mac("00:00:00:00:00:00"), tunnelPort: 0, generation: 0 },

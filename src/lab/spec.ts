@@ -10,13 +10,13 @@ export type Underlay = "l2" | "l3";
  * What serves the addresses of services on each node: its agent, the lab's own proxy, or nothing, for networks that do it themselves.
  * With nothing the lab's proxy still serves those that are left to it by name: cluster DNS.
  */
-export const serviceKinds = ["agent", "proxy", "none"] as const;
+const serviceKinds = ["agent", "proxy", "none"] as const;
 /** In the label service.kubernetes.io/service-proxy-name. */
 export const labProxyName = "twill-lab";
 export type ServiceKind = (typeof serviceKinds)[number];
 
 /** How the nodes' agents carry packets from one node to another. */
-export const fabricModes = ["auto", "vxlan", "direct"] as const;
+const fabricModes = ["auto", "vxlan", "direct"] as const;
 
 export type NodeSpec = {
   readonly name: string;

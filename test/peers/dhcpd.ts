@@ -85,7 +85,7 @@ const lease4 = /^lease (\S+) \{\n([\s\S]*?)^\}/gm;
 const lease6 = /^ia-na "((?:\\.|[^"\\])*)" \{\n[\s\S]*?iaaddr (\S+) \{\n([\s\S]*?)^ {2}\}/gm;
 
 /** The file is a log: what it says last of an address holds. A lease that was released stays in it as free. */
-export function parseDhcpdLeases(text: string): readonly DhcpLease[] {
+function parseDhcpdLeases(text: string): readonly DhcpLease[] {
   const leases = new Map<string, DhcpLease | undefined>();
   for (const [, address = "", body = ""] of text.matchAll(lease4)) {
     const clientId = /^ {2}uid "((?:\\.|[^"\\])*)";/m.exec(body)?.[1];

@@ -63,7 +63,7 @@ export function netmask(prefixLength: number): string {
 }
 
 /** A lease per line: expiry, MAC or IAID, address, host name, client identifier. The server's own DUID stands before those of IPv6. */
-export function parseDnsmasqLeases(text: string): readonly DhcpLease[] {
+function parseDnsmasqLeases(text: string): readonly DhcpLease[] {
   const known = (word: string | undefined) => (word === "*" ? undefined : word);
   return text
     .split("\n")

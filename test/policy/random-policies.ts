@@ -34,7 +34,7 @@ const transports = ["tcp", "udp", "sctp"] as const;
 
 const percent = (random: Random, of: number) => random.below(100) < of;
 
-export function randomLabels(random: Random): Labels {
+function randomLabels(random: Random): Labels {
   return Object.fromEntries(keys.flatMap((key) => (percent(random, 70) ? [[key, random.pick(values)]] : [])));
 }
 

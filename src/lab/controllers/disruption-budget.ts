@@ -43,11 +43,7 @@ function expectedOf(pods: readonly Pod[], view: ClusterView): number {
 }
 
 /** The status of a budget over the pods that are active. */
-export function planBudget(
-  budget: PodDisruptionBudget,
-  active: readonly Pod[],
-  expected: number,
-): readonly Operation[] {
+function planBudget(budget: PodDisruptionBudget, active: readonly Pod[], expected: number): readonly Operation[] {
   const { minAvailable, maxUnavailable } = budget.spec ?? {};
   const desired =
     minAvailable === undefined

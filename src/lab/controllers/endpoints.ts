@@ -33,11 +33,7 @@ export const endpointsController: Controller = {
 };
 
 /** The subsets of a service: pods with the same ports together, those that are not ready apart. */
-export function planEndpoints(
-  service: Service,
-  pods: readonly Pod[],
-  current: Endpoints | undefined,
-): readonly Operation[] {
+function planEndpoints(service: Service, pods: readonly Pod[], current: Endpoints | undefined): readonly Operation[] {
   const family = service.spec?.ipFamilies?.[0] === "IPv6" ? "IPv6" : "IPv4";
   const found = pods.flatMap((pod) => {
     const ip = addressOf(pod, family);

@@ -3,8 +3,8 @@
 import type { OwnerReference } from "#kube/object.ts";
 import type { Census, Entry } from "./census.ts";
 
-export const foregroundFinalizer = "foregroundDeletion";
-export const orphanFinalizer = "orphan";
+const foregroundFinalizer = "foregroundDeletion";
+const orphanFinalizer = "orphan";
 
 /** A step of the collection, and why. */
 export type Collection =

@@ -13,7 +13,7 @@ export function fitsNode(spec: Pick<PodSpec, "nodeSelector" | "affinity">, node:
 }
 
 /** Terms are alternatives; a term without any requirement matches nothing. */
-export function matchesNodeSelector({ nodeSelectorTerms }: NodeSelector, node: Node): boolean {
+function matchesNodeSelector({ nodeSelectorTerms }: NodeSelector, node: Node): boolean {
   return nodeSelectorTerms.some((term) => matchesTerm(term, node));
 }
 

@@ -6,7 +6,7 @@ import { create, type Operation, patch } from "./operation.ts";
 import { isTerminating } from "./owner.ts";
 
 /** The name of the ConfigMap that pods find the certificate of the API server's authority in. */
-export const rootCertificateName = "kube-root-ca.crt";
+const rootCertificateName = "kube-root-ca.crt";
 
 export function serviceAccountController(certificateAuthority: string): Controller {
   return {

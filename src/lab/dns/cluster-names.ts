@@ -132,7 +132,7 @@ function hostPort(name = "", protocol = "TCP", port = 0): HostPort {
 }
 
 /** `10.244.1.7` as a label: `10-244-1-7`. */
-export function dashed(address: string): string {
+function dashed(address: string): string {
   return address.replaceAll(/[.:]/g, "-");
 }
 

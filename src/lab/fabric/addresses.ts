@@ -25,7 +25,7 @@ export const clientBlock: Both<Cidr> = { ipv4: cidr("198.51.100.0/24"), ipv6: ci
 export const clientAddress: Both<Ip> = { ipv4: ip("198.51.100.10"), ipv6: ip("2001:db8:100::10") };
 
 /** On the link of `l2`, past the last node: what services of type LoadBalancer are given. */
-export const balancerBlock: Both<Cidr> = { ipv4: cidr("172.30.0.224/28"), ipv6: cidr("fd00:30::e0/124") };
+const balancerBlock: Both<Cidr> = { ipv4: cidr("172.30.0.224/28"), ipv6: cidr("fd00:30::e0/124") };
 
 /** The first node's last number on the underlay, less one. */
 const firstNode = 10;

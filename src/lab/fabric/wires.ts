@@ -37,7 +37,7 @@ export function waitingDevice({ from, to }: Way): string {
 }
 
 /** A wire that nothing was done to. */
-export function soundWire(a: string, b: string): WireSpec {
+function soundWire(a: string, b: string): WireSpec {
   const [first, second] = a < b ? [a, b] : [b, a];
   return { between: [first, second], cut: false, delayMs: 0, lossPercent: 0 };
 }

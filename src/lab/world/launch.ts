@@ -15,7 +15,7 @@ export type Launch = {
 };
 
 /** The host's environment is none of a cluster's: PATH and locale are all that a process of the lab gets. */
-export const bareEnvironment: Readonly<Record<string, string>> = {
+const bareEnvironment: Readonly<Record<string, string>> = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   HOME: "/root",
   LC_ALL: "C.UTF-8",

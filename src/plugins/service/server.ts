@@ -23,7 +23,7 @@ export type ServiceLimits = {
   readonly undoMs: number;
 };
 
-export const defaultLimits: ServiceLimits = {
+const defaultLimits: ServiceLimits = {
   maxConnections: 1024,
   receiveTimeoutMs: 10_000,
   answerTimeoutMs: 30_000,

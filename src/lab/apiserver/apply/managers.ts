@@ -18,7 +18,7 @@ export type Manager = {
 };
 
 /** Managers by Update beyond this number become one, of old changes (Kubernetes' own limit). */
-export const maxUpdateManagers = 10;
+const maxUpdateManagers = 10;
 const oldChanges = "ancient-changes";
 
 /** Entries that this server cannot read (another format, no operation) say nothing of any field: they go. */
@@ -47,7 +47,7 @@ function textOf(entry: Fields, name: string): string {
 }
 
 /** Entries in Kubernetes' order: those of Apply first, then by age and name. */
-export function formatManagers(managers: readonly Manager[]): readonly Fields[] {
+function formatManagers(managers: readonly Manager[]): readonly Fields[] {
   const order = ({ operation, time = "", manager, apiVersion, subresource }: Manager): string =>
     [operation, time, manager, apiVersion, subresource].join("\0");
   return capManagers(managers)

@@ -16,11 +16,11 @@ const renamed: readonly (readonly [core: string, events: string])[] = [
 ];
 
 /** An event of events.k8s.io/v1 as one of the core group. */
-export function toCoreEvent(event: KubeObject): KubeObject {
+function toCoreEvent(event: KubeObject): KubeObject {
   return rename({ ...event, apiVersion: "v1" }, new Map(renamed.map(([core, events]) => [events, core])));
 }
 
-export function fromCoreEvent(event: KubeObject): KubeObject {
+function fromCoreEvent(event: KubeObject): KubeObject {
   return rename({ ...event, apiVersion: "events.k8s.io/v1" }, new Map(renamed));
 }
 

@@ -49,7 +49,7 @@ function versionOf(version: CrdVersion, group: string, kind: string): ResourceVe
 type Gvk = { readonly group: string; readonly version: string; readonly kind: string };
 
 /** The written schema with what every object has; what it says of metadata restricts, and never shapes. */
-export function wholeSchema(written: Schema, gvk: Gvk): Schema {
+function wholeSchema(written: Schema, gvk: Gvk): Schema {
   const { metadata, ...properties } = written.properties ?? {};
   const { type: _type, description: _description, ...restriction } = metadata ?? {};
   const objectMeta: Schema = { $ref: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" };

@@ -62,7 +62,7 @@ export function namespaceOf({ definition, namespace }: Target, { metadata }: Kub
 }
 
 /** Nothing new comes into a namespace that is not there, or on its way out. */
-export function checkNamespace(context: ApiContext, { definition }: Target, namespace: string, name: string): void {
+function checkNamespace(context: ApiContext, { definition }: Target, namespace: string, name: string): void {
   const stored = context.store.get(keyOf({ group: "", plural: "namespaces" }, undefined, namespace));
   if (stored === undefined) throw notFound({ group: "", plural: "namespaces" }, namespace);
   if (stored.object.metadata.deletionTimestamp === undefined) return;

@@ -53,7 +53,7 @@ export function takeIn(
  * requested one's schema counts; those of built-in ones may not. Throws BadRequest for values of a wrong type in built-in kinds:
  * Kubernetes decodes those into structs, and such a value never reaches their rules.
  */
-export function shapeFaults(target: Target, object: KubeObject): readonly Cause[] {
+function shapeFaults(target: Target, object: KubeObject): readonly Cause[] {
   const { definition, version } = target;
   const { kind, custom } = definition;
   const schema = (custom ? version : storedVersion(definition)).schema() ?? anything;

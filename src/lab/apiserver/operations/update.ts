@@ -14,8 +14,7 @@ import { checkKind, type Facet } from "./facet.ts";
 import { applyRules, takeIn, type Written, withManagers } from "./intake.ts";
 
 /** Another client was faster (apiserver's words: kubectl and client libraries show them). */
-export const modifiedMeanwhile =
-  "the object has been modified; please apply your changes to the latest version and try again";
+const modifiedMeanwhile = "the object has been modified; please apply your changes to the latest version and try again";
 
 /**
  * Replaces a face of an object by what a client wants of it, in the requested version; nothing is written when nothing changes.

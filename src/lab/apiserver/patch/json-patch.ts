@@ -4,7 +4,7 @@ import { type KubeError, kubeError } from "#kube/kube-error.ts";
 import { equalJson, type Fields, isFields, without } from "#lab/apiserver/schema/json.ts";
 
 /** More operations than this are refused, as Kubernetes does. */
-export const maxOperations = 10_000;
+const maxOperations = 10_000;
 
 /**
  * The object after all operations, or none of them.

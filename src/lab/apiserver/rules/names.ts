@@ -16,7 +16,7 @@ const serviceRule =
 const subdomainRule =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
 
-export function isLabel(text: string): boolean {
+function isLabel(text: string): boolean {
   return text.length <= 63 && labelForm.test(text);
 }
 

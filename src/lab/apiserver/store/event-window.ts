@@ -19,7 +19,7 @@ export type WindowLimits = {
 };
 
 /** A thousand pods from creation to readiness are some 8,000 changes; a paged list or a watch that breaks off spans fewer. */
-export const defaultWindow: WindowLimits = { events: 10_000, characters: 32 * 2 ** 20 };
+const defaultWindow: WindowLimits = { events: 10_000, characters: 32 * 2 ** 20 };
 
 /** Oldest changes are forgotten first; whoever asks for older ones than are there has to start over. */
 export class EventWindow {

@@ -35,7 +35,7 @@ function isSidecar({ restartPolicy }: Container): boolean {
 }
 
 /** `Running`, `Init:1/2`, `CrashLoopBackOff`, `Terminating`: the most telling reason of all that a status holds. */
-export function podWord(pod: Pod): string {
+function podWord(pod: Pod): string {
   const { status, metadata } = pod;
   if (metadata.deletionTimestamp !== undefined) return status?.reason === "NodeLost" ? "Unknown" : "Terminating";
   const gated = status?.conditions?.some(({ type, reason }) => type === "PodScheduled" && reason === "SchedulingGated");

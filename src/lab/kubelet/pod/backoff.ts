@@ -1,7 +1,7 @@
 // How long a container that ends again and again waits for its next start.
 
 /** Kubernetes' own: the first restart at once, then 10 s, doubling up to 5 min; a run of twice that length starts anew. */
-export const backoffLimits = { firstMs: 10_000, lastMs: 300_000, forgetMs: 600_000 } as const;
+const backoffLimits = { firstMs: 10_000, lastMs: 300_000, forgetMs: 600_000 } as const;
 
 /** `delayMs` is what the next start waits after the end of the last run. */
 export type Backoff = { readonly delayMs: number };

@@ -37,7 +37,7 @@ export function hostnameOf(pod: Pod): string {
 }
 
 /** With a subdomain: `web-0.web.shop.svc.cluster.local`; without: undefined. */
-export function fqdnOf(pod: Pod, { domain }: ClusterDns): string | undefined {
+function fqdnOf(pod: Pod, { domain }: ClusterDns): string | undefined {
   const { subdomain } = pod.spec ?? {};
   return subdomain === undefined || subdomain === ""
     ? undefined

@@ -22,7 +22,7 @@ export type Attachment = {
   readonly capabilityArgs: JsonObject;
 };
 
-export const podIfname = "eth0";
+const podIfname = "eth0";
 
 /** A list of our own, which needs no file: runtimes bring up `lo` in every sandbox. */
 const loopback: NetworkList = parseNetworkList(
