@@ -27,11 +27,10 @@ export function testLinkKinds(rows: readonly LinkRow[]): void {
         const [link] = at.see("link", "show", "dev", "x0");
         expect(link).toMatchObject({ ifindex: 77, linkinfo: { info_kind: kind }, ...seen });
 
-        const found = findLink(at.route, "x0");
-        // What was asked for is read back, beside what the kernel chose.
-        expect(found).toMatchObject({ index: 77, name: "x0", ...settings, info });
-        expect(findLink(at.route, 77)).toEqual(found);
-        expect(listLinks(at.route).find(({ index }) => index === 77)).toEqual(found);
+        // What was asked for is read back; what the kernel has beside it changes by itself, as a bridge's timers run down.
+        const listed = listLinks(at.route).find(({ index }) => index === 77);
+        for (const found of [findLink(at.route, "x0"), findLink(at.route, 77), listed])
+          expect(found).toMatchObject({ index: 77, name: "x0", ...settings, info });
 
         at.route.apply([removeLink(77, "x0"), removeLink(77, "x0")]);
         expect(findLink(at.route, "x0")).toBeUndefined();
