@@ -5,6 +5,8 @@ import type { Brand } from "#base/brand.ts";
 /** Canonical text of an IPv4 or IPv6 address, without zone: `10.0.0.1`, `fd00::1`. */
 export type Ip = Brand<string, "Ip">;
 export type Family = "ipv4" | "ipv6";
+/** Both, in the order in which addresses are told. */
+export const families: readonly Family[] = ["ipv4", "ipv6"];
 
 /** @throws RangeError when `text` is not an address. */
 export function ip(text: string): Ip {

@@ -1,6 +1,6 @@
 // Addresses for which the kernel answers neighbours' questions though they are nobody's here (NTF_PROXY, linux/neighbour.h).
 
-import { familyOf, type Ip } from "#net/ip.ts";
+import { families, familyOf, type Ip } from "#net/ip.ts";
 import type { Connection } from "./connection.ts";
 import { Flag, makeRequest, type Request } from "./message.ts";
 import { emptyNeighbour, NeighbourFlag, NeighbourType, neighbourMessage } from "./neighbour.ts";
@@ -29,7 +29,6 @@ export function removeProxyNeighbour(proxy: ProxyNeighbour): Request {
 
 /** Of all links and both families. @throws KernelError */
 export function listProxyNeighbours(connection: Connection): readonly ProxyNeighbour[] {
-  const families = ["ipv4", "ipv6"] as const;
   return families.flatMap((family) => {
     const value = { ...emptyNeighbour, family, flags: NeighbourFlag.proxy };
     const list = makeRequest(neighbourMessage, value, {

@@ -4,7 +4,7 @@ import type { Infer } from "#codec/codec.ts";
 import { fixed, named, padding, u8, u16be, u32, u64 } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import { errnoOf, isErrno, KernelError } from "#kernel/errno.ts";
-import { type Family, type Ip, ipFromBytes } from "#net/ip.ts";
+import { type Family, families, type Ip, ipFromBytes } from "#net/ip.ts";
 import { family } from "./address-field.ts";
 import type { Connection } from "./connection.ts";
 import { makeRequest, type Request } from "./message.ts";
@@ -109,7 +109,6 @@ function destroySocket({ protocol, peer, key }: ConnectedSocket): Request {
  */
 export function closeSocketsTo(connection: Connection, of: TransportProtocol, ends: readonly SocketEnd[]): number {
   const gone = new Set(ends.map(endKey));
-  const families: readonly Family[] = ["ipv4", "ipv6"];
   const sockets = families.flatMap((family) => listConnected(connection, of, family));
   const closing = sockets.filter(({ peer }) => gone.has(endKey(peer)));
   if (closing.length > 0) connection.apply(closing.map(destroySocket));

@@ -7,7 +7,7 @@ import { Netns, openOwnNetns } from "#kernel/netns.ts";
 import { PacketSocket } from "#kernel/packet-socket.ts";
 import { announcement } from "#net/announcement.ts";
 import { addressOf, hostCidr, lengthOf } from "#net/cidr.ts";
-import { bitsOf, type Family, familyOf, type Ip } from "#net/ip.ts";
+import { bitsOf, families, familyOf, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addVeth, findLink, setLink, setNoLinkLocal } from "#netlink/link.ts";
 import {
@@ -28,7 +28,6 @@ const sinkPeer = "twill-outer0";
 
 /** ETH_P_ARP: nothing is received, any would do. */
 const someEtherType = 0x0806;
-const families: readonly Family[] = ["ipv4", "ipv6"];
 /** Hosts may miss the first one. */
 const repeatMs: readonly number[] = [0, 1_000, 3_000];
 

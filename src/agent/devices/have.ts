@@ -2,7 +2,7 @@
 
 import { endpointIdOf } from "#agent/state/endpoint.ts";
 import { addressOf, lengthOf } from "#net/cidr.ts";
-import type { Family } from "#net/ip.ts";
+import { families } from "#net/ip.ts";
 import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { LinkFlag, listLinks } from "#netlink/link.ts";
@@ -11,7 +11,6 @@ import type { Device } from "./want.ts";
 
 /** RT_SCOPE_UNIVERSE, and of IPv6 also the site's. */
 const widestLocalScope = 200;
-const families: readonly Family[] = ["ipv4", "ipv6"];
 /** ARPHRD_ETHER. */
 const ethernet = 1;
 /** What the agent calls its own links. */

@@ -1,7 +1,7 @@
 // What is of a node's ways to the others: only reads.
 
 import { addressOf, type Cidr, contains, lengthOf } from "#net/cidr.ts";
-import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { families, familyOf, type Ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
 import { type LinkAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
@@ -39,7 +39,6 @@ export type FabricHave = {
 
 /** RT_SCOPE_LINK */
 const linkScope = 253;
-const families: readonly Family[] = ["ipv4", "ipv6"];
 
 /** Reads the device, our routes and its neighbours. @throws KernelError */
 export function readFabric(connection: Connection): FabricHave {

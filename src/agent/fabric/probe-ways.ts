@@ -1,7 +1,7 @@
 // Ways through the overlay to other nodes' own addresses, for sockets that are bound to its device: everybody else goes past it.
 
 import { hostCidr } from "#net/cidr.ts";
-import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { type Family, families, familyOf, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { listRoutes, type Route, removeRoute, replaceRoute } from "#netlink/route.ts";
 import { fromEncap, toEncap } from "#netlink/route-encap.ts";
@@ -15,7 +15,6 @@ export type ProbePeer = { readonly address: Ip; readonly gateway: Ip };
 const probeTable = 8473;
 /** Ahead of the main table, which has other ways to nodes. */
 const priority = 8473;
-const families: readonly Family[] = ["ipv4", "ipv6"];
 
 /** Nodes with a block of the family of their own address: another family's next hop cannot lead there. */
 export function probePeers(routes: readonly FabricRoute[]): readonly ProbePeer[] {

@@ -3,7 +3,7 @@
 import type { PeerEntry } from "#datapath/datapath.ts";
 import type { NodeModel } from "#model/node.ts";
 import { addressOf, type Cidr, hostCidr, overlaps } from "#net/cidr.ts";
-import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { type Family, families, familyOf, type Ip } from "#net/ip.ts";
 import { linkLocalOf } from "#net/link-local.ts";
 import { type Mac, macFromBytes } from "#net/mac.ts";
 import { minimumMtu, tunnelMtu } from "./mtu.ts";
@@ -137,7 +137,6 @@ function overlapFault(name: string, block: Cidr, owner: { readonly block: Cidr; 
 
 /** The first address of the other that is of a family that this node has: both ends choose the same family. */
 function reachableAddress(self: FabricNode, other: FabricNode): Ip | undefined {
-  const families: readonly Family[] = ["ipv4", "ipv6"];
   const common = families.find((family) =>
     [self, other].every(({ addresses }) => addresses.some((own) => familyOf(own) === family)),
   );

@@ -4,7 +4,7 @@ import { addressesOf, type Endpoint } from "#agent/state/endpoint.ts";
 import type { Progress, Release, StateStore } from "#agent/state/store.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import { type Cidr, familyOfCidr } from "#net/cidr.ts";
-import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { type Family, families, familyOf, type Ip } from "#net/ip.ts";
 import { AddressPool, type PoolUsage } from "./pool.ts";
 
 /** What a new endpoint gets; written down by whoever asked, together with the endpoint. */
@@ -16,8 +16,6 @@ export type Choice = {
 
 /** Which addresses a pod asks for by itself; a family that it does not name gets one of the pool's. */
 export type AddressWish = { readonly addresses: readonly Ip[]; readonly askedBy: string };
-
-const families: readonly Family[] = ["ipv4", "ipv6"];
 
 export class Ipam {
   readonly #store: StateStore;

@@ -3,6 +3,7 @@
 import { readSync } from "node:fs";
 import { isErrno } from "#kernel/errno.ts";
 import { type Netns, openIn } from "#kernel/netns.ts";
+import { families } from "#net/ip.ts";
 import { type LinkAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { type Link, listLinks } from "#netlink/link.ts";
@@ -23,7 +24,6 @@ export type HaveStation = {
 
 /** @throws KernelError */
 export function readStation(connection: Connection, netns: Netns, want: Station): HaveStation {
-  const families = ["ipv4", "ipv6"] as const;
   return {
     links: listLinks(connection),
     addresses: listAddresses(connection),

@@ -1,7 +1,7 @@
 // Where clients reach a service on a node, and whom their connections go to.
 
 import type { Cidr } from "#net/cidr.ts";
-import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { type Family, families, familyOf, type Ip } from "#net/ip.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ServiceModel, ServicePort } from "./service.ts";
 import type { SliceModel } from "./slice.ts";
@@ -39,8 +39,6 @@ export type NodeSide = Viewpoint & {
   /** Where node ports and host ports are open. */
   readonly portAddresses: readonly Ip[];
 };
-
-const families: readonly Family[] = ["ipv4", "ipv6"];
 
 /** All places where a service is reached: its own addresses, external ones, and its ports of the node. Conflicts are not looked for. */
 export function frontendsOf(service: ServiceModel, slices: readonly SliceModel[], side: NodeSide): readonly Frontend[] {

@@ -17,10 +17,10 @@ import {
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { CniRoute } from "#cni/result.ts";
-import type { Family } from "#net/ip.ts";
+import { type Family, families } from "#net/ip.ts";
 import type { Order } from "./client.ts";
 import { option } from "./option.ts";
-import { clientIdOf, defaultRequest, families, type LeaseId, type Terms } from "./terms.ts";
+import { clientIdOf, defaultRequest, type LeaseId, type Terms } from "./terms.ts";
 import { maxLabelBytes } from "./v6/client-fqdn.ts";
 import { duidOf } from "./v6/duid.ts";
 

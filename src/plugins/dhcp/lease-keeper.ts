@@ -7,12 +7,12 @@ import { messageOf } from "#base/error-message.ts";
 import type { Attachment } from "#cni/plugin.ts";
 import { isErrno, KernelError } from "#kernel/errno.ts";
 import { NetnsError } from "#kernel/netns.ts";
-import type { Family } from "#net/ip.ts";
+import { type Family, families } from "#net/ip.ts";
 import { defaultTiming, fraction, type Timing } from "./backoff.ts";
 import { acquire, addressIn, extend, type LeaseRecord, type Order, release } from "./client.ts";
 import { NoLease, type Surroundings } from "./exchange.ts";
 import { type LeaseKey, LeaseStore } from "./lease-store.ts";
-import { families, formatLeaseId, type LeaseId, protocolOf } from "./terms.ts";
+import { formatLeaseId, type LeaseId, protocolOf } from "./terms.ts";
 import { InterfaceGone, removeLeased, takeDown, waitForCarrier } from "./wire.ts";
 
 export type KeeperOptions = Omit<Surroundings, "signal"> & {

@@ -5,10 +5,10 @@ import { type Decoder, type Infer, int, list, Mismatch, map, object, optional, r
 import { ifAddr, ip, mac, maskedCidr } from "#cni/decode-address.ts";
 import type { Json } from "#cni/json.ts";
 import { isErrno } from "#kernel/errno.ts";
-import type { Family } from "#net/ip.ts";
+import { type Family, families } from "#net/ip.ts";
 import { Ledger, type Owner } from "#plugins/ledger.ts";
 import type { LeaseRecord, LeaseRecord4, LeaseRecord6 } from "./client.ts";
-import { families, type LeaseId } from "./terms.ts";
+import type { LeaseId } from "./terms.ts";
 
 /** An interface has at most one lease of each family. */
 export type LeaseKey = { readonly id: LeaseId; readonly family: Family };

@@ -10,6 +10,7 @@ import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
 import { KernelError } from "#kernel/errno.ts";
 import { NetnsError } from "#kernel/netns.ts";
+import { families } from "#net/ip.ts";
 import { failed } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import type { Order } from "./client.ts";
@@ -19,7 +20,7 @@ import { NoLease } from "./exchange.ts";
 import { releaseStored } from "./lease-keeper.ts";
 import { resultOfLeases } from "./lease-result.ts";
 import { LeaseStore } from "./lease-store.ts";
-import { families, protocolOf } from "./terms.ts";
+import { protocolOf } from "./terms.ts";
 import { InterfaceGone } from "./wire.ts";
 
 export const dhcp: Plugin<Host> = {

@@ -25,7 +25,6 @@ export const defaultRequest: readonly number[] = [
 ];
 
 /** Those that a lease may be of. */
-export const families: readonly Family[] = ["ipv4", "ipv6"];
 
 /** As people call the protocol of a family. */
 export function protocolOf(family: Family): string {

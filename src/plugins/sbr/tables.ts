@@ -1,14 +1,13 @@
 // The routing tables of a container as source based routing reads and changes them.
 
 import { defaultCidr } from "#net/cidr.ts";
-import type { Family, Ip } from "#net/ip.ts";
+import { type Family, families, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import type { Request } from "#netlink/message.ts";
 import { addRoute, listRoutes, type Route, RouteTable, removeRoute } from "#netlink/route.ts";
 import { addRule, listRules, type Rule, removeRule } from "#netlink/rule.ts";
 import { type Plan, sameRoute } from "./plan.ts";
 
-const families: readonly Family[] = ["ipv4", "ipv6"];
 const reserved: readonly number[] = Object.values(RouteTable);
 
 /** A rule that leads from one address to its table. `gateway`: of the default route there that was made, not moved. */

@@ -1,14 +1,13 @@
 // VRF links of a container: found, made, joined and left without losing addresses and routes.
 
 import { familyOfCidr } from "#net/cidr.ts";
-import type { Family } from "#net/ip.ts";
+import { families } from "#net/ip.ts";
 import { addAddress, type LinkAddress, listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { type Link, listLinks, setLink } from "#netlink/link.ts";
 import { addRoute, listRoutes, type Route, RouteTable, removeRoute } from "#netlink/route.ts";
 import { listRules } from "#netlink/rule.ts";
 
-const families: readonly Family[] = ["ipv4", "ipv6"];
 /** RT_SCOPE_UNIVERSE */
 const universe = 0;
 
