@@ -57,7 +57,7 @@ import {
 
 /** The blocks that the links of all pods join. */
 export type Blocks = { readonly ingress: number; readonly egress: number };
-const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
+export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
 
 const noSettings: Settings = {
   ...{ tunnelIfindex: 0, tunnelId: 0, tunnelMac: mac("00:00:00:00:00:00"), tunnelPort: 0, generation: 0 },
@@ -186,6 +186,10 @@ export class Datapath implements Disposable {
     const found = this.#settings.get(0)?.flags ?? 0;
     this.#isHeldBack = !kernelTranslates && (found & settingFlags.kernelTranslates) !== 0;
     this.set({});
+  }
+
+  get blocks(): Blocks {
+    return this.#blocks;
   }
 
   /** Whether the kernel still translates, as an earlier agent has wanted it: until `translate`, for the maps of services may be empty. */
