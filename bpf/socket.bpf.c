@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include "connections.h"
 #include "services.h"
+#include "settings.h"
 #include "socket.h"
 
 #define PASS 1
@@ -56,8 +57,11 @@ static __always_inline int is_loopback(const struct address *address)
 	return !address->word[0] && !address->word[1] && !address->word[2] && address->word[3] == bpf_htonl(1);
 }
 
-/* Whether sockets of this namespace are to be translated when they ask for this address. */
-static __always_inline int is_translated(struct bpf_sock_addr *ctx, const struct address *asked)
+/*
+ * Whether sockets of this namespace are to be translated when they ask for this address. Whom a service with source ranges is for depends on
+ * the address that asks, which a pod's socket may not have yet: its packets are judged and translated instead.
+ */
+static __always_inline int is_translated(struct bpf_sock_addr *ctx, const struct frontend *frontend, const struct address *asked)
 {
 	__u64 cookie = bpf_get_netns_cookie(ctx);
 	const __u32 *found = bpf_map_lookup_elem(&namespaces, &cookie);
@@ -65,7 +69,19 @@ static __always_inline int is_translated(struct bpf_sock_addr *ctx, const struct
 
 	if (flags & NAMESPACE_UNTRANSLATED)
 		return 0;
-	return !is_loopback(asked) || (flags & NAMESPACE_NODE);
+	if (flags & NAMESPACE_NODE)
+		return 1;
+	return !is_loopback(asked) && !(frontend->inside.flags & CHOICE_SOURCE_RANGES);
+}
+
+/* What the node itself says is translated at its sockets only, and comes from the node's own address. */
+static __always_inline int may_node_ask(const struct frontend *frontend, const struct address *asked)
+{
+	const struct settings *node = get_settings();
+
+	if (!(frontend->inside.flags & CHOICE_SOURCE_RANGES))
+		return 1;
+	return node && may_ask(frontend, &frontend->inside, address_is_v4(asked) ? &node->node_v4 : &node->node_v6);
 }
 
 /* The socket may have no address yet; whoever shares its namespace shares its addresses. Multicast addresses are nobody's, so it is no client's. */
@@ -94,16 +110,21 @@ static __always_inline const struct backend *choose_for_socket(struct bpf_sock_a
 	return *number ? bpf_map_lookup_elem(&backends, number) : 0;
 }
 
+static __always_inline int fail_socket(int error)
+{
+	/* Programs of earlier kernels cannot choose the error: it is EPERM. */
+	if (LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 1, 0))
+		bpf_set_retval(error);
+	return REJECT;
+}
+
 /*
  * At once, as a port that nobody listens on. Where packets would be dropped so that another node can answer, nobody else will answer this
  * socket: to let it wait would help nobody, but the error is another, for it says nothing of the service as a whole.
  */
 static __always_inline int refuse_socket(const struct frontend *frontend)
 {
-	/* Programs of earlier kernels cannot choose the error: it is EPERM. */
-	if (LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 1, 0))
-		bpf_set_retval(frontend->inside.flags & CHOICE_DROP ? -EHOSTUNREACH : -ECONNREFUSED);
-	return REJECT;
+	return fail_socket(frontend->inside.flags & CHOICE_DROP ? -EHOSTUNREACH : -ECONNREFUSED);
 }
 
 /* What it was connected to before. */
@@ -150,8 +171,10 @@ static __always_inline int connect_socket(struct bpf_sock_addr *ctx, const struc
 
 	*to = 0;
 	connected_to_nobody(ctx);
-	if (!frontend || !is_translated(ctx, asked))
+	if (!frontend || !is_translated(ctx, frontend, asked))
 		return PASS;
+	if (!may_node_ask(frontend, asked))
+		return fail_socket(-EHOSTUNREACH);
 	*to = choose_for_socket(ctx, frontend, &number);
 	if (!*to)
 		return refuse_socket(frontend);
@@ -224,8 +247,10 @@ static __always_inline int send_datagram(struct bpf_sock_addr *ctx, const struct
 	if (ctx->protocol != IPPROTO_UDP)
 		return PASS;
 	frontend = find_frontend(asked, key.port, IPPROTO_UDP);
-	if (!frontend || !is_translated(ctx, asked))
+	if (!frontend || !is_translated(ctx, frontend, asked))
 		return PASS;
+	if (!may_node_ask(frontend, asked))
+		return fail_socket(-EHOSTUNREACH);
 	key.socket = bpf_get_socket_cookie(ctx);
 	*to = backend_of(bpf_map_lookup_elem(&flows, &key), frontend, flow.seen);
 	if (!*to) {

@@ -1,6 +1,7 @@
 // What is more than who asks whom: addresses that move, run out and come back, ways of packets, and many services at once.
 
 import { expect } from "bun:test";
+import { askWorld } from "#cli/policy/question.ts";
 import { events, services } from "#kube/resource.ts";
 import { nodeSource } from "#lab/probe/cast.ts";
 import { runProbe } from "#lab/probe/run.ts";
@@ -46,6 +47,51 @@ export const deeds: readonly Deed[] = [
       lab.inside("switch", "ip", "neigh", "flush", "to", address);
       const isGone = async () => (await errorOf(lab, "client", address, 80)) === "unreachable";
       expect(await within(patienceMs, isGone)).toBe(true);
+    },
+  },
+  {
+    title:
+      "packets find at a balancer's address whom explain says: whom source ranges admit, and nobody with ipMode Proxy",
+    run: async (lab) => {
+      const loadBalancerSourceRanges = ["{client}/32", "{a1}/32", "{u1}/32", "{node1}/32"];
+      // The class is nobody's, so the status is the test's to write.
+      const own = { type: "LoadBalancer", loadBalancerClass: "example.com/own", loadBalancerSourceRanges };
+      await lab.play({
+        make: [
+          service("web", { ...a, type: "LoadBalancer", loadBalancerSourceRanges }),
+          service("own", { ...a, ...own }),
+        ],
+      });
+      const given = async () => (await lab.resolve("{web:outer}").catch(() => "")) !== "";
+      expect(await within(patienceMs, given)).toBe(true);
+      const inside = ["a1", "a2", "u1", "u2", "node1", "node2", "h1", "h2"];
+      const isLed = async (from: string, place: string) => {
+        const name = from === "client" ? await lab.resolve("{client}") : from;
+        const answers = askWorld(await lab.world(), name, place, namespace);
+        return answers.some(({ route, allowed }) => route !== undefined && allowed);
+      };
+      const differences = async (host: string, admitted: readonly string[], askers: readonly string[]) => {
+        const found = [
+          ...(await lab.play({ ask: admitted.map((from) => [from, `tcp ${host} 80`, "a1 a2 a3"] as const) })),
+        ];
+        for (const from of askers) {
+          const isAdmitted = admitted.includes(from);
+          if ((await isLed(from, `${host}:80`)) !== isAdmitted) found.push(`explain is wrong about ${from}`);
+          if (!isAdmitted && (await errorOf(lab, from, host, 80)) === undefined) found.push(`${from} is answered`);
+        }
+        return found;
+      };
+      const admitted = ["a1", "u1", "node1", "h1"];
+      const outer = await lab.resolve("{web:outer}");
+      expect(await differences(outer, ["client", ...admitted], ["client", ...inside])).toEqual([]);
+      const kept = "192.0.2.90";
+      const metadata = { namespace, name: "own" };
+      for (const ipMode of ["VIP", "Proxy"]) {
+        const status = { loadBalancer: { ingress: [{ ip: kept, ipMode }] } };
+        await lab.client.apply(services, { metadata, status }, "status");
+        await lab.settled();
+        expect(await differences(kept, ipMode === "VIP" ? admitted : [], inside)).toEqual([]);
+      }
     },
   },
   {

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import type { FabricMode } from "#agent/fabric/want.ts";
 import { askAgent } from "#api/client.ts";
 import type { ServicesMessage, StatusMessage } from "#api/messages.ts";
+import { readSource } from "#cli/policy/source.ts";
 import type { KubeClient } from "#kube/client.ts";
 import { endpointSlices, events, nodes, pods, type Resource, services } from "#kube/resource.ts";
 import { clientAddress } from "#lab/fabric/addresses.ts";
 import { nodeStation } from "#lab/fabric/station.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
 import { containerTarget, stationTarget, type Target } from "#lab/world/pod-target.ts";
+import type { World } from "#model/policy/world.ts";
 import { type TestLabs, within } from "#test/lab.ts";
 import { type Answer, Asker } from "./asker.ts";
 import { cast } from "./cast.ts";
@@ -125,6 +127,12 @@ export class ServiceLab implements Disposable {
     return await askAgent<ServicesMessage>(this.#socketOf(node), `GET /v1/services${query}`).catch(() => ({
       services: [],
     }));
+  }
+
+  /** What `twill explain` looks at. */
+  async world(): Promise<World> {
+    const io = { stdout: () => {}, stderr: () => {}, env: new Map<string, string>() };
+    return (await readSource({ manifests: [], kubeconfig: this.#places.kubeconfig }, io)).world;
   }
 
   async problemsOn(node: string): Promise<readonly string[]> {

@@ -2,9 +2,10 @@
 
 import type { Traffic } from "#model/policy/match.ts";
 import { formatParty, type Party } from "#model/policy/party.ts";
+import { formatOrigin } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { formatPlace } from "#model/service/frontend.ts";
-import { parseIp } from "#net/ip.ts";
+import { type Ip, parseIp } from "#net/ip.ts";
 import { find } from "./ends.ts";
 import { type Destination, type Reach, throughAddress, throughNode, throughService } from "./routes.ts";
 import { numberedTraffic, type Target } from "./target.ts";
@@ -16,15 +17,26 @@ export function reachesOf(world: World, target: Target, source: Party, namespace
   const behind = address === undefined ? undefined : throughAddress(world, address, target, source);
   if (behind !== undefined) return behind;
   const found = find(world, where, namespace);
+  const remark = address === undefined ? undefined : keptBy(world, address);
   if ("service" in found) return throughService(world, found.service, target, source);
   const led: Reach[] = [];
   const destinations = found.ends.flatMap((end): readonly Destination[] => {
     const reach = end.party.party === "node" ? throughNode(world, end.party, target, source) : undefined;
-    if (reach === undefined) return trafficOf(end.party, port, protocol).map((traffic) => ({ ...end, traffic }));
+    if (reach === undefined)
+      return trafficOf(end.party, port, protocol).map((traffic) => ({ ...end, ...(remark && { remark }), traffic }));
     led.push(reach);
     return [];
   });
   return destinations.length === 0 && led.length > 0 ? led : [{ route: undefined, destinations }, ...led];
+}
+
+/** Why an address leads to no pod, although a service has it. */
+function keptBy({ services }: World, address: Ip): string | undefined {
+  const service = services.find(({ keptAddresses }) => keptAddresses.includes(address));
+  if (service === undefined) return undefined;
+  const { namespace, name } = service;
+  const place = formatOrigin({ kind: "Service", namespace, name, path: "status.loadBalancer" });
+  return `${place} has ${address} with ipMode Proxy: the balancer keeps it, no node leads it to a pod, and policies see the address itself`;
 }
 
 /** Each declared port where none is asked for, of every protocol unless one is said. @throws UsageError */

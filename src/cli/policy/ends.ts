@@ -36,7 +36,7 @@ type Name = { readonly kind: string | undefined; readonly namespace: string; rea
 
 /** All that a text means as one end of a connection. @throws UsageError with the nearest name */
 export function find(world: World, text: string, namespace: string): Found {
-  if (text === "world") return { ends: [endOf(stranger(world.policies))] };
+  if (text === "world") return { ends: [endOf(strangerOf(world))] };
   const address = parseIp(text);
   if (address !== undefined) return { ends: [endOf(partyAt(world, address))] };
   const name = readName(text, namespace);
@@ -53,6 +53,13 @@ export function find(world: World, text: string, namespace: string): Found {
       throw unknown(name.kind.toLowerCase(), `${name.namespace}/${name.name}`, knownPods(world));
     }
   }
+}
+
+function strangerOf({ policies, services }: World): Party {
+  return stranger(
+    policies,
+    services.flatMap(({ sourceRanges = [] }) => sourceRanges),
+  );
 }
 
 /** As `find`, for the end that opens the connection. @throws UsageError */

@@ -173,6 +173,51 @@ describe("twill explain", () => {
     }
   }, 60_000);
 
+  test("asks a service whom its balancer's addresses are for, and which of them its balancer keeps", () => {
+    using folder = new Folder();
+    const restricted =
+      "apiVersion: v1\nkind: Service\nmetadata: {namespace: a, name: outer}\n" +
+      "spec: {type: LoadBalancer, clusterIP: 10.96.0.13, externalIPs: [203.0.113.81], selector: {app: web}, " +
+      "ports: [{port: 80, targetPort: http}], loadBalancerSourceRanges: [198.51.100.0/24, 10.244.1.0/24]}\n" +
+      'status: {loadBalancer: {ingress: [{ip: 203.0.113.80}, {ip: 203.0.113.81}, {ip: "2001:db8::80"}, {ip: 203.0.113.82, ipMode: Proxy}]}}\n';
+    // The small cluster has the first of these addresses for another service.
+    const around = openCluster.replace("externalIPs: [203.0.113.80], ", "");
+    const from = ["-m", folder.write("cluster.yaml", around), "-m", folder.write("outer.yaml", restricted)];
+    const rule = "Service a/outer spec.loadBalancerSourceRanges";
+    const rows: readonly (readonly [words: string, exitCode: number, ...parts: string[]])[] = [
+      ["198.51.100.7 203.0.113.80:80", 0, `${rule} admits 198.51.100.7: 198.51.100.7 is in 198.51.100.0/24\n`],
+      [
+        "192.0.2.7 203.0.113.80:80",
+        1,
+        "through service a/outer port 80, all denied\n",
+        `192.0.2.7 → service a/outer: denied\n  ${rule}: 192.0.2.7 is not in 198.51.100.0/24 or 10.244.1.0/24\n`,
+      ],
+      ["world 203.0.113.80:80", 1, "world → service a/outer: denied\n"],
+      ["198.51.100.7 203.0.113.81:80", 0, "203.0.113.81:80 becomes any of 2"],
+      ["a/client 203.0.113.80:80", 0, `${rule} admits a/client: 10.244.1.2 is in 10.244.1.0/24\n`],
+      ["a/door 203.0.113.80:80", 1, `a/door → service a/outer: denied\n  ${rule}: 10.244.2.11 is not in `],
+      ["a/door svc/outer:80", 0, "10.96.0.13:80 becomes any of 2"],
+      ["node1 203.0.113.80:80", 1, `${rule}: 172.30.0.11 is not in `],
+      ["a/client [2001:db8::80]:80", 1, `${rule}: it admits nobody of 2001:db8::80's family\n`],
+      [
+        "192.0.2.7 203.0.113.82:80",
+        0,
+        "192.0.2.7 → 203.0.113.82 tcp/80: allowed\n",
+        "Service a/outer status.loadBalancer has 203.0.113.82 with ipMode Proxy: the balancer keeps it",
+      ],
+    ];
+    for (const [words, code, ...parts] of rows) {
+      const { exitCode, stdout, stderr } = twill("explain", ...from, "-n", "a", ...words.split(" "));
+      for (const part of parts) expect(`${stdout}${stderr}`, words).toContain(part);
+      expect(exitCode, words).toBe(code);
+    }
+    const { stdout } = twill("explain", ...from, "-o", "json", "a/door", "203.0.113.80:80");
+    const why = "10.244.2.11 is not in 198.51.100.0/24 or 10.244.1.0/24";
+    expect(JSON.parse(stdout)).toMatchObject([
+      { allowed: false, reason: "not admitted", through: { admission: { allowed: false, by: rule, why } } },
+    ]);
+  }, 60_000);
+
   test("says what to give when it is not told where to look", () => {
     expect(twill("explain", "a", "b").stderr).toContain("neither --manifests nor --kubeconfig says what to look at");
   });

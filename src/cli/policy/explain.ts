@@ -52,10 +52,18 @@ function explainGroups(answers: readonly Answer[]): string {
     .join("\n");
 }
 
-function groupOf({ destination, judgements, allowed }: Answer): string {
+function groupOf({ route, destination, judgements, allowed }: Answer): string {
   const traffic = destination === undefined ? "" : formatTraffic(destination.traffic);
   const verdicts = judgements.map(({ family, verdict }) => [family, decisionOf(verdict)]);
-  return JSON.stringify([allowed, traffic, verdicts, destination?.asked?.party.name, destination?.sees?.name]);
+  const admitted = route?.admission?.allowed;
+  return JSON.stringify([
+    allowed,
+    traffic,
+    verdicts,
+    admitted,
+    destination?.asked?.party.name,
+    destination?.sees?.name,
+  ]);
 }
 
 function formatEnds({ from, destination }: Answer): string {
@@ -109,8 +117,7 @@ function toRows(answer: Answer) {
     ...(route === undefined ? {} : { through: routeOf(route) }),
     ...(remarks.length === 0 ? {} : { remarks }),
   };
-  if (judgements.length === 0)
-    return [{ ...common, allowed, reason: destination === undefined ? "no backend" : "no common address family" }];
+  if (judgements.length === 0) return [{ ...common, allowed, reason: reasonOf(answer) }];
   return judgements.map(({ family, verdict }) => ({
     ...common,
     ...(family === undefined ? {} : { family }),
@@ -121,9 +128,20 @@ function toRows(answer: Answer) {
   }));
 }
 
-function routeOf({ service, port, front, passedOver }: Route) {
+/** Why no policy was asked. */
+function reasonOf({ route, destination }: Answer): string {
+  if (route?.admission?.allowed === false) return "not admitted";
+  return destination === undefined ? "no backend" : "no common address family";
+}
+
+function routeOf({ service, port, front, admission, passedOver }: Route) {
   const named = service === undefined ? {} : { service: `${service.namespace}/${service.name}` };
-  return { ...named, port, ...(front === undefined ? {} : { front }), passedOver };
+  return {
+    ...{ ...named, port },
+    ...(front === undefined ? {} : { front }),
+    ...(admission === undefined ? {} : { admission }),
+    passedOver,
+  };
 }
 
 function endOf(end: Verdict | undefined) {

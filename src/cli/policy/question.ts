@@ -44,8 +44,10 @@ function answer(world: World, from: End, route: Route | undefined, destination: 
 export function remarksOf({ from, route, destination }: Answer): readonly string[] {
   const { asked, sees, party } = destination ?? {};
   const [source, target] = [formatParty(from.party), party === undefined ? "" : formatParty(party)];
+  const { admission } = route ?? {};
   const remarks = [
     from.remark,
+    admission?.allowed === true ? `${admission.by} admits ${source}: ${admission.why}` : undefined,
     destination?.remark,
     asked && `${asked.party.name} sends it on: the policies of ${source} see ${formatTraffic(asked.traffic)} of it`,
     sees && `${target} is on another node than ${sees.name}, and sees ${sees.name} in the place of ${source}`,
@@ -59,8 +61,9 @@ export function explainAnswer(answer: Answer): string {
   const { from, route, destination, judgements } = answer;
   const source = formatParty(from.party);
   if (destination === undefined) {
-    const { service } = route ?? {};
+    const { service, admission } = route ?? {};
     const name = service === undefined ? "nothing" : `service ${service.namespace}/${service.name}`;
+    if (admission?.allowed === false) return `${source} → ${name}: denied\n  ${admission.by}: ${admission.why}\n`;
     return `${source} → ${name}: refused\n  no pod is behind it that could answer\n`;
   }
   const { party, traffic } = destination;

@@ -1,6 +1,7 @@
 // How connections are led elsewhere on their way: by services, and by ports of nodes that lead to pods.
 
 import { UsageError } from "#cli/command.ts";
+import { type Admission, admissionTo } from "#model/policy/admission.ts";
 import type { Traffic } from "#model/policy/match.ts";
 import { formatParty, type NodeParty, type Party, type PodParty } from "#model/policy/party.ts";
 import type { ServiceEntry } from "#model/policy/service-entry.ts";
@@ -31,11 +32,13 @@ export type Route = {
   readonly front: string | undefined;
   /** Pods that are not ready, or on another node than the client where that matters: nothing is sent to them. */
   readonly passedOver: readonly { readonly pod: string; readonly why: string }[];
+  /** Whether the service is for the client; undefined where it is for everybody. */
+  readonly admission: Admission | undefined;
   /** What else must be known of it. */
   readonly remark: string | undefined;
 };
 
-/** Destinations that one target means from one source; without any the connection is refused. */
+/** Destinations that one target means from one source; without any the connection is refused, or dropped where it is not admitted. */
 export type Reach = { readonly route: Route | undefined; readonly destinations: readonly Destination[] };
 
 type Port = ServiceEntry["ports"][number];
@@ -128,13 +131,18 @@ function through(world: World, { service, port, addresses, node, isOwn }: Front,
   const number = node === undefined ? port.port : (port.nodePort ?? port.port);
   const title = `service ${service.namespace}/${service.name} port ${port.port}`;
   const front = first === undefined ? undefined : formatPlace(first, number);
-  const route = { title, service, port: port.port, front, remark: undefined };
+  const admission = first === undefined ? undefined : admissionTo(service, first, source);
+  const route = { title, service, port: port.port, front, admission, remark: undefined };
   if (service.otherProxy !== undefined && !service.headless) {
     const remark = `service ${service.namespace}/${service.name} is left to ${service.otherProxy}: policies see its own address`;
     const party: Party = node ?? { party: "address", addresses };
     const traffic = { protocol: port.protocol, port: number };
-    return { route: { ...route, passedOver: [] }, destinations: [{ party, remark, traffic }] };
+    return {
+      route: { ...route, admission: undefined, passedOver: [] },
+      destinations: [{ party, remark, traffic }],
+    };
   }
+  if (admission?.allowed === false) return { route: { ...route, passedOver: [] }, destinations: [] };
   const entry = entryOf(node, source);
   const passedOver: { pod: string; why: string }[] = [];
   const destinations = backendsOf(world, service, port).flatMap((backend): readonly Destination[] => {
@@ -180,7 +188,15 @@ function throughHostPort(
   const title = `port ${hostPort} of ${node.name}, which is ${formatParty(pod)}'s`;
   const asked = askedAt(entryOf(node, source), node.addresses, { protocol, port: hostPort }, source);
   return {
-    route: { title, service: undefined, port: hostPort, front, passedOver: [], remark: undefined },
+    route: {
+      title,
+      service: undefined,
+      port: hostPort,
+      front,
+      admission: undefined,
+      passedOver: [],
+      remark: undefined,
+    },
     destinations: [{ party, remark: undefined, traffic: { protocol, port: containerPort }, ...asked }],
   };
 }

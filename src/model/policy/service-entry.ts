@@ -2,8 +2,9 @@
 
 import type { ServicePort } from "kubernetes-types/core/v1";
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
-import { directReturnAnnotation, otherProxyLabel } from "#model/service/service.ts";
+import { directReturnAnnotation, otherProxyLabel, outerPlacesOf } from "#model/service/service.ts";
 import { serviceNameLabel } from "#model/service/slice.ts";
+import type { Cidr } from "#net/cidr.ts";
 import { type Ip, parseIp } from "#net/ip.ts";
 import type { Labels } from "./party.ts";
 import type { Protocol } from "./rule.ts";
@@ -15,10 +16,16 @@ export type ServiceEntry = {
   readonly selector: Labels;
   /** Of a service without a selector. */
   readonly endpoints: readonly EndpointEntry[];
-  /** Of the cluster, external, and of load balancers; none for a headless one. */
+  /** Of the cluster, external, and what balancers hand on; none for a headless one. */
   readonly addresses: readonly Ip[];
   /** Those of the cluster. */
   readonly ownAddresses: readonly Ip[];
+  /** Those that `sourceRanges` are about. */
+  readonly balancerAddresses: readonly Ip[];
+  /** A balancer's, which no node translates. */
+  readonly keptAddresses: readonly Ip[];
+  /** Undefined: for everybody. */
+  readonly sourceRanges: readonly Cidr[] | undefined;
   /** Its name leads to the pods themselves, and no port is translated. */
   readonly headless: boolean;
   /** The name that it stands for, of type ExternalName. */
@@ -54,16 +61,19 @@ export type EndpointEntry = {
 };
 
 export function serviceEntry(service: Service, slices: readonly EndpointSlice[]): ServiceEntry {
-  const { metadata, spec, status } = service;
-  const balancers = (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+  const { metadata, spec } = service;
+  const { external, balancer, kept, sourceRanges } = outerPlacesOf(service);
   const own = readAddresses(spec?.clusterIPs ?? [spec?.clusterIP]);
   return {
     namespace: metadata.namespace ?? "default",
     name: metadata.name,
     selector: spec?.selector ?? {},
     endpoints: Object.keys(spec?.selector ?? {}).length > 0 ? [] : endpointsOf(service, slices),
-    addresses: [...own, ...readAddresses([...(spec?.externalIPs ?? []), ...balancers])],
+    addresses: [...own, ...external, ...balancer],
     ownAddresses: own,
+    balancerAddresses: balancer.filter((address) => !external.includes(address)),
+    keptAddresses: kept,
+    sourceRanges,
     headless: spec?.clusterIP === "None",
     localOnly: spec?.internalTrafficPolicy === "Local",
     localOutside: spec?.externalTrafficPolicy === "Local",

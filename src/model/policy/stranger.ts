@@ -1,6 +1,6 @@
 // Somebody outside of the cluster whom no policy singles out: what `world` stands for.
 
-import { contains, familyOfCidr, isDefault } from "#net/cidr.ts";
+import { type Cidr, contains, familyOfCidr, isDefault } from "#net/cidr.ts";
 import { type Family, type Ip, ip } from "#net/ip.ts";
 import type { AddressParty } from "./party.ts";
 import type { Policy } from "./rule.ts";
@@ -13,12 +13,15 @@ const candidates: Readonly<Record<Family, readonly Ip[]>> = {
   ipv6: ["2001:db8::1", "2003::1", "2400::1", "2600::1", "2a00::1", "2c00::1"].map(ip),
 };
 
-/** An address of each family, in no other block of the policies than those with everything in them, as far as there is one. */
-export function stranger(policies: readonly Policy[]): AddressParty {
-  const blocks = policies
+/**
+ * An address of each family, in no other block of the policies, nor of the `others` that may be given, than those with everything in them, as
+ * far as there is one.
+ */
+export function stranger(policies: readonly Policy[], others: readonly Cidr[] = []): AddressParty {
+  const named = policies
     .flatMap(({ rules }) => rules.flatMap(({ peers = [] }) => peers))
-    .flatMap((peer) => (peer.peer === "block" ? [peer.block, ...peer.except] : []))
-    .filter((block) => !isDefault(block));
+    .flatMap((peer) => (peer.peer === "block" ? [peer.block, ...peer.except] : []));
+  const blocks = [...named, ...others].filter((block) => !isDefault(block));
   const addresses = (["ipv4", "ipv6"] as const).flatMap((family) => {
     const own = blocks.filter((block) => familyOfCidr(block) === family);
     const free = candidates[family].find((address) => !own.some((block) => contains(block, address)));

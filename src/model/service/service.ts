@@ -76,17 +76,13 @@ export function toServiceModel(service: Service, proxyName?: string): ServiceMod
     metadata.annotations ?? {};
   const { ports, faults } = readPorts(name, spec.ports ?? []);
   const isOpen = (spec.type ?? "ClusterIP") !== "ClusterIP" || (spec.externalIPs ?? []).length > 0;
-  const isBalanced = spec.type === "LoadBalancer";
-  const external = readOuter(name, "external address", spec.externalIPs ?? []);
-  // The status may be left over from a time when the service was of another type.
-  const balancer = readOuter(name, "balancer's address", isBalanced ? balancerTexts(service) : []);
-  const ranges = readRanges(name, isBalanced ? (spec.loadBalancerSourceRanges ?? []) : []);
+  const outer = outerPlacesOf(service);
   return {
     name,
     createdAt: metadata.creationTimestamp ?? "",
     addresses,
-    externalAddresses: external.addresses,
-    balancerAddresses: balancer.addresses,
+    externalAddresses: outer.external,
+    balancerAddresses: outer.balancer,
     ports,
     affinitySeconds:
       spec.sessionAffinity === "ClientIP"
@@ -94,16 +90,55 @@ export function toServiceModel(service: Service, proxyName?: string): ServiceMod
         : undefined,
     internalLocal: spec.internalTrafficPolicy === "Local",
     externalLocal: isOpen && spec.externalTrafficPolicy === "Local",
-    sourceRanges: ranges.blocks,
+    sourceRanges: outer.sourceRanges,
     balance: balance === "maglev" ? "maglev" : "random",
     directReturn: directReturn === "true",
-    healthCheckNodePort: isBalanced && spec.externalTrafficPolicy === "Local" ? (spec.healthCheckNodePort ?? 0) : 0,
+    healthCheckNodePort:
+      isBalanced(service) && spec.externalTrafficPolicy === "Local" ? (spec.healthCheckNodePort ?? 0) : 0,
     faults: shared([
-      ...[faults, external.faults, balancer.faults, ranges.faults].flat(),
+      ...[faults, outer.faults].flat(),
       ...wrongWord(name, balanceAnnotation, balance, ["random", "maglev"]),
       ...wrongWord(name, directReturnAnnotation, directReturn, ["true", "false"]),
     ]),
   };
+}
+
+/** Where a service is reached from outside of the cluster, beside ports of nodes. */
+export type OuterPlaces = {
+  readonly external: readonly Ip[];
+  /** What a balancer hands on unchanged. */
+  readonly balancer: readonly Ip[];
+  /** What a balancer keeps for itself: no node translates these. */
+  readonly kept: readonly Ip[];
+  /** Whom `balancer` is for, where it is in none of the other lists; undefined: for everybody. */
+  readonly sourceRanges: readonly Cidr[] | undefined;
+  readonly faults: readonly string[];
+};
+
+/** Also of a service that has no address of its own yet. */
+export function outerPlacesOf(service: Service): OuterPlaces {
+  const { spec, status } = service;
+  const name = objectName(service);
+  // The status may be left over from a time when the service was of another type.
+  const ingress = isBalanced(service) ? (status?.loadBalancer?.ingress ?? []) : [];
+  // With mode Proxy the balancer keeps its address for itself (KEP 1860).
+  const [kept, handedOn] = [true, false].map((isKept) =>
+    ingress.filter(({ ipMode }) => (ipMode === "Proxy") === isKept).map(({ ip = "" }) => ip),
+  );
+  const external = readOuter(name, "external address", spec?.externalIPs ?? []);
+  const balancer = readOuter(name, "balancer's address", handedOn ?? []);
+  const ranges = readRanges(name, isBalanced(service) ? (spec?.loadBalancerSourceRanges ?? []) : []);
+  return {
+    external: external.addresses,
+    balancer: balancer.addresses,
+    kept: parseAll(kept ?? []),
+    sourceRanges: ranges.blocks,
+    faults: [...external.faults, ...balancer.faults, ...ranges.faults],
+  };
+}
+
+function isBalanced({ spec }: Service): boolean {
+  return spec?.type === "LoadBalancer";
 }
 
 type WrittenPort = NonNullable<NonNullable<Service["spec"]>["ports"]>[number];
@@ -144,11 +179,6 @@ function readOuter(service: string, what: string, texts: readonly string[]) {
     addresses: shared(kinds.filter(({ kind }) => kind === undefined).map(({ address }) => address)),
     faults,
   };
-}
-
-/** With mode Proxy the balancer keeps its address for itself (KEP 1860). */
-function balancerTexts({ status }: Service): readonly string[] {
-  return (status?.loadBalancer?.ingress ?? []).filter(({ ipMode }) => ipMode !== "Proxy").map(({ ip = "" }) => ip);
 }
 
 function wrongWord(service: string, annotation: string, word: string, words: readonly string[]): readonly string[] {

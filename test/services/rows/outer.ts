@@ -146,12 +146,18 @@ export const outerRows: readonly Row[] = [
         ask: [
           ["client", "tcp {web:outer} 80", "silent"],
           ["client", "tcp {node1} {web:port}", "a1 a2 a3"],
-          ["u1 u2", "tcp {web:outer} 80", "a1 a2 a3"],
+          ["a1 u1 u2", "tcp {web:outer} 80", "a1 a2 a3"],
+          ["node1 h3", "tcp {web:outer} 80", "unreachable"],
+          ["node1", "tcp {web} 80", "a1 a2 a3"],
         ],
       },
       {
-        change: { "service web": { spec: { loadBalancerSourceRanges: ["198.51.100.0/24"] } } },
-        ask: [["client", "tcp {web:outer} 80", "a1 a2 a3"]],
+        change: { "service web": { spec: { loadBalancerSourceRanges: ["198.51.100.0/24", "{node1}/32", "{u1}/32"] } } },
+        ask: [
+          ["client node1 u1", "tcp {web:outer} 80", "a1 a2 a3"],
+          ["a1 u2", "tcp {web:outer} 80", "silent"],
+          ["a1 u2", "tcp {web} 80", "a1 a2 a3"],
+        ],
       },
     ],
   },
