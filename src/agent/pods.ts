@@ -34,8 +34,8 @@ export type PodsOptions = {
 export class Pods implements Disposable {
   readonly #options: PodsOptions;
   readonly #mirror: Mirror<Pod, PodModel>;
-  /** Pods that the API server was asked for before it told of them. */
-  readonly #early = new Map<string, PodModel>();
+  /** Pods that the API server was asked for before it told of them, with their revisions. */
+  readonly #early = new Map<string, { readonly model: PodModel; readonly revision: number }>();
   /** Replicas have the same labels: one copy is enough. */
   readonly #labels = new Map<string, WeakRef<Labels>>();
   readonly synced: Promise<void>;
@@ -55,7 +55,7 @@ export class Pods implements Disposable {
   /** As far as the API server has told. */
   modelOf(pod: Pick<PodName, "namespace" | "name">): PodModel | undefined {
     const key = `${pod.namespace}/${pod.name}`;
-    return this.#early.get(key) ?? this.#mirror.objects.get(key);
+    return this.#early.get(key)?.model ?? this.#mirror.objects.get(key);
   }
 
   /**
@@ -75,8 +75,14 @@ export class Pods implements Disposable {
     const pod = after ?? before;
     if (pod === undefined) return;
     const key = `${pod.namespace}/${pod.name}`;
-    if (this.#early.get(key)?.uid === after?.uid) this.#early.delete(key);
+    const early = this.#early.get(key);
+    if (early !== undefined && this.#isTold(early.revision)) this.#early.delete(key);
     this.#options.changed(pod, this.modelOf(pod));
+  }
+
+  /** Whether the watch, which tells everything in order, is as far as this revision. */
+  #isTold(revision: number): boolean {
+    return revision <= this.#mirror.revision;
   }
 
   #share(model: PodModel): PodModel {
@@ -102,12 +108,15 @@ export class Pods implements Disposable {
     });
     late.catch(() => {});
     try {
-      const found = toPodModel(await Promise.race([client.get(pods, { namespace, name }), late]));
-      if (this.#mirror.objects.get(`${namespace}/${name}`)?.uid !== found.uid) {
-        this.#early.set(`${namespace}/${name}`, found);
-        changed(pod, found);
+      const answer = await Promise.race([client.get(pods, { namespace, name }), late]);
+      const model = toPodModel(answer);
+      const revision = Number(answer.metadata.resourceVersion ?? 0);
+      // What the watch has told since may be that this pod is gone.
+      if (!this.#isTold(revision)) {
+        this.#early.set(`${namespace}/${name}`, { model, revision });
+        changed(pod, model);
       }
-      return found;
+      return model;
     } catch (error) {
       if (hasReason(error, "NotFound")) return undefined;
       const problem = messageOf(error);
