@@ -185,6 +185,8 @@ export class Endpoints {
 
   /** Takes an endpoint away as far as it is still there. @throws KernelError, StateError */
   remove(endpoint: Endpoint): void {
+    // Somebody else removed it while the caller waited: what was its own may be another one's by now.
+    if (this.find(endpoint.containerId, endpoint.ifname)?.id !== endpoint.id) return;
     const { host, store, ipam, datapath } = this.#options;
     const addresses = addressesOf(endpoint);
     const node = { connection: host.route(), netns: host.netns };
