@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf } from "#base/error-message.ts";
+import { formatYaml, parseYaml } from "#base/yaml.ts";
 import type { Cluster } from "./http-transport.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -20,7 +21,7 @@ export function readKubeconfig(path: string, context?: string): Cluster {
 
 /** Reads the text of a kubeconfig; relative paths in it start at `folder`. */
 export function parseKubeconfig(text: string, folder: string, contextName?: string): Cluster {
-  const config = fieldsOf(Bun.YAML.parse(text), "the file");
+  const config = fieldsOf(parseYaml(text), "the file");
   const name = contextName ?? textOf(config, "current-context", "the file");
   if (name === undefined || name === "") throw new Error("current-context is missing: name a context");
   const context = entryOf(config, "contexts", "context", name);
@@ -49,32 +50,28 @@ export function parseKubeconfig(text: string, folder: string, contextName?: stri
 /** The text of a kubeconfig with one context, for kubectl. */
 export function formatKubeconfig(name: string, cluster: Cluster): string {
   const data = (pem: string | undefined) => (pem === undefined ? undefined : Buffer.from(pem).toString("base64"));
-  return `${Bun.YAML.stringify(
-    {
-      apiVersion: "v1",
-      kind: "Config",
-      "current-context": name,
-      clusters: [
-        {
-          name,
-          cluster: { server: cluster.server, "certificate-authority-data": data(cluster.certificateAuthority) },
+  return formatYaml({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": name,
+    clusters: [
+      {
+        name,
+        cluster: { server: cluster.server, "certificate-authority-data": data(cluster.certificateAuthority) },
+      },
+    ],
+    users: [
+      {
+        name,
+        user: {
+          token: cluster.token,
+          "client-certificate-data": data(cluster.clientCertificate),
+          "client-key-data": data(cluster.clientKey),
         },
-      ],
-      users: [
-        {
-          name,
-          user: {
-            token: cluster.token,
-            "client-certificate-data": data(cluster.clientCertificate),
-            "client-key-data": data(cluster.clientKey),
-          },
-        },
-      ],
-      contexts: [{ name, context: { cluster: name, user: name } }],
-    },
-    null,
-    2,
-  )}\n`;
+      },
+    ],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+  });
 }
 
 /** `field` as base64 in `field-data`, else as a file's path in `field`. */

@@ -27,6 +27,7 @@ const foreign: readonly { readonly module: RegExp; readonly layers: readonly str
   { module: /^bun:ffi$/, layers: ["kernel"], why: "foreign calls live in src/kernel/, pointers never leave it" },
   { module: /^(node:)?child_process$/, layers: ["cni", "lab"], why: "only src/cni/ and src/lab/ start processes" },
   { module: /^kubernetes-types\//, layers: undefined, why: "" },
+  { module: /^js-yaml$/, layers: ["base"], why: "all YAML is read and written in src/base/yaml.ts" },
   { module: /^dns-packet$/, layers: ["lab"], why: "only the lab answers DNS" },
   { module: /^@marcbachmann\/cel-js$/, layers: ["lab"], why: "only the lab's API server evaluates rules of CRDs" },
   { module: /^(node:|bun$|bun:)/, layers: undefined, why: "" },
@@ -64,6 +65,7 @@ function faultsOf(path: string, text: string): string[] {
     const fault = faultOfImport(layer, target, isTest);
     if (fault !== undefined) faults.push(`imports ${target}: ${fault}`);
   }
+  if (/\bBun\.YAML\b/.test(text)) faults.push("reads YAML as nobody else does: use #base/yaml.ts");
   if (!isTest && !spawningLayers.includes(layer) && spawning.test(text)) {
     faults.push("starts a process: only src/cni/ and src/lab/ may");
   }
@@ -116,6 +118,7 @@ describe("the layers", () => {
     ["processes in cni", "src/cni/a.ts", 'import { spawn } from "node:child_process";', undefined],
     ["a test's helper", "src/net/a.root.test.ts", 'import { Sandbox } from "#test/sandbox.ts";', undefined],
     ["a test's helper outside a test", "src/net/a.ts", 'import { S } from "#test/sandbox.ts";', "only tests"],
+    ["another YAML", "src/net/a.ts", "Bun.YAML.parse(text);", "use #base/yaml.ts"],
     ["Bun.spawn", "src/net/a.ts", 'Bun.spawn(["ip"]);', "starts a process"],
     ["Bun.$", "src/net/a.ts", "await Bun.$`ip link`;", "starts a process"],
     ["Bun.spawn in a test", "src/net/a.test.ts", 'Bun.spawn(["ip"]);', undefined],

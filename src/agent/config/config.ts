@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { messageOf } from "#base/error-message.ts";
+import { parseYaml } from "#base/yaml.ts";
 import {
   blocks,
   ConfigError,
@@ -113,17 +114,19 @@ export type AgentConfig = Infer<typeof agentConfig>;
 
 /** @throws ConfigError naming the field */
 export function parseConfig(text: string): AgentConfig {
-  let value: unknown;
-  try {
-    value = Bun.YAML.parse(text);
-  } catch (cause) {
-    throw new ConfigError(`it is no YAML: ${messageOf(cause)}`, { cause });
-  }
-  const config = agentConfig.read(value, "");
+  const config = agentConfig.read(readYaml(text), "");
   const { programs, services, health } = config;
   requireApart("programs.egressBlock", programs.egressBlock, "programs.ingressBlock", programs.ingressBlock);
   if (services.enabled) requireApart("services.healthzPort", services.healthzPort, "health.port", health.port);
   return config;
+}
+
+function readYaml(text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (cause) {
+    throw new ConfigError(messageOf(cause), { cause });
+  }
 }
 
 function requireApart(field: string, value: number, other: string, otherValue: number): void {

@@ -2,12 +2,13 @@
 
 import { configSchema, defaultConfig, readConfig } from "#agent/config/config.ts";
 import { ConfigError } from "#agent/config/field.ts";
+import { formatYaml } from "#base/yaml.ts";
 import type { CommandIo } from "#cli/command.ts";
 
 /** Prints what would be in force; exit code 1 and a sentence when the file cannot be used. */
 export function configCheck({ args }: { readonly args: { readonly file: string } }, io: CommandIo): Promise<number> {
   try {
-    io.stdout(`${Bun.YAML.stringify(readConfig(args.file), null, 2)}\n`);
+    io.stdout(formatYaml(readConfig(args.file)));
     return Promise.resolve(0);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -17,7 +18,7 @@ export function configCheck({ args }: { readonly args: { readonly file: string }
 }
 
 export function configShow(_call: object, io: CommandIo): Promise<number> {
-  io.stdout(`${Bun.YAML.stringify(defaultConfig, null, 2)}\n`);
+  io.stdout(formatYaml(defaultConfig));
   return Promise.resolve(0);
 }
 

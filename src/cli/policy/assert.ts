@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { messageOf } from "#base/error-message.ts";
+import { parseYaml } from "#base/yaml.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
 import { isOnePod } from "#model/policy/party.ts";
 import type { World } from "#model/policy/world.ts";
@@ -52,7 +53,7 @@ function othersOf(answers: readonly Answer[]): readonly Answer[] {
 
 /** A YAML list of `{from, to, allowed}`. @throws UsageError naming the file and the entry */
 function readExpectations(file: string): readonly Expectation[] {
-  const value = parseYaml(file);
+  const value = readYaml(file);
   if (!Array.isArray(value))
     throw new UsageError(`${file} is no list of expectations like {from: shop/a, to: shop/b:80, allowed: true}`);
   return value.map((entry: unknown, index) => {
@@ -64,12 +65,12 @@ function readExpectations(file: string): readonly Expectation[] {
   });
 }
 
-function parseYaml(file: string): unknown {
+function readYaml(file: string): unknown {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined) throw new UsageError(`cannot read ${file}: there is no such file`);
   if (found.isDirectory()) throw new UsageError(`cannot read ${file}: it is a folder, and expectations are in a file`);
   try {
-    return Bun.YAML.parse(readFileSync(file, "utf8"));
+    return parseYaml(readFileSync(file, "utf8"));
   } catch (cause) {
     throw new UsageError(`cannot read ${file}: ${messageOf(cause)}`, { cause });
   }

@@ -1,6 +1,7 @@
 // Paths, methods and forms: what is served where, and how it refuses the rest.
 
 import { describe, expect, test } from "bun:test";
+import { parseYaml } from "#base/yaml.ts";
 import { at, configMap, names, podNamed, shopPods, TestApi } from "#test/lab/api.ts";
 
 const tableForm = "application/json;as=Table;v=v1;g=meta.k8s.io";
@@ -92,7 +93,7 @@ describe("the API server", () => {
     expect([at(all.body, "kind"), names(all)]).toEqual(["PartialObjectMetadataList", "a"]);
     const yaml = await as("application/yaml", `${shopPods}/a`);
     expect(yaml.headers["content-type"]).toBe("application/yaml");
-    expect(Bun.YAML.parse(String(yaml.body))).toMatchObject({ kind: "Pod", metadata: { name: "a" } });
+    expect(parseYaml(String(yaml.body))).toMatchObject({ kind: "Pod", metadata: { name: "a" } });
   });
 
   test("shows an event of one group as one of the other", async () => {

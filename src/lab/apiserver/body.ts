@@ -1,10 +1,13 @@
 // The body of a request, read once: JSON, YAML or protobuf to a plain object.
 
 import { messageOf } from "#base/error-message.ts";
+import { parseYamlDocuments, type YamlDocuments } from "#base/yaml.ts";
 import { badRequest, kubeError } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { checkExtent, maxBodyBytes, tooLarge } from "./extent.ts";
 import { decodeProtobufBody, protobufMediaType } from "./protobuf/decode.ts";
+import type { WriteQuery } from "./query.ts";
+import { repeatedFields } from "./repeated-fields.ts";
 import type { ApiRequest } from "./request.ts";
 import { type Fields, isFields } from "./schema/json.ts";
 
@@ -117,10 +120,39 @@ function decodeJson(body: Uint8Array): unknown {
 export function decodeYaml(body: Uint8Array): unknown {
   try {
     const text = decodeText(body);
-    return text.trimStart().startsWith("{") ? JSON.parse(text) : Bun.YAML.parse(text);
+    return isJson(text) ? JSON.parse(text) : oneOf(parseYamlDocuments(text));
   } catch (error) {
-    throw badRequest(`the body of the request is no YAML: ${messageOf(error)}`);
+    throw badRequest(`the body of the request cannot be read: ${messageOf(error)}`);
   }
+}
+
+function isJson(text: string): boolean {
+  return text.trimStart().startsWith("{");
+}
+
+function oneOf({ documents }: YamlDocuments): unknown {
+  if (documents.length > 1) throw new Error(`it has ${documents.length} documents`);
+  return documents[0];
+}
+
+/** The parameters of a request that writes, with what its body says twice; the body has been decoded before. */
+export function withRepetitions(request: ApiRequest, query: WriteQuery): WriteQuery {
+  return query.fieldValidation === "Ignore" ? query : { ...query, repetitions: repetitionsIn(request) };
+}
+
+/** A sentence each, in Kubernetes' words. */
+function repetitionsIn(request: ApiRequest): readonly string[] {
+  const body = bytesOf(request);
+  const type = mediaTypeOf(request);
+  if (body === undefined || !isText(type)) return [];
+  const text = decodeText(body);
+  if (isJson(text) || !type.endsWith("yaml")) return repeatedFields(text).map((path) => `duplicate field "${path}"`);
+  const { repeated } = parseYamlDocuments(text);
+  return repeated === undefined ? [] : [`line ${repeated.line}: key "${repeated.key}" already set in map`];
+}
+
+function isText(type: string): boolean {
+  return type.endsWith("json") || type.endsWith("yaml");
 }
 
 export function decodeText(body: Uint8Array): string {

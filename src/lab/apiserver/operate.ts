@@ -2,7 +2,7 @@
 
 import { kubeError } from "#kube/kube-error.ts";
 import { actionOf } from "./actions/actions.ts";
-import { decodeBody, decodeObject } from "./body.ts";
+import { decodeBody, decodeObject, withRepetitions } from "./body.ts";
 import type { ApiContext } from "./context.ts";
 import { createObject } from "./operations/create.ts";
 import { deleteCollection, deleteObject } from "./operations/delete.ts";
@@ -46,8 +46,9 @@ export function operate(context: ApiContext, target: Target, verb: Verb): ApiRes
     case "update": {
       const facet = faceOf(target);
       const wanted = decodeObject(request, impliedKind(target));
+      const write = withRepetitions(request, writeQuery(target));
       const live = readObject(context, target);
-      return answerFace(context, target, facet, updateObject(context, target, facet, live, wanted, writeQuery(target)));
+      return answerFace(context, target, facet, updateObject(context, target, facet, live, wanted, write));
     }
     case "patch": {
       const facet = faceOf(target);
@@ -59,7 +60,7 @@ export function operate(context: ApiContext, target: Target, verb: Verb): ApiRes
 function create(context: ApiContext, target: Target): ApiResponse {
   const action = actionOf(target);
   const body = decodeObject(target.request, impliedKind(target));
-  const query = writeQuery(target);
+  const query = withRepetitions(target.request, writeQuery(target));
   if (action !== undefined) {
     checkKind(target, body);
     return jsonResponse(action({ context, target, body, query }), 201);

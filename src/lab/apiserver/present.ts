@@ -1,5 +1,6 @@
 // Stored objects in the form a caller asked for: as they are, as a table, or their metadata only.
 
+import { formatYaml } from "#base/yaml.ts";
 import { badRequest } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
 import type { ApiContext } from "./context.ts";
@@ -96,7 +97,7 @@ export function textOf(target: Target, stored: Stored): string {
 
 function encoded(encoding: "json" | "yaml", object: object, status: number): ApiResponse {
   if (encoding === "json") return { status, headers: jsonHeaders, body: object };
-  return { status, headers: { "content-type": "application/yaml" }, body: Bun.YAML.stringify(object, null, 2) };
+  return { status, headers: { "content-type": "application/yaml" }, body: formatYaml(object) };
 }
 
 function metadataOnly({ metadata }: KubeObject): object {

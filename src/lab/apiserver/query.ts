@@ -111,6 +111,8 @@ export type WriteQuery = {
   /** The body is an apply configuration: whose fields are whose is settled already. */
   readonly applies: boolean;
   readonly fieldValidation: "Ignore" | "Warn" | "Strict";
+  /** What the body says twice, a sentence each: `duplicate field "spec.replicas"`. */
+  readonly repetitions: readonly string[];
 };
 
 const managerLimit = 128;
@@ -128,7 +130,7 @@ export function parseWriteQuery(query: URLSearchParams, userAgent: string): Writ
   if (fieldManager.length > managerLimit) {
     throw badRequest(`fieldManager: Too long: may not be more than ${managerLimit} bytes`);
   }
-  return { dryRun: dryRun.length > 0, fieldManager, applies: false, fieldValidation };
+  return { dryRun: dryRun.length > 0, fieldManager, applies: false, fieldValidation, repetitions: [] };
 }
 
 /** Whether an apply takes fields from other managers. */

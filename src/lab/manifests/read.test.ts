@@ -32,7 +32,12 @@ describe("parseManifests()", () => {
   for (const [what, text, found] of rows) test(`reads ${what}`, () => expect(names(text)).toBe(found));
 
   const faults: readonly (readonly [what: string, text: string, sentence: string])[] = [
-    ["no YAML", "a: [", "Cannot load x.yaml: it is neither YAML nor JSON"],
+    ["no YAML", "a: [", "Cannot load x.yaml: it is no YAML, "],
+    [
+      "a key twice",
+      "a: 1\nb: 2\na: 3",
+      'Cannot load x.yaml: key "a" is in line 3 for the second time: remove one of the two',
+    ],
     ["a text", "hello", "Cannot load x.yaml: it has string, not an object of Kubernetes"],
     ["no kind", "apiVersion: v1\n", 'Cannot load x.yaml: its kind is missing, as in "apiVersion: v1" and "kind: Pod"'],
     ["no version", `${a}---\nkind: Pod\n`, "Cannot load x.yaml, document 2: its apiVersion is missing"],

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { messageOf } from "#base/error-message.ts";
+import { formatRepeated, parseYamlDocuments, type YamlDocuments } from "#base/yaml.ts";
 import type { KubeObject } from "#kube/object.ts";
 import { LabError } from "#lab/spec.ts";
 
@@ -58,12 +59,17 @@ export function parseManifests(text: string, from: string, strangers: Strangers 
 }
 
 function documents(text: string, from: string): readonly unknown[] {
+  const { documents, repeated } = parseDocuments(text, from);
+  if (repeated !== undefined) throw new LabError(`Cannot load ${from}: ${formatRepeated(repeated)}`);
+  // An empty one, as between two separators.
+  return documents.filter((each) => each !== null);
+}
+
+function parseDocuments(text: string, from: string): YamlDocuments {
   try {
-    const value: unknown = Bun.YAML.parse(text);
-    // Several documents come as a list; an empty one, as between two separators, is null.
-    return (Array.isArray(value) ? value : [value]).filter((each: unknown) => each !== null && each !== undefined);
+    return parseYamlDocuments(text);
   } catch (cause) {
-    throw new LabError(`Cannot load ${from}: it is neither YAML nor JSON, ${messageOf(cause)}`, { cause });
+    throw new LabError(`Cannot load ${from}: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -75,6 +75,24 @@ describe("creation", () => {
     expect(ignored.headers["warning"]).toBeUndefined();
   });
 
+  test("takes the last of a field that is there twice with a warning, or refuses it", async () => {
+    using api = await TestApi.withShop();
+    const json = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"1","k":"2"}}';
+    const strict = await api.send(`POST ${maps}?fieldValidation=Strict`, json);
+    expect(strict).toMatchObject({ status: 400, body: { reason: "BadRequest" } });
+    expect(at(strict.body, "message")).toContain('strict decoding error: duplicate field "data.k"');
+    const warned = await api.send(`POST ${maps}`, json);
+    expect(warned).toMatchObject({ status: 201, headers: { warning: '299 - "duplicate field \\"data.k\\""' } });
+    expect(at(warned.body, "data")).toEqual({ k: "2" });
+    const ignored = await api.send(`POST ${maps}?fieldValidation=Ignore`, json.replace('"a"', '"b"'));
+    expect([ignored.status, ignored.headers["warning"]]).toEqual([201, undefined]);
+    const yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  k: one\n  k: two\n";
+    const headers = { "content-type": "application/yaml" };
+    const refused = await api.send(`POST ${maps}?fieldValidation=Strict`, yaml, { headers });
+    expect(at(refused.body, "message")).toContain('strict decoding error: line 6: key "k" already set in map');
+    expect((await api.send(`POST ${maps}`, yaml, { headers })).body).toMatchObject({ data: { k: "two" } });
+  });
+
   type Row = readonly [what: string, line: string, body: object | string | undefined, code: number, message: string];
   const mismatch = "does not match the expected";
   const rows: readonly Row[] = [

@@ -31,21 +31,22 @@ export function schemaFor({ definition, version, subresource }: Target): Schema 
 }
 
 /**
- * The object without unknown fields and with the schema's defaults. Throws BadRequest for unknown fields when the client wants to hear
- * of them.
+ * The object without unknown fields and with the schema's defaults. Throws BadRequest for unknown and repeated fields when the client
+ * wants to hear of them.
  */
 export function takeIn(
   target: Target,
   object: KubeObject,
-  { fieldValidation }: Pick<WriteQuery, "fieldValidation">,
+  { fieldValidation, repetitions }: Pick<WriteQuery, "fieldValidation" | "repetitions">,
 ): { readonly object: KubeObject; readonly warnings: readonly string[] } {
   const schema = schemaFor(target);
   const unknown =
     fieldValidation === "Ignore" ? [] : unknownFields(schema, object).map((path) => `unknown field "${path}"`);
-  if (fieldValidation === "Strict" && unknown.length > 0) {
-    throw unreadable(target, object.kind, `strict decoding error: ${unknown.join(", ")}`);
+  const faults = [...unknown, ...repetitions];
+  if (fieldValidation === "Strict" && faults.length > 0) {
+    throw unreadable(target, object.kind, `strict decoding error: ${faults.join(", ")}`);
   }
-  return { object: applyDefaults(schema, prune(schema, object)), warnings: unknown };
+  return { object: applyDefaults(schema, prune(schema, object)), warnings: faults };
 }
 
 /**

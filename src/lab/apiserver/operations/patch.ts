@@ -5,7 +5,7 @@ import { badRequest, invalid, type KubeError, kubeError } from "#kube/kube-error
 import type { KubeObject } from "#kube/object.ts";
 import { timestamp } from "#kube/time.ts";
 import { serverSideApply } from "#lab/apiserver/apply/apply.ts";
-import { bytesOf, checkObject, decodeText, decodeYaml, mediaTypeOf } from "#lab/apiserver/body.ts";
+import { bytesOf, checkObject, decodeText, decodeYaml, mediaTypeOf, withRepetitions } from "#lab/apiserver/body.ts";
 import type { ApiContext } from "#lab/apiserver/context.ts";
 import { jsonPatch } from "#lab/apiserver/patch/json-patch.ts";
 import { mergePatch } from "#lab/apiserver/patch/merge-patch.ts";
@@ -44,7 +44,7 @@ export function patchObject(context: ApiContext, target: Target, facet: Facet, q
   }
   const live = readObject(context, target);
   const wanted = checkObject(patch(target, facet.show(target, live.object), parsePatch(target)));
-  return updateObject(context, target, facet, live, wanted, query);
+  return updateObject(context, target, facet, live, wanted, withRepetitions(target.request, query));
 }
 
 /** Server-side apply: makes the object when it is not there. Throws Conflict for fields that others manage. */
@@ -53,6 +53,7 @@ function applyObject(context: ApiContext, target: Target, facet: Facet, query: W
   const manager = request.query.get("fieldManager") ?? "";
   if (manager === "") throw badOptions([requiredValue("fieldManager", "is required for apply patch")]);
   const sent = checkObject(decodeYaml(bodyOf(target)));
+  const write = withRepetitions(request, query);
   checkKind(target, sent);
   const applied = withPlace(target, sent);
   const live = context.store.get(keyOfTarget(target));
@@ -67,8 +68,8 @@ function applyObject(context: ApiContext, target: Target, facet: Facet, query: W
     subresource,
     ignored: ignoredFields(target, applied),
   });
-  if (live === undefined) return createObject(context, target, object, query);
-  return updateObject(context, target, facet, live, object, query);
+  if (live === undefined) return createObject(context, target, object, write);
+  return updateObject(context, target, facet, live, object, write);
 }
 
 /** What is applied names itself as the path does. */
