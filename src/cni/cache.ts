@@ -3,6 +3,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#base/error-message.ts";
+import { isErrno } from "#kernel/errno.ts";
 import { decodeResult, encodeResult } from "./convert.ts";
 import {
   decode,
@@ -218,7 +219,7 @@ async function namesIn(dir: string): Promise<string[]> {
       .map(({ name }) => name)
       .sort();
   } catch (cause) {
-    if (isMissing(cause)) return [];
+    if (isErrno(cause, "ENOENT")) return [];
     const reason = messageOf(cause);
     throw new CniError(ErrorCode.ioFailure, `Cannot list the cached results in ${dir}: ${reason}`, { cause });
   }
@@ -228,7 +229,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    if (isMissing(cause)) return undefined;
+    if (isErrno(cause, "ENOENT")) return undefined;
     const reason = messageOf(cause);
     throw new CniError(ErrorCode.ioFailure, `Cannot read the cached result ${file}: ${reason}`, { cause });
   }
@@ -236,8 +237,4 @@ async function readIfThere(file: string): Promise<string | undefined> {
 
 function resultsDir(cacheDir: string): string {
   return join(cacheDir, "results");
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 }

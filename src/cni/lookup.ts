@@ -3,6 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf } from "#base/error-message.ts";
+import { isErrno } from "#kernel/errno.ts";
 import { type NetworkList, type PluginConf, parseNetworkList, parsePluginConf, parseSingleConf } from "./conflist.ts";
 import { CniError, ErrorCode, toCniError } from "./error.ts";
 
@@ -94,7 +95,7 @@ async function configFiles(dir: string, extensions: readonly string[]): Promise<
       .map(({ name }) => name)
       .sort();
   } catch (cause) {
-    if (isMissing(cause)) return [];
+    if (isErrno(cause, "ENOENT")) return [];
     throw unreadable(dir, cause);
   }
 }
@@ -137,8 +138,4 @@ function noneFound(dir: string): CniError {
 function unreadable(path: string, cause: unknown): CniError {
   const reason = messageOf(cause);
   return new CniError(ErrorCode.ioFailure, `Cannot read ${path}: ${reason}`, { cause });
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 }

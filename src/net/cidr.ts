@@ -47,6 +47,11 @@ export function hostCidr(address: Ip): Cidr {
   return `${address}/${bitsOf(familyOf(address))}` as Cidr;
 }
 
+/** The whole address as an interface carries it, without a network around it: /32 or /128. */
+export function hostIfAddr(address: Ip): IfAddr {
+  return joinIfAddr(address, bitsOf(familyOf(address)));
+}
+
 /** The address part. */
 export function addressOf(prefix: Cidr | IfAddr): Ip {
   return prefix.slice(0, prefix.indexOf("/")) as Ip;

@@ -1,9 +1,10 @@
 // What each attachment owns in the kernel, on disk: so that DEL and GC find it when the runtime tells them nothing.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import type { CniError } from "#cni/error.ts";
 import type { Attachment, Call } from "#cni/plugin.ts";
 import { isErrno } from "#kernel/errno.ts";
+import { namesIn } from "./folder.ts";
 import { ioFailure } from "./io-failure.ts";
 
 /** One plugin's part of one attachment. */
@@ -94,15 +95,8 @@ export class Ledger {
 
   /** The attachments of a network for which `plugin` has a record. */
   list(network: string, plugin: string): readonly Owner[] {
-    let names: string[];
-    try {
-      names = readdirSync(`${this.#dir}/${network}`);
-    } catch (error) {
-      if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
-      throw error;
-    }
     const owners: Owner[] = [];
-    for (const name of names) {
+    for (const name of namesIn(`${this.#dir}/${network}`)) {
       const [containerId, ifname, owner, ...rest] = name.split(":");
       if (containerId === undefined || containerId.startsWith(".") || ifname === undefined) continue;
       if (owner === plugin && rest.length === 0) owners.push({ network, containerId, ifname, plugin });

@@ -1,8 +1,7 @@
 // Does one operation of a fabric's plan.
 
 import type { Datapath } from "#datapath/datapath.ts";
-import { type IfAddr, joinIfAddr } from "#net/cidr.ts";
-import { bitsOf, familyOf, type Ip } from "#net/ip.ts";
+import { hostIfAddr } from "#net/cidr.ts";
 import { addAddress, removeAddress } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addLink, findLink, removeLink, setLink } from "#netlink/link.ts";
@@ -37,11 +36,15 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
     }
     case "add address":
       connection.apply([
-        addAddress(overlayIfindex(), asHost(operation.address), { dev: overlayName, noDad: true, allow: ["EEXIST"] }),
+        addAddress(overlayIfindex(), hostIfAddr(operation.address), {
+          dev: overlayName,
+          noDad: true,
+          allow: ["EEXIST"],
+        }),
       ]);
       return;
     case "remove address":
-      connection.apply([removeAddress(overlayIfindex(), asHost(operation.address), { dev: overlayName })]);
+      connection.apply([removeAddress(overlayIfindex(), hostIfAddr(operation.address), { dev: overlayName })]);
       return;
     case "set neighbour":
       connection.apply([
@@ -83,10 +86,6 @@ function addOverlay(connection: Connection, datapath: Datapath | undefined, { ma
 
 function setTunnel(datapath: Datapath | undefined, tunnelIfindex: number, tunnelMac: Overlay["mac"]): void {
   datapath?.set({ tunnelIfindex, tunnelId: overlayId, tunnelMac, tunnelPort: overlayPort });
-}
-
-function asHost(address: Ip): IfAddr {
-  return joinIfAddr(address, bitsOf(familyOf(address)));
 }
 
 function toRoute(route: FabricRoute, overlayIfindex: () => number): Route {

@@ -1,7 +1,12 @@
 // Where clients reach a service on this node of the lab, and what becomes of their connections: as its nftables table takes it.
 
 import type { EndpointSlice, Service } from "#kube/kinds.ts";
-import { type Choice, type Frontend as ModelFrontend, frontendsOf as modelFrontends } from "#model/service/frontend.ts";
+import {
+  type Choice,
+  formatPlace,
+  type Frontend as ModelFrontend,
+  frontendsOf as modelFrontends,
+} from "#model/service/frontend.ts";
 import type { Protocol } from "#model/service/protocol.ts";
 import { toServiceModel } from "#model/service/service.ts";
 import { toSliceModel } from "#model/service/slice.ts";
@@ -62,13 +67,11 @@ export function formatFrontend({ address, protocol, port, ...rest }: Frontend): 
     ...(masquerade ? ["masquerade"] : []),
     ...(affinitySeconds === undefined ? [] : [`clients stay ${affinitySeconds} s`]),
   ];
-  return [`${protocol} ${place(address, port)} → ${formatVerdict(verdict)}`, ...notes].join("; ");
+  return [`${protocol} ${formatPlace(address, port)} → ${formatVerdict(verdict)}`, ...notes].join("; ");
 }
 
 function formatVerdict(verdict: Verdict): string {
-  return typeof verdict === "string" ? verdict : verdict.map(({ address, port }) => place(address, port)).join(", ");
-}
-
-function place(address: Ip, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return typeof verdict === "string"
+    ? verdict
+    : verdict.map(({ address, port }) => formatPlace(address, port)).join(", ");
 }

@@ -138,6 +138,6 @@ function formatChoice({ targets, otherwise }: Choice): string {
 }
 
 /** `10.96.0.20:80`, `[fd00::20]:80` */
-export function formatPlace(address: Ip, port: number): string {
+export function formatPlace(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -3,10 +3,11 @@
 //     RUN_DIR/vlan-gateways/cni0.100/NETWORK:CONTAINER:IFNAME      one empty file a user; the folder goes with the last
 //     RUN_DIR/vlan-gateways.lock                                   held while users come and go
 
-import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { isErrno, KernelError } from "#kernel/errno.ts";
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { KernelError } from "#kernel/errno.ts";
 import { randomMac } from "#net/mac.ts";
 import { addVeth, findLink, type Link, setLink } from "#netlink/link.ts";
+import { namesIn } from "#plugins/folder.ts";
 import type { Host } from "#plugins/host.ts";
 import { ioFailure } from "#plugins/io-failure.ts";
 import type { Owner } from "#plugins/ledger.ts";
@@ -97,13 +98,4 @@ function rootOf(host: Host): string {
 
 function userName({ network, containerId, ifname }: Owner): string {
   return `${network}:${containerId}:${ifname}`;
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  }
 }

@@ -1,11 +1,10 @@
 // Leases on disk, so that a keeper that starts again renews them, and a DEL without any keeper can give them back.
 
-import { readdirSync } from "node:fs";
 import { type Decoder, type Infer, int, list, Mismatch, map, object, optional, record, string } from "#cni/decode.ts";
 import { ifAddr, ip, mac, maskedCidr } from "#cni/decode-address.ts";
 import type { Json } from "#cni/json.ts";
-import { isErrno } from "#kernel/errno.ts";
 import { type Family, families } from "#net/ip.ts";
+import { namesIn } from "#plugins/folder.ts";
 import { Ledger, type Owner } from "#plugins/ledger.ts";
 import type { LeaseRecord, LeaseRecord4, LeaseRecord6 } from "./client.ts";
 import type { LeaseId } from "./terms.ts";
@@ -48,7 +47,7 @@ export class LeaseStore {
 
   /** The leases of one network, or of all. */
   list(network?: string): readonly LeaseKey[] {
-    const networks = network === undefined ? this.#networks() : [network];
+    const networks = network === undefined ? namesIn(this.dir) : [network];
     return networks.flatMap((name) =>
       families.flatMap((family) =>
         this.#ledger
@@ -56,15 +55,6 @@ export class LeaseStore {
           .map(({ containerId, ifname }) => ({ id: { network: name, containerId, ifname }, family })),
       ),
     );
-  }
-
-  #networks(): readonly string[] {
-    try {
-      return readdirSync(this.dir);
-    } catch (error) {
-      if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
-      throw error;
-    }
   }
 }
 

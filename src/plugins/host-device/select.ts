@@ -1,6 +1,6 @@
 // Which of the node's devices a configuration means.
 
-import { readdirSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { decode, object, optional, refine, string, unlessEmpty } from "#cni/decode.ts";
 import { mac } from "#cni/decode-address.ts";
@@ -10,6 +10,7 @@ import { isErrno } from "#kernel/errno.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, listLinks } from "#netlink/link.ts";
+import { namesIn } from "#plugins/folder.ts";
 
 const sysfsPath = refine(string, "a path below /sys/devices/", (path) => path.startsWith("/sys/devices/"));
 const deviceName = refine(string, "a device's name or PCI address without a slash", (name) => !name.includes("/"));
@@ -96,13 +97,4 @@ function firstOf(node: Connection, folders: readonly string[]): Link | undefined
     if (link !== undefined) return link;
   }
   return undefined;
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  }
 }

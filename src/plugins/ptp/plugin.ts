@@ -6,9 +6,9 @@ import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call, Plugin } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
-import { addressOf, familyOfCidr, hostCidr, type IfAddr } from "#net/cidr.ts";
+import { addressOf, familyOfCidr, hostCidr, hostIfAddr, type IfAddr } from "#net/cidr.ts";
 import { listAddresses } from "#netlink/address.ts";
-import { listRoutes } from "#netlink/route.ts";
+import { listRoutes, RouteTable } from "#netlink/route.ts";
 import { checkAttachment } from "#plugins/attachment-check.ts";
 import { failed, openNetns, prepareIpv6, requireFreeName, writeSysctlIfThere } from "#plugins/container.ts";
 import { chooseDns } from "#plugins/container-link.ts";
@@ -25,7 +25,7 @@ import {
   type VethPlugin,
 } from "#plugins/veth-attachment.ts";
 import type { VethRecord } from "#plugins/veth-record.ts";
-import { containerRequests, hostAddress, nodeRequests } from "./wiring.ts";
+import { containerRequests, nodeRequests } from "./wiring.ts";
 
 const ptpConf = object({
   ipMasq: withDefault(bool, false),
@@ -107,11 +107,11 @@ async function check(call: Call, host: Host): Promise<void> {
   const present = listAddresses(host.route(), port.index).map(({ address }) => address);
   for (const { address, gateway } of addresses) {
     const target = hostCidr(addressOf(address));
-    const routes = listRoutes(host.route(), familyOfCidr(address), { table: 254 });
+    const routes = listRoutes(host.route(), familyOfCidr(address), { table: RouteTable.main });
     if (!routes.some(({ dst, oif }) => dst === target && oif === port.index)) {
       throw failed(`the node has no route to ${target} by ${port.name}`);
     }
-    const own = gateway === undefined ? undefined : hostAddress(gateway);
+    const own = gateway === undefined ? undefined : hostIfAddr(gateway);
     if (own !== undefined && !present.includes(own)) throw failed(`${port.name} has no address ${own}`);
   }
   if (!conf.ipMasq) return;

@@ -5,16 +5,7 @@
 //   10.7.0.1 dev eth0, 10.7.0.0/24 via 10.7.0.1      10.7.0.5 dev vethXXXX
 
 import type { IpConfig, Result } from "#cni/result.ts";
-import {
-  addressOf,
-  contains,
-  familyOfCidr,
-  hostCidr,
-  type IfAddr,
-  joinIfAddr,
-  lengthOf,
-  networkOf,
-} from "#net/cidr.ts";
+import { addressOf, contains, familyOfCidr, hostCidr, hostIfAddr, lengthOf, networkOf } from "#net/cidr.ts";
 import { bitsOf, familyOf, type Ip } from "#net/ip.ts";
 import { addAddress } from "#netlink/address.ts";
 import { setLink } from "#netlink/link.ts";
@@ -26,15 +17,10 @@ import type { VethPair } from "#plugins/veth.ts";
 /** An address and the node's end that it goes by. */
 export type RoutedIp = IpConfig & { readonly gateway: Ip };
 
-/** A gateway as the node's end has it. */
-export function hostAddress(address: Ip): IfAddr {
-  return joinIfAddr(address, bitsOf(familyOf(address)));
-}
-
 /** The node's end has the gateways as its own addresses, and a route to each address of the container. */
 export function nodeRequests({ hostIndex, hostName }: VethPair, ips: readonly RoutedIp[]): readonly Request[] {
   return ips.flatMap(({ address, gateway }) => [
-    addAddress(hostIndex, hostAddress(gateway), {
+    addAddress(hostIndex, hostIfAddr(gateway), {
       dev: hostName,
       noDad: familyOf(gateway) === "ipv6",
       allow: ["EEXIST"],

@@ -4,6 +4,7 @@ import type { Ingress, IngressClass } from "kubernetes-types/networking/v1";
 import type { EndpointSlice, Endpoints, NetworkPolicy, Service } from "#kube/kinds.ts";
 import type { Metadata } from "#kube/object.ts";
 import { formatLabelSelector, selectorOf } from "#kube/selector.ts";
+import { formatPlace } from "#model/service/frontend.ts";
 import { ageOf } from "./age.ts";
 import { list, pairs, type Sheet, sheet, some } from "./sheet.ts";
 
@@ -27,7 +28,7 @@ export const networkSheets: Readonly<Record<string, Sheet>> = {
   ),
   "/Endpoints": sheet<Endpoints>(["Name", "Endpoints", "Age"], ({ metadata, subsets = [] }, now) => {
     const all = subsets.flatMap(({ addresses = [], ports = [] }) =>
-      addresses.flatMap(({ ip }) => (ports.length === 0 ? [ip] : ports.map(({ port }) => joinPort(ip, port)))),
+      addresses.flatMap(({ ip }) => (ports.length === 0 ? [ip] : ports.map(({ port }) => formatPlace(ip, port)))),
     );
     return [metadata.name, some(all, 3), ageOf(metadata.creationTimestamp, now)];
   }),
@@ -85,8 +86,4 @@ function externalAddresses({ spec, status }: Service): string {
   const given = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? "");
   const all = [...given, ...named];
   return all.length === 0 ? "<pending>" : all.join(",");
-}
-
-function joinPort(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
