@@ -21,6 +21,8 @@ export async function askAgent<T>(socket: string, line: string, signal?: AbortSi
     response = await fetch(`http://agent${path}`, {
       method,
       unix: socket,
+      // Connections are kept by the path, and a path may be another agent's a moment later: one that restarted, another node's by the same descriptor.
+      keepalive: false,
       ...(signal === undefined ? {} : { signal }),
     });
     body = await response.json();
