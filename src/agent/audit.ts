@@ -2,6 +2,7 @@
 
 import { NetnsError } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
+import { formatRoute } from "#netlink/route.ts";
 import type { Agent } from "./main.ts";
 import { addressesOf, formatEndpoint } from "./state/endpoint.ts";
 
@@ -25,6 +26,9 @@ export function auditAgent({ endpoints, datapath }: Pick<Agent, "endpoints" | "d
   }
   for (const { link, addresses } of endpoints.strangers()) {
     faults.push(`link ${link.name} with ${addresses.join(", ") || "no address"} is nobody's`);
+  }
+  for (const { endpoint, route } of endpoints.detours()) {
+    faults.push(`${formatEndpoint(endpoint)}: ${route.type} route ${formatRoute(route)} comes before its own`);
   }
   for (const { address } of datapath?.endpoints() ?? []) {
     if (!owners.has(address)) faults.push(`the packet path knows ${address}, which is nobody's`);

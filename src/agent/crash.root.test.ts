@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Random } from "#test/random.ts";
 import { type Netns, Sandbox, type Started } from "#test/sandbox.ts";
 import { Shim, type ShimRun } from "#test/shim.ts";
-import { endpointGroup } from "./endpoint/apply.ts";
+import { endpointGroup } from "./state/endpoint.ts";
 
 const script = new URL("../../test/agent-process.ts", import.meta.url).pathname;
 const startMs = 60_000;

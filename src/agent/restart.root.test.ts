@@ -12,44 +12,6 @@ setDefaultTimeout(120_000);
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const reaches = (address: string) => ["ping", "-c", "1", "-W", "10", "-n", address];
-/** The agent lives in this process, which waits for the answer: it is asked for again. */
-const reachesNow = (address: string) => ["ping", "-c", "1", "-W", "0.3", "-n", address];
-
-describe("what is damaged", () => {
-  test("on the node's side comes back in a moment, and what a pod's namespace takes along does not", async () => {
-    await using it = await startNode(both);
-    const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
-    const [address, link] = [addressAt(a.result, 0), a.result.interfaces?.[0]?.name ?? ""];
-    const damages: readonly (readonly string[])[] = [
-      ["ip", "route", "del", address],
-      ["ip", "neigh", "del", address, "dev", link],
-      ["ip", "link", "set", link, "down"],
-      ["ip", "link", "set", link, "master", "bridge9"],
-      ["ip", "link", "set", link, "mtu", "1300"],
-      ["tc", "qdisc", "del", "dev", link, "clsact"],
-      ["ip", "link", "del", link],
-    ];
-    it.node.sh("ip", "link", "add", "bridge9", "type", "bridge");
-    const isPoliced = () => it.node.sh("tc", "qdisc").includes(`dev ${link} parent ffff:fff1 ingress_block 31`);
-    for (const damage of damages) {
-      it.node.log.length = 0;
-      it.node.sh(...damage);
-      await until(damage.join(" "), () => isPoliced() && it.box.run(b.netns, reachesNow(address)).exitCode === 0);
-      await until(`${damage.join(" ")} is told`, () => it.node.log.some((line) => line.includes("a eth0: put back ")));
-    }
-    for (const [block, program] of [
-      ["31", "from_pod"],
-      ["32", "to_pod"],
-    ] as const) {
-      it.node.sh("tc", "filter", "del", "block", block);
-      await until(program, () => it.node.sh("tc", "filter", "show", "block", block).includes(program));
-      const told = `endpoints: program ${program} of block ${block} was missing, mended`;
-      await until(told, () => it.node.log.some((line) => line.endsWith(told)));
-    }
-    it.box.sh(it.node.netns, ["ip", "netns", "del", b.netns.name]);
-    await until("the other's record goes", () => it.node.agent.endpoints.list().length === 1);
-  });
-});
 
 describe("forwarding", () => {
   test("that somebody turns off is on again in a moment, and the node keeps to advertisements", async () => {

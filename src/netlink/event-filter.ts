@@ -1,14 +1,19 @@
 // Which of the kernel's events reach a subscription, told by the number of the link that they are about.
 
 import type { FilterStep } from "#kernel/socket-filter.ts";
+import { bitsOf } from "#net/ip.ts";
 import { AddressType } from "./address.ts";
 import { headerBytes } from "./message.ts";
 import { RouteType } from "./route.ts";
 
-/** By the upper half of links' numbers: nothing of links of `except`; or of links of `only`, and all addresses. */
+/**
+ * By the upper half of links' numbers: nothing of links of `except`; or of links of `only`, all addresses, and the routes of all links to
+ * single addresses: one that leads elsewhere takes the place of one that led to such a link, and nothing else tells of that.
+ */
 export type LinkFilter = { readonly except: number } | { readonly only: number };
 
 // linux/bpf_common.h and linux/filter.h: what a step does with the numbers A and X.
+const loadByte = 0x30;
 const loadHalf = 0x28;
 const loadHalfAtX = 0x48;
 const loadWord = 0x20;
@@ -23,6 +28,7 @@ const findAttribute = 0xffff_f000 + 12;
 const typeAt = 4;
 /** Of links, addresses and neighbours alike; of their number, the half that the machine puts last. */
 const upperHalfAt = headerBytes + 6;
+const prefixLengthAt = headerBytes + 1;
 const routeAttributesAt = headerBytes + 12;
 const attributeHeadBytes = 4;
 const outputLink = 4;
@@ -37,11 +43,19 @@ export function filterSteps(filter: LinkFilter): readonly FilterStep[] {
     [jumpIfEqual, 0, 1, swapped(AddressType.del)],
     [answer, 0, 0, wholeDatagram],
   ];
+  const toOneAddress: readonly FilterStep[] = [
+    [loadByte, 0, 0, prefixLengthAt],
+    [jumpIfEqual, 1, 0, bitsOf("ipv4")],
+    [jumpIfEqual, 0, 1, bitsOf("ipv6")],
+    [answer, 0, 0, wholeDatagram],
+  ];
+  const ofRoutes = "only" in filter ? toOneAddress : [];
   return [
     [loadHalf, 0, 0, typeAt],
     ...("only" in filter ? allAddresses : []),
     [jumpIfEqual, 1, 0, swapped(RouteType.new)],
-    [jumpIfEqual, 0, 7, swapped(RouteType.del)],
+    [jumpIfEqual, 0, 7 + ofRoutes.length, swapped(RouteType.del)],
+    ...ofRoutes,
     // A route has its link in an attribute, or is about none.
     [loadNumber, 0, 0, routeAttributesAt],
     [setX, 0, 0, outputLink],

@@ -121,6 +121,7 @@ describe("Monitor", () => {
       new Set([
         ...inside("in0", "10.1.0"),
         ...inside("in1", "10.3.0"),
+        "set route 10.2.0.2/32 table 254",
         ...["set address 10.1.0.1/32", "set address 10.2.0.1/32", "set address 10.3.0.1/32", last],
         ...["removed address 10.2.0.1/32", "removed address 10.3.0.1/32"],
         "removed link in1",

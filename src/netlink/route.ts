@@ -99,6 +99,8 @@ export type Route = {
   readonly gateway?: Ip | undefined;
   /** The metric; lower wins. */
   readonly priority?: number | undefined;
+  /** Of the packets that it is for; absent: all that no other route of the destination is for. */
+  readonly tos?: number | undefined;
   readonly prefSrc?: Ip | undefined;
   /** Absent: main (254). */
   readonly table?: number | undefined;
@@ -158,6 +160,7 @@ export function toRoute({ header, attrs }: RouteMessage): Route | undefined {
     oif: attrs.oif,
     gateway: attrs.gateway,
     priority: attrs.priority,
+    ...(header.tos === 0 ? {} : { tos: header.tos }),
     prefSrc: attrs.prefSrc,
     table: attrs.table ?? header.table,
     scope: header.scope,
@@ -179,6 +182,7 @@ export function formatRoute(route: Route): string {
   for (const hop of route.multipath ?? []) words.push("nexthop", hop.gateway ?? "", "dev", `#${hop.index}`);
   if (route.table !== undefined && route.table !== RouteTable.main) words.push("table", String(route.table));
   if (route.priority !== undefined && route.priority !== 0) words.push("metric", String(route.priority));
+  if (route.tos !== undefined) words.push("tos", `0x${route.tos.toString(16)}`);
   if (route.prefSrc !== undefined) words.push("src", route.prefSrc);
   if (route.mtu !== undefined) words.push("mtu", String(route.mtu));
   if (route.advmss !== undefined) words.push("advmss", String(route.advmss));
@@ -198,6 +202,7 @@ function request(route: Route, type: number, flags: number, verb: string, allow?
       header: {
         ...emptyHeader(familyOfCidr(route.dst)),
         dstLength: lengthOf(route.dst),
+        tos: route.tos ?? 0,
         table: table < 256 ? table : 0,
         protocol: route.protocol ?? (removing ? "unspec" : "boot"),
         scope: familyOfCidr(route.dst) === "ipv6" ? "universe" : scope,

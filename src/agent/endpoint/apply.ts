@@ -1,5 +1,6 @@
 // Parts of an endpoint's wiring as requests to the kernel, sent in one batch a side.
 
+import { endpointGroup } from "#agent/state/endpoint.ts";
 import { isErrno } from "#kernel/errno.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { familyOfCidr } from "#net/cidr.ts";
@@ -13,9 +14,6 @@ import { replaceRoute } from "#netlink/route.ts";
 import { handle } from "#netlink/tc.ts";
 import { writeSysctlIfThere } from "#plugins/container.ts";
 import { type Part, sideOf } from "./part.ts";
-
-/** Links of this group are host ends of pods: "tW". A lost state file leaves no other way to tell them. */
-export const endpointGroup = 0x7457;
 
 /** What wiring needs of the world. */
 export type Ground = {
@@ -57,6 +55,8 @@ function toRequests(part: Part, { netns, joinBlocks }: Ground): readonly Request
         ),
         setNoLinkLocal(part.ifindex, part.hostName),
       ];
+    case "end":
+      return [setLink(part.ifindex, { name: part.name, mac: part.mac, group: part.group })];
     case "blocks": {
       const join = joinBlocks?.(part.ifindex);
       return join === undefined ? [] : [{ ...join, allow: ["EEXIST"] }];

@@ -8,11 +8,11 @@ import {
   addressesOf,
   type Endpoint,
   endpointIdOf,
-  endpointKey,
   formatEndpoint,
   hostNameOf,
+  hostNamesOf,
   ifindexOf,
-  maxEndpointId,
+  maxSalt,
 } from "#agent/state/endpoint.ts";
 import type { StateStore } from "#agent/state/store.ts";
 import { messageOf } from "#base/error-message.ts";
@@ -22,17 +22,20 @@ import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
 import { policySet } from "#datapath/policy-format.ts";
 import { isErrno } from "#kernel/errno.ts";
 import { Netns, NetnsError } from "#kernel/netns.ts";
-import { hostCidr } from "#net/cidr.ts";
+import { familyOfCidr, hostCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, randomMac } from "#net/mac.ts";
 import { findLink, findOperstate } from "#netlink/link.ts";
-import { removeRoute } from "#netlink/route.ts";
+import { ingressQdisc, removeQdisc } from "#netlink/qdisc.ts";
+import { formatRoute, type Route, removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
 import { applyWiring, type Ground } from "./apply.ts";
+import { type Detour, isOwnRoute, readDetours } from "./detours.ts";
 import { readOutOfBlocks, readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
 import { openIfThere, openPodNetns } from "./pod-netns.ts";
+import { Roster } from "./roster.ts";
 import { moveRubbish } from "./rubbish.ts";
 import { readSources, type Sources, sameSources } from "./sources.ts";
 import { readStrangers, type Stranger } from "./strangers.ts";
@@ -72,32 +75,24 @@ export type EndpointsOptions = {
 const open: EndpointPolicy = { policySet: policySet.open, keepsConnections: false };
 /** IF_OPER_UP (RFC 2863) */
 const operstateUp = 6;
-const maxSalt = 3;
 
 /** All methods are synchronous: no call sees another one's half-made endpoint. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #byKey: Map<string, Endpoint>;
-  /** Numbers in use, with the `endpointKey`; a stranger's has none. */
-  readonly #ids = new Map<number, string>();
-  #lastId: number;
+  readonly #roster: Roster;
   #sources: Sources = {};
 
   constructor(options: EndpointsOptions) {
     const { store, ipam } = options;
     this.#options = options;
-    this.#byKey = store.endpoints();
-    this.#lastId = Number(store.fact("lastId") ?? 0);
-    for (const endpoint of this.#byKey.values()) {
-      this.#ids.set(endpoint.id, endpointKey(endpoint));
+    this.#roster = new Roster(store.endpoints().values(), Number(store.fact("lastId") ?? 0));
+    for (const endpoint of this.list()) {
       ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
       options.policies?.addEndpoint(endpoint);
     }
     for (const { link, addresses } of this.strangers()) {
       ipam.take(addresses, `link ${link.name}`);
-      const id = endpointIdOf(link.index) ?? 0;
-      this.#ids.set(id, "");
-      this.#lastId = Math.max(this.#lastId, id);
+      this.#roster.takeId(endpointIdOf(link.index) ?? 0);
     }
   }
 
@@ -108,16 +103,19 @@ export class Endpoints {
   }
 
   list(): readonly Endpoint[] {
-    return [...this.#byKey.values()];
+    return this.#roster.list();
   }
 
   find(containerId: string, ifname: string): Endpoint | undefined {
-    return this.#byKey.get(endpointKey({ containerId, ifname }));
+    return this.#roster.find(containerId, ifname);
   }
 
   byId(id: number): Endpoint | undefined {
-    const key = this.#ids.get(id);
-    return key === undefined ? undefined : this.#byKey.get(key);
+    return this.#roster.byId(id);
+  }
+
+  byAddress(address: Ip): Endpoint | undefined {
+    return this.#roster.byAddress(address);
   }
 
   /** Wires an interface of a pod. What fails half-way is taken back. @throws CniError, KernelError, StateError, NetnsError */
@@ -139,7 +137,7 @@ export class Endpoints {
     const { host, store, ipam } = this.#options;
     const { network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts } = wish;
     const { progress, ...addresses } = ipam.choose(host.now(), wish.addresses);
-    const id = this.#freeId();
+    const id = this.#roster.chooseId();
     const endpoint: Endpoint = {
       ...{ id, network, containerId, ifname, netns, pod, mtu, shaping, mapsPorts },
       ...addresses,
@@ -155,7 +153,7 @@ export class Endpoints {
       this.carry(endpoint);
       const ready: Endpoint = { ...this.#make(endpoint, ground), state: "ready" };
       store.update(ready);
-      this.#byKey.set(endpointKey(ready), ready);
+      this.#roster.put(ready);
       return ready;
     } catch (error) {
       this.#takeBack(endpoint);
@@ -201,21 +199,20 @@ export class Endpoints {
     const nowMs = host.now();
     store.end(endpoint, ipam.releasesOf(endpoint), nowMs);
     ipam.release(addresses, nowMs);
-    this.#byKey.delete(endpointKey(endpoint));
-    this.#ids.delete(endpoint.id);
+    this.#roster.remove(endpoint);
     this.#options.policies?.removeEndpoint(endpoint);
     this.#options.released(addresses);
   }
 
   /** Takes away the link of an interface that nothing is written down about: the state file was lost. @throws KernelError */
   removeUnknown(containerId: string, ifname: string): void {
-    const names = namesOf({ containerId, ifname });
+    const names = hostNamesOf({ containerId, ifname });
     for (const stranger of this.strangers()) if (names.includes(stranger.link.name)) this.removeStranger(stranger);
   }
 
   /** Takes away the links that nothing is written down about, but those of these interfaces. @throws KernelError */
   removeStrangersBut(alive: readonly Pick<Endpoint, "containerId" | "ifname">[]): void {
-    const names = new Set(alive.flatMap(namesOf));
+    const names = new Set(alive.flatMap(hostNamesOf));
     for (const stranger of this.strangers()) if (!names.has(stranger.link.name)) this.removeStranger(stranger);
   }
 
@@ -226,7 +223,7 @@ export class Endpoints {
     host.remover.remove(link, place, place);
     host.route().apply(addresses.map((address) => removeRoute({ dst: hostCidr(address), oif: link.index })));
     ipam.release(addresses, host.now());
-    this.#ids.delete(endpointIdOf(link.index) ?? 0);
+    this.#roster.freeId(endpointIdOf(link.index) ?? 0);
     released(addresses);
   }
 
@@ -264,6 +261,28 @@ export class Endpoints {
         this.#options.log(`${formatEndpoint(endpoint)}: ${messageOf(error)}`);
       }
     }
+    this.clearWays();
+  }
+
+  /** Routes that take packets for pods ahead of the pods' own. @throws KernelError */
+  detours(): readonly Detour[] {
+    return readDetours(this.#options.host.route(), (address) => this.byAddress(address));
+  }
+
+  /** Takes them away. @throws KernelError */
+  clearWays(): void {
+    const { host, log } = this.#options;
+    for (const { endpoint, route } of this.detours()) {
+      host.route().apply([removeRoute(route)]);
+      log(
+        `${formatEndpoint(endpoint)}: took away ${route.type} route ${formatRoute(route)}, which came before its own`,
+      );
+    }
+  }
+
+  /** Whether this is the route to a pod's address as it should be. */
+  isOwnRoute(endpoint: Endpoint, route: Route): boolean {
+    return isOwnRoute(endpoint, route) && route.prefSrc === this.#sources[familyOfCidr(route.dst)];
   }
 
   /** What the kernel lacks of an endpoint, as text; changes nothing. @throws NetnsError, KernelError */
@@ -302,6 +321,9 @@ export class Endpoints {
     const missing = this.#missing(endpoint, ground);
     if (missing.length === 0) return;
     if (missing.some(({ part }) => part === "pair")) this.#removePair(endpoint);
+    // Where somebody has put another qdisc.
+    else if (missing.some(({ part }) => part === "blocks"))
+      ground.node.apply([removeQdisc(ingressQdisc(endpoint.ifindex))]);
     applyWiring(missing, ground);
     for (const part of missing) log(`${what}: put back ${formatPart(part)}`);
   }
@@ -311,7 +333,7 @@ export class Endpoints {
   }
 
   #want(endpoint: Endpoint): readonly Part[] {
-    return wantWiring(endpoint, { programs: this.#options.datapath !== undefined, sources: this.#sources });
+    return wantWiring(endpoint, { blocks: this.#options.datapath?.blocks, sources: this.#sources });
   }
 
   #ground(netns: Netns, pod: Ground["pod"]): Ground {
@@ -333,7 +355,7 @@ export class Endpoints {
     const { datapath, host } = this.#options;
     if (datapath === undefined) return;
     yield datapath.missingPrograms(host.route());
-    for (const endpoint of readOutOfBlocks(this.list(), host.route())) this.restore(endpoint);
+    for (const endpoint of readOutOfBlocks(this.list(), datapath.blocks, host.route())) this.restore(endpoint);
     yield* datapath.comparePods();
   }
 
@@ -363,25 +385,10 @@ export class Endpoints {
   }
 
   #remember(endpoint: Endpoint): void {
-    this.#byKey.set(endpointKey(endpoint), endpoint);
-    this.#ids.set(endpoint.id, endpointKey(endpoint));
-    this.#lastId = endpoint.id;
+    this.#roster.put(endpoint);
     this.#options.ipam.take(addressesOf(endpoint), formatEndpoint(endpoint));
     this.#options.policies?.addEndpoint(endpoint);
   }
-
-  #freeId(): number {
-    for (let step = 1; step <= maxEndpointId; step++) {
-      const id = ((this.#lastId - 1 + step) % maxEndpointId) + 1;
-      if (!this.#ids.has(id)) return id;
-    }
-    throw new CniError(ErrorCode.tryAgainLater, `The node has ${maxEndpointId} endpoints already`);
-  }
-}
-
-/** What the node's end of an interface may be called. */
-function namesOf({ containerId, ifname }: Pick<Endpoint, "containerId" | "ifname">): readonly string[] {
-  return Array.from({ length: maxSalt + 1 }, (_, salt) => hostNameOf(containerId, ifname, salt));
 }
 
 function existsAlready({ ifname, netns }: EndpointWish): CniError {

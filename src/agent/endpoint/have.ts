@@ -1,6 +1,7 @@
 // What the kernel has of an endpoint, read anew.
 
 import type { Endpoint } from "#agent/state/endpoint.ts";
+import type { Blocks } from "#datapath/datapath.ts";
 import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link } from "#netlink/link.ts";
@@ -8,6 +9,7 @@ import { listNeighbours } from "#netlink/neighbour.ts";
 import { listQdiscs, type Qdisc, sameTbf, type Tbf } from "#netlink/qdisc.ts";
 import { listRoutes, RouteTable } from "#netlink/route.ts";
 import { Parent } from "#netlink/tc.ts";
+import { isPlain } from "./detours.ts";
 import type { Part, Side } from "./part.ts";
 
 const loopback = 1;
@@ -17,7 +19,8 @@ export function readWiring(endpoint: Endpoint, node: Connection, pod: Connection
   const outside = findLink(node, endpoint.ifindex);
   const inside = findLink(pod, endpoint.ifindex);
   return [
-    ...readPair(outside, inside),
+    ...readPair(endpoint, outside, inside),
+    ...readEnd(outside),
     ...(outside === undefined ? [] : readSide("node", outside, node)),
     ...(outside?.master === 0 ? [{ part: "alone", side: "node", ifindex: outside.index } as const] : []),
     ...(outside === undefined ? [] : readBlocks(outside, node)),
@@ -29,18 +32,31 @@ export function readWiring(endpoint: Endpoint, node: Connection, pod: Connection
   ];
 }
 
-function readPair(outside: Link | undefined, inside: Link | undefined): readonly Part[] {
+/** By its number it is the endpoint's, whatever the node's end is called by now. */
+function readPair(
+  { hostName, hostMac }: Endpoint,
+  outside: Link | undefined,
+  inside: Link | undefined,
+): readonly Part[] {
   const isPair = outside?.parent === inside?.index && inside?.parent === outside?.index;
-  if (outside?.mac === undefined || inside?.mac === undefined || !isPair) return [];
-  const { index: ifindex, name: hostName, mac: hostMac, mtu } = outside;
+  if (outside === undefined || inside?.mac === undefined || !isPair) return [];
+  const { index: ifindex, mtu } = outside;
   return [{ part: "pair", hostName, ifname: inside.name, ifindex, hostMac, mac: inside.mac, mtu }];
+}
+
+function readEnd(outside: Link | undefined): readonly Part[] {
+  if (outside?.mac === undefined) return [];
+  const { index: ifindex, name, mac, group } = outside;
+  return [{ part: "end", ifindex, name, mac, group }];
 }
 
 function readSide(side: Side, link: Link, connection: Connection): readonly Part[] {
   const ifindex = link.index;
-  const routes = (["ipv4", "ipv6"] as const).flatMap((family) =>
+  const all = (["ipv4", "ipv6"] as const).flatMap((family) =>
     listRoutes(connection, family, { table: RouteTable.main, oif: ifindex }),
   );
+  // What a pod limits on its own ways is its own affair.
+  const routes = side === "node" ? all.filter(isPlain) : all;
   const neighbours = listNeighbours(connection, ifindex).filter(({ state }) => state === "permanent");
   return [
     { part: "mtu", side, ifindex, mtu: link.mtu },
@@ -61,18 +77,26 @@ function readUp(side: Side, link: Link | undefined): readonly Part[] {
 }
 
 function readBlocks({ index }: Link, node: Connection): readonly Part[] {
-  return listQdiscs(node, index).some(isJoined) ? [{ part: "blocks", ifindex: index }] : [];
+  return listQdiscs(node, index)
+    .flatMap(blocksOf)
+    .map((blocks) => ({ part: "blocks", ifindex: index, ...blocks }));
 }
 
-/** Endpoints whose links are there, and in no blocks; a link that is gone tells so itself. @throws KernelError */
-export function readOutOfBlocks(endpoints: readonly Endpoint[], node: Connection): readonly Endpoint[] {
-  const joined = new Set(listQdiscs(node).flatMap((qdisc) => (isJoined(qdisc) ? [qdisc.ifindex] : [])));
+/** Endpoints whose links are there, and not in these blocks; a link that is gone tells so itself. @throws KernelError */
+export function readOutOfBlocks(
+  endpoints: readonly Endpoint[],
+  { ingress, egress }: Blocks,
+  node: Connection,
+): readonly Endpoint[] {
+  const isJoined = (blocks: Blocks) => blocks.ingress === ingress && blocks.egress === egress;
+  const joined = new Set(listQdiscs(node).flatMap((qdisc) => (blocksOf(qdisc).some(isJoined) ? [qdisc.ifindex] : [])));
   const out = endpoints.filter(({ state, ifindex }) => state === "ready" && !joined.has(ifindex));
   return out.filter(({ ifindex }) => findLink(node, ifindex) !== undefined);
 }
 
-function isJoined({ shape }: Qdisc): boolean {
-  return shape.kind === "clsact" && shape.ingressBlock !== undefined;
+function blocksOf({ shape }: Qdisc): readonly Blocks[] {
+  if (shape.kind !== "clsact" || shape.ingressBlock === undefined || shape.egressBlock === undefined) return [];
+  return [{ ingress: shape.ingressBlock, egress: shape.egressBlock }];
 }
 
 /** The kernel rounds: what it has counts as `wanted` when that is what it was asked for. */

@@ -23,7 +23,9 @@ export type Part =
       readonly mac: Mac;
       readonly mtu: number;
     }
-  | { readonly part: "blocks"; readonly ifindex: number }
+  /** What the node's end is known by. */
+  | { readonly part: "end"; readonly ifindex: number; readonly name: string; readonly mac: Mac; readonly group: number }
+  | { readonly part: "blocks"; readonly ifindex: number; readonly ingress: number; readonly egress: number }
   | { readonly part: "mtu"; readonly side: Side; readonly ifindex: number; readonly mtu: number }
   | { readonly part: "up"; readonly side: Side; readonly ifindex: number }
   /** In no bridge, and of no other master that would take its packets. */
@@ -58,8 +60,10 @@ export function formatPart(part: Part): string {
   switch (part.part) {
     case "pair":
       return `link ${part.hostName} (${part.hostMac}) to ${part.ifname} (${part.mac})`;
+    case "end":
+      return `name ${part.name}, address ${part.mac} and group ${part.group} of the node's #${part.ifindex}`;
     case "blocks":
-      return `shared blocks of #${part.ifindex}`;
+      return `shared blocks ${part.ingress} and ${part.egress} of #${part.ifindex}`;
     case "mtu":
       return `mtu ${part.mtu} of the ${part.side}'s #${part.ifindex}`;
     case "up":

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Endpoint } from "#agent/state/endpoint.ts";
+import { defaultBlocks } from "#datapath/datapath.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
@@ -28,14 +29,14 @@ const endpoint: Endpoint = {
   mapsPorts: false,
 };
 const sources = { ipv4: ip("172.30.0.11"), ipv6: ip("fd00:30::11") };
-const want = wantWiring(endpoint, { programs: true, sources });
+const want = wantWiring(endpoint, { blocks: defaultBlocks, sources });
 const texts = (have: typeof want) => planWiring(want, have).map(formatPart);
 
 describe("planWiring()", () => {
   test("makes an endpoint of nothing, the pair first", () => {
     expect(texts([])).toEqual([
       "link tw5 (02:00:00:00:00:06) to eth0 (02:00:00:00:00:05)",
-      "shared blocks of #1005",
+      "shared blocks 31 and 32 of #1005",
       "node's #1005 up",
       "node's route 10.244.1.5/32 dev #1005 src 172.30.0.11",
       "neighbour 10.244.1.5 lladdr 02:00:00:00:00:05 on the node's #1005",
@@ -66,13 +67,13 @@ describe("planWiring()", () => {
   });
 
   test("leaves the source to the kernel where the node has no address of the family", () => {
-    const routes = wantWiring(endpoint, { programs: true, sources: { ipv6: sources.ipv6 } }).map(formatPart);
+    const routes = wantWiring(endpoint, { blocks: defaultBlocks, sources: { ipv6: sources.ipv6 } }).map(formatPart);
     expect(routes).toContain("node's route 10.244.1.5/32 dev #1005");
     expect(routes).toContain("node's route fd00::5/128 dev #1005 src fd00:30::11");
   });
 
   test("wants nothing of a family that the pod does not have", () => {
-    const single = wantWiring({ ...endpoint, ipv6: undefined }, { programs: false, sources }).map(formatPart);
+    const single = wantWiring({ ...endpoint, ipv6: undefined }, { blocks: undefined, sources }).map(formatPart);
     expect(single.filter((text) => text.includes("::") || text.includes("blocks"))).toEqual([]);
   });
 });

@@ -13,5 +13,5 @@ export function planWiring(want: readonly Part[], have: readonly Part[]): readon
 
 /** Of a new pair. */
 function isBornWith({ part }: Part): boolean {
-  return part === "mtu" || part === "alone";
+  return part === "end" || part === "mtu" || part === "alone";
 }

@@ -1,11 +1,11 @@
 // Pods' links that nothing is written down about: the state file was lost. Their addresses are in use all the same.
 
+import { endpointGroup } from "#agent/state/endpoint.ts";
 import { addressOf } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { type Link, listLinks } from "#netlink/link.ts";
 import { listRoutes, RouteTable } from "#netlink/route.ts";
-import { endpointGroup } from "./apply.ts";
 
 export type Stranger = { readonly link: Link; readonly addresses: readonly Ip[] };
 

@@ -1,6 +1,7 @@
 // What the kernel should have of an endpoint.
 
-import { addressesOf, type Endpoint } from "#agent/state/endpoint.ts";
+import { addressesOf, type Endpoint, endpointGroup } from "#agent/state/endpoint.ts";
+import type { Blocks } from "#datapath/datapath.ts";
 import { defaultCidr, hostCidr, joinIfAddr } from "#net/cidr.ts";
 import { bitsOf, type Family, familyOf, type Ip, ip } from "#net/ip.ts";
 import type { Tbf } from "#netlink/qdisc.ts";
@@ -13,13 +14,13 @@ export const gateways: { readonly [F in Family]: Ip } = { ipv4: ip("169.254.1.1"
 const loopback = 1;
 
 export type WiringOptions = {
-  /** Whether the packet path's programs are used. */
-  readonly programs: boolean;
+  /** Where the packet path's programs are; undefined: they are not used. */
+  readonly blocks: Blocks | undefined;
   readonly sources: Sources;
 };
 
 /** The pair first, then the node's side, then the pod's. */
-export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOptions): readonly Part[] {
+export function wantWiring(endpoint: Endpoint, { blocks, sources }: WiringOptions): readonly Part[] {
   const { ifindex, hostName, ifname, hostMac, mac, mtu, shaping } = endpoint;
   const addresses = addressesOf(endpoint);
   const node = addresses.flatMap((address): readonly Part[] => [
@@ -30,7 +31,8 @@ export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOpti
   return [
     { part: "pair", hostName, ifname, ifindex, hostMac, mac, mtu },
     // Before it is up: the kernel stops a link that carries packets to give it a qdisc, and waits until nobody looks at it any more.
-    ...(programs ? [{ part: "blocks", ifindex } as const] : []),
+    ...(blocks === undefined ? [] : [{ part: "blocks", ifindex, ...blocks } as const]),
+    { part: "end", ifindex, name: hostName, mac: hostMac, group: endpointGroup },
     { part: "mtu", side: "node", ifindex, mtu },
     { part: "alone", side: "node", ifindex },
     { part: "up", side: "node", ifindex },
@@ -41,7 +43,7 @@ export function wantWiring(endpoint: Endpoint, { programs, sources }: WiringOpti
     ...addresses.map((address) => ({ part: "address", ifindex, address: whole(address) }) as const),
     { part: "up", side: "pod", ifindex },
     // Without programs nobody else would limit it.
-    ...wantShaping("pod", ifindex, shaping?.egress ?? (programs ? undefined : shaping?.paced)),
+    ...wantShaping("pod", ifindex, shaping?.egress ?? (blocks === undefined ? shaping?.paced : undefined)),
     ...pod,
   ];
 }

@@ -1,10 +1,20 @@
 // Looks after endpoints: what somebody takes away of the node's side of one comes back in a moment.
 
 import { Comparing } from "#agent/comparing.ts";
-import { addressesOf, type Endpoint, endpointIdOf, endpointLinks } from "#agent/state/endpoint.ts";
+import {
+  addressesOf,
+  type Endpoint,
+  endpointGroup,
+  endpointIdOf,
+  endpointLinks,
+  formatEndpoint,
+} from "#agent/state/endpoint.ts";
 import { messageOf } from "#base/error-message.ts";
-import { Monitor, type NetworkEvent } from "#netlink/monitor.ts";
+import { addressOf } from "#net/cidr.ts";
+import { type Change, Monitor, type NetworkEvent } from "#netlink/monitor.ts";
+import { type Route, RouteTable } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
+import { leadsTo } from "./detours.ts";
 import type { Endpoints } from "./endpoints.ts";
 
 export type WatchOptions = {
@@ -15,6 +25,8 @@ export type WatchOptions = {
 
 /** A pod's namespace that ends takes its links along first: whoever looks at once sees half of it. */
 const settleMs = 200;
+/** What could not be put back is tried again: a link that is in the way goes in a moment. */
+const retryMs = 1_000;
 
 /** `down`: a link that is not up, unless it is by the time that somebody looks. */
 type Sign = "down" | "damage";
@@ -23,7 +35,10 @@ export class EndpointWatch implements Disposable {
   readonly #options: WatchOptions;
   readonly #stack = new DisposableStack();
   #suspects = new Map<number, Sign>();
+  /** Why endpoints could not be put back, by their numbers: told once. */
+  readonly #failures = new Map<number, string>();
   #addressesChanged = false;
+  #routesChanged = false;
   #timer: Timer | undefined;
 
   /** @throws KernelError when the kernel gives no events */
@@ -51,15 +66,17 @@ export class EndpointWatch implements Disposable {
 
   #see(event: NetworkEvent): void {
     if (event.kind === "resync") {
+      this.#routesChanged = true;
       for (const { id } of this.#options.endpoints.list()) this.#suspect(id, "damage");
       return;
     }
     // Of pods' links only pods have addresses.
     if (event.kind === "address") this.#wake(true);
-    const id = endpointIdOf(ifindexOf(event) ?? 0);
-    const endpoint = id === undefined ? undefined : this.#options.endpoints.byId(id);
-    const sign = endpoint === undefined ? undefined : signOf(event, endpoint);
+    const { endpoints } = this.#options;
+    const endpoint = endpointOf(event, endpoints);
     if (endpoint === undefined) return;
+    const sign = signOf(event, endpoint, endpoints);
+    if (sign !== undefined && event.kind === "route") this.#routesChanged = true;
     if (sign !== undefined) this.#suspect(endpoint.id, sign);
     else if (isUp(event) && this.#suspects.get(endpoint.id) === "down") this.#suspects.delete(endpoint.id);
   }
@@ -82,13 +99,30 @@ export class EndpointWatch implements Disposable {
     if (this.#addressesChanged) this.#renewSources();
     for (const [id, sign] of suspects) {
       const endpoint = endpoints.byId(id);
+      const before = this.#failures.get(id);
+      this.#failures.delete(id);
       if (endpoint === undefined) continue;
       try {
         // A link is born down, which is told when it is up already.
         if (sign === "damage" || !endpoints.isUp(endpoint)) endpoints.restore(endpoint);
       } catch (error) {
-        log(messageOf(error));
+        const why = `${formatEndpoint(endpoint)}: ${messageOf(error)}`;
+        if (why !== before) log(why);
+        this.#failures.set(id, why);
+        this.#suspects.set(id, "damage");
       }
+    }
+    if (this.#routesChanged) this.#clearWays();
+    if (this.#suspects.size > 0) this.#timer ??= setTimeout(() => this.#look(), retryMs);
+  }
+
+  #clearWays(): void {
+    const { endpoints, log } = this.#options;
+    this.#routesChanged = false;
+    try {
+      endpoints.clearWays();
+    } catch (error) {
+      log(messageOf(error));
     }
   }
 
@@ -123,15 +157,31 @@ function ifindexOf(event: NetworkEvent): number | undefined {
   }
 }
 
+/** Of a route, whoever has the address that it leads to: it may have taken the place of the one to the endpoint. */
+function endpointOf(event: NetworkEvent, endpoints: Endpoints): Endpoint | undefined {
+  const id = endpointIdOf(ifindexOf(event) ?? 0);
+  if (id !== undefined) return endpoints.byId(id);
+  return event.kind === "route" ? endpoints.byAddress(addressOf(event.route.dst)) : undefined;
+}
+
 /** What an event tells of an endpoint, unless wiring it causes such events by itself. */
-function signOf(event: NetworkEvent, { mac, ...endpoint }: Endpoint): Sign | undefined {
+function signOf(event: NetworkEvent, endpoint: Endpoint, endpoints: Endpoints): Sign | undefined {
   if (event.kind === "link" && event.change === "set") {
-    const { up, master, mtu } = event.link;
-    if (master !== 0 || mtu !== endpoint.mtu || event.link.mac !== endpoint.hostMac) return "damage";
+    const { up, master, mtu, name, mac, group } = event.link;
+    // What is removed in a moment is in another group, and nobody's any more.
+    const isAsMade = name === endpoint.hostName && mac === endpoint.hostMac && group === endpointGroup;
+    if (master !== 0 || mtu !== endpoint.mtu || !isAsMade) return "damage";
     return up ? undefined : "down";
   }
-  if (event.kind === "link" || event.kind === "route") return event.change === "removed" ? "damage" : undefined;
+  if (event.kind === "link") return "damage";
+  if (event.kind === "route") return signOfRoute(event.change, event.route, endpoint, endpoints);
   if (event.kind !== "neighbour" || !addressesOf(endpoint).includes(event.neighbour.address)) return undefined;
   const { state, mac: found } = event.neighbour;
-  return event.change === "removed" || state !== "permanent" || found !== mac ? "damage" : undefined;
+  return event.change === "removed" || state !== "permanent" || found !== endpoint.mac ? "damage" : undefined;
+}
+
+function signOfRoute(change: Change, route: Route, endpoint: Endpoint, endpoints: Endpoints): Sign | undefined {
+  if (change === "removed") return route.oif === endpoint.ifindex ? "damage" : undefined;
+  const isAbout = route.table === RouteTable.main && leadsTo(endpoint, route.dst);
+  return isAbout && !endpoints.isOwnRoute(endpoint, route) ? "damage" : undefined;
 }

@@ -39,6 +39,9 @@ const firstIfindex = 0x7200_0000;
 
 export const maxEndpointId = 0xffff;
 
+/** Links of this group are host ends of pods: "tW". A lost state file leaves no other way to tell them. */
+export const endpointGroup = 0x7457;
+
 /** What the numbers of all endpoints' links have in common: their upper half. */
 export const endpointLinks = firstIfindex >>> 16;
 
@@ -56,6 +59,14 @@ export function endpointIdOf(ifindex: number): number | undefined {
 export function hostNameOf(containerId: string, ifname: string, salt = 0): string {
   const digest = Bun.CryptoHasher.hash("sha256", `${containerId}\0${ifname}\0${salt}`, "hex").slice(0, 16);
   return `tw${BigInt(`0x${digest}`).toString(36).padStart(13, "0").slice(-11)}`;
+}
+
+/** How many other names there are than the first. */
+export const maxSalt = 3;
+
+/** All that the node's end of an interface may be called. */
+export function hostNamesOf({ containerId, ifname }: Pick<Endpoint, "containerId" | "ifname">): readonly string[] {
+  return Array.from({ length: maxSalt + 1 }, (_, salt) => hostNameOf(containerId, ifname, salt));
 }
 
 /** Names one interface of one container. */

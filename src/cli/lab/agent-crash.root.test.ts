@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { endpointGroup } from "#agent/endpoint/apply.ts";
+import { endpointGroup } from "#agent/state/endpoint.ts";
 import type { CheckMessage, EndpointMessage } from "#api/messages.ts";
 import { networkPolicies } from "#kube/resource.ts";
 import { AgentLab, echoAt, echoPort } from "#test/agent-lab.ts";

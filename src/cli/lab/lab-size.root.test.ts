@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { endpointGroup } from "#agent/endpoint/apply.ts";
+import { endpointGroup } from "#agent/state/endpoint.ts";
 import type { IpamMessage } from "#api/messages.ts";
 import { deployments, pods } from "#kube/resource.ts";
 import { processesBelow } from "#lab/cgroup.ts";
