@@ -48,12 +48,18 @@ describe("what a runtime asks for", () => {
       [{ args: "IP=ten" }, 4, "CNI_ARGS has IP=ten: it must be IP addresses, with commas between them"],
       [{ args: "MAC=ten" }, 4, "CNI_ARGS has MAC=ten: it must be a hardware address"],
       [mac("01:00:5e:00:00:01"), 7, "Cannot give hardware address 01:00:5e:00:00:01: no interface can have it"],
+      [
+        { conf: { runtimeConfig: { portMappings: [{ hostPort: 70_000, containerPort: 80, protocol: "tcp" }] } } },
+        7,
+        "hostPort",
+      ],
       [mac("00:00:00:00:00:00"), 7, "Cannot give hardware address 00:00:00:00:00:00: no interface can have it"],
       [{}, 8, `Cannot use network namespace "${it.node.netns.path}": it is the node's own`, it.node.netns.path],
     ];
     for (const [changes, code, sentence, path = netns.path] of rows) {
       const ran = await it.node.cni("ADD", "a", path, changes);
       expect(JSON.parse(ran.stdout)).toMatchObject({ code, msg: expect.stringContaining(sentence) });
+      expect(await it.node.cni("DEL", "a", path, changes)).toMatchObject({ exitCode: 0 });
     }
     expect(it.node.agent.endpoints.list()).toEqual([]);
     const args = "IP=10.244.1.9;MAC=02:aa:bb:cc:dd:ee;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web";
@@ -105,6 +111,24 @@ describe("what a runtime asks for", () => {
     expect(await it.node.cni("DEL", "a", netns.path)).toMatchObject({ exitCode: 0 });
     expect(it.node.sh("nft", "list", "table", "inet", "twill_portmap")).not.toContain(addressAt(result, 0));
   });
+});
+
+describe("a port of the node", () => {
+  const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+  const rows: readonly (readonly [command: string, changes: CniChanges])[] = [
+    ["DEL", {}],
+    ["GC", { conf: { "cni.dev/valid-attachments": [] } }],
+  ];
+  for (const [command, changes] of rows) {
+    test(`goes with ${command} also when the pod's namespace went first`, async () => {
+      await using it = await startNode(both);
+      const { netns, result } = await it.node.addPod("a", { conf: { runtimeConfig: { portMappings } } });
+      it.box.sh(it.node.netns, ["ip", "netns", "del", netns.name]);
+      await until("the endpoint is gone", () => it.node.agent.endpoints.list().length === 0);
+      expect(await it.node.cni(command, command === "DEL" ? "a" : "", "", changes)).toMatchObject({ exitCode: 0 });
+      expect(it.node.sh("nft", "list", "table", "inet", "twill_portmap")).not.toContain(addressAt(result, 0));
+    });
+  }
 });
 
 describe("what a pod's annotation asks for", () => {

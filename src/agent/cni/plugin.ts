@@ -19,7 +19,10 @@ import type { Ports } from "./ports.ts";
 /** What the plugin acts upon. */
 export type TwillHost = {
   readonly endpoints: Endpoints;
-  readonly ports: Pick<Ports, "map" | "unmap">;
+  readonly ports: Pick<Ports, "map" | "collect"> & {
+    /** `pod`: whose interface it is, as far as that is known. @throws KernelError */
+    readonly unmap: (call: Call, pod: PodName | undefined) => Promise<void>;
+  };
   /** The largest packet that passes every way of the fabric. */
   readonly mtu: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -106,10 +109,12 @@ async function untilUp(endpoint: Endpoint, { endpoints, sleep }: TwillHost): Pro
 async function del(call: Call, { endpoints, ports }: TwillHost): Promise<void> {
   const endpoint = endpoints.find(call.containerId, call.ifname);
   if (endpoint === undefined) {
+    // One whose namespace went first was removed with it; its ports are there still.
+    await ports.unmap(call, undefined);
     endpoints.removeUnknown(call.containerId, call.ifname);
     return;
   }
-  if (endpoint.mapsPorts) await ports.unmap(call);
+  if (endpoint.mapsPorts) await ports.unmap(call, endpoint.pod);
   endpoints.remove(endpoint);
 }
 
@@ -131,10 +136,11 @@ async function gc(call: Call, { endpoints, ports }: TwillHost): Promise<void> {
   const alive = new Set(valid.map(endpointKey));
   for (const endpoint of endpoints.list()) {
     if (endpoint.network !== call.network || alive.has(endpointKey(endpoint))) continue;
-    const { containerId, ifname } = endpoint;
-    if (endpoint.mapsPorts) await ports.unmap({ ...call, containerId, ifname });
+    const { containerId, ifname, pod } = endpoint;
+    if (endpoint.mapsPorts) await ports.unmap({ ...call, containerId, ifname }, pod);
     endpoints.remove(endpoint);
   }
+  await ports.collect(call);
   endpoints.removeStrangersBut(valid);
 }
 

@@ -21,6 +21,11 @@ export class Ports {
   async unmap(call: Call): Promise<void> {
     await portmap.del(asPortmap(call), this.#host);
   }
+
+  /** Of interfaces that a GC does not name. @throws KernelError */
+  async collect(call: Call): Promise<void> {
+    await portmap.gc(asPortmap(call), this.#host);
+  }
 }
 
 function asPortmap(call: Call, prevResult?: Result): Call {

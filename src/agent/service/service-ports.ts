@@ -3,15 +3,16 @@
 
 import { readConf } from "#agent/cni/conf.ts";
 import type { Ports } from "#agent/cni/ports.ts";
+import type { PodName } from "#agent/state/endpoint.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import type { NodeServices } from "./node-services.ts";
 
 export class ServicePorts {
-  readonly #ports: Pick<Ports, "map" | "unmap">;
+  readonly #ports: Ports;
   readonly #services: () => Pick<NodeServices, "podChanged"> | undefined;
 
-  constructor(ports: Pick<Ports, "map" | "unmap">, services: () => Pick<NodeServices, "podChanged"> | undefined) {
+  constructor(ports: Ports, services: () => Pick<NodeServices, "podChanged"> | undefined) {
     this.#ports = ports;
     this.#services = services;
   }
@@ -24,10 +25,14 @@ export class ServicePorts {
     else services.podChanged(pod);
   }
 
-  /** Also what an agent without services has mapped. @throws KernelError */
-  async unmap(call: Call): Promise<void> {
+  /** Also what an agent without services has mapped; `pod`: whose interface it is, as far as that is known. @throws KernelError */
+  async unmap(call: Call, pod: PodName | undefined): Promise<void> {
     await this.#ports.unmap(call);
-    const { pod } = readConf(call);
     if (pod !== undefined) this.#services()?.podChanged(pod);
+  }
+
+  /** What an agent without services has mapped to interfaces that a GC does not name: the maps of services follow the endpoints. @throws KernelError */
+  async collect(call: Call): Promise<void> {
+    await this.#ports.collect(call);
   }
 }
