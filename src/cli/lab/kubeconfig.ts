@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import type { CommandIo } from "#cli/command.ts";
 import { LabError } from "#lab/spec.ts";
+import { writeWhole } from "#lab/whole-file.ts";
 import { placesOf } from "#lab/world/places.ts";
-import { readState, writeWhole } from "#lab/world/state.ts";
+import { readState } from "#lab/world/state.ts";
 import { labNameOf, stateRootOf } from "./lab-host.ts";
 
 type KubeconfigCall = {

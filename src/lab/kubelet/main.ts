@@ -24,7 +24,7 @@ import { clusterDomain, internetAddress } from "#lab/fabric/addresses.ts";
 import { type NodeConfig, readNodeConfig, servingPath } from "#lab/node-config.ts";
 import { familiesOf } from "#lab/spec.ts";
 import { type StreamingHost, serveStream } from "#lab/streaming/streaming.ts";
-import { writeWhole } from "#lab/world/state.ts";
+import { writeWhole } from "#lab/whole-file.ts";
 import { cidr } from "#net/cidr.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import { Kubelet } from "./kubelet.ts";

@@ -7,9 +7,9 @@ import { formatKubeconfig } from "#kube/kubeconfig.ts";
 import { type KeyPair, makeCertificate, type Subject } from "#lab/apiserver/pki/certificate.ts";
 import { controlAddress, gatewayOf, nodeAddresses, serviceBlock } from "#lab/fabric/addresses.ts";
 import { familiesOf, LabError, type LabSpec } from "#lab/spec.ts";
+import { writeWhole } from "#lab/whole-file.ts";
 import { type Ip, ip, ipBytes } from "#net/ip.ts";
 import { nodePlaces, operatorKubeconfig, type Places } from "./places.ts";
-import { writeWhole } from "./state.ts";
 
 /** Where the API server listens in the lab. */
 export const apiPort = 6443;

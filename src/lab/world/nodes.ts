@@ -8,11 +8,11 @@ import { routerStation } from "#lab/fabric/station.ts";
 import { portOf } from "#lab/fabric/want.ts";
 import { formatNodeConfig, nodeConfigPath } from "#lab/node-config.ts";
 import { familiesOf, type LabSpec } from "#lab/spec.ts";
+import { writeWhole } from "#lab/whole-file.ts";
 import { findLink, setLink } from "#netlink/link.ts";
 import { agentConfigText } from "./agent-config.ts";
 import { openStations } from "./holders.ts";
 import { agentGroup, nodePlaces, type Places } from "./places.ts";
-import { writeWhole } from "./state.ts";
 
 type Sleep = (ms: number) => Promise<void>;
 

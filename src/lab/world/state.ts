@@ -1,21 +1,12 @@
 // A lab's lab.json and its lock: one command at a time changes a lab.
 
-import {
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, fstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { isErrno } from "#kernel/errno.ts";
 import { Fd } from "#kernel/fd.ts";
 import { lockFile } from "#kernel/file-lock.ts";
 import { formatSpec, LabError, type LabSpec, parseSpec } from "#lab/spec.ts";
+import { writeWhole } from "#lab/whole-file.ts";
 import type { Places } from "./places.ts";
 
 type Sleep = (ms: number) => Promise<void>;
@@ -58,13 +49,6 @@ export function writeState({ spec: path }: Pick<Places, "spec">, spec: LabSpec):
 /** Takes away the folder that the lock made for a lab that then was not. */
 export function forgetUnmade({ folder, spec }: Places): void {
   if (!existsSync(spec)) rmSync(folder, { recursive: true, force: true });
-}
-
-/** All of a file or nothing of it, also when the process is killed meanwhile. Folders are made. */
-export function writeWhole(path: string, text: string, mode = 0o644): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.new`, text, { mode });
-  renameSync(`${path}.new`, path);
 }
 
 /** Names of the labs below a folder. */

@@ -6,8 +6,9 @@
 //   attach/DIGEST                  sockets of the containers that run
 //   pods/UID/                      its volumes, hosts file and resolv.conf
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeWhole } from "#lab/whole-file.ts";
 import type { Ip } from "#net/ip.ts";
 import {
   containerDigest,
@@ -128,12 +129,6 @@ export class StateDir {
     rmSync(this.attachSocket(key), { force: true });
     rmSync(`${this.logFile(key)}.1`, { force: true });
   }
-}
-
-/** A reader sees the old text or the new one, never half of it. */
-export function writeWhole(path: string, text: string | Uint8Array, mode = 0o644): void {
-  writeFileSync(`${path}.new`, text, { mode });
-  renameSync(`${path}.new`, path);
 }
 
 function readIfThere(path: string): string {
