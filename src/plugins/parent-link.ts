@@ -4,6 +4,7 @@ import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { isDefault } from "#net/cidr.ts";
+import { families } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { addLink, findLink, type Link } from "#netlink/link.ts";
@@ -107,7 +108,7 @@ function requireParent(
 
 /** The ifindex of the default route with the lowest metric; IPv4's goes before IPv6's. */
 function defaultInterface(connection: Connection): number | undefined {
-  for (const family of ["ipv4", "ipv6"] as const) {
+  for (const family of families) {
     const [best] = listRoutes(connection, family, { table: RouteTable.main })
       .filter(({ dst, type }) => isDefault(dst) && type === "unicast")
       .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));

@@ -1,10 +1,9 @@
 // Pods that speak to the world outside of the cluster do so as their node.
 
-import { OwnTable, tableText } from "#agent/own-table.ts";
-import type { Nftables } from "#kernel/nftables.ts";
+import { OwnTable, type TableHost, tableText } from "#agent/own-table.ts";
 import type { Cidr } from "#net/cidr.ts";
 import { familyOfCidr } from "#net/cidr.ts";
-import type { Family } from "#net/ip.ts";
+import { type Family, families } from "#net/ip.ts";
 
 /** Whose packets are masqueraded, unless they go to one of the others. */
 export type MasqueradeWant = {
@@ -23,7 +22,7 @@ const priority = "srcnat";
 /** The table in nft's language, whole: replaced in one transaction. */
 export function masqueradeText({ pods, except, ownDevices }: MasqueradeWant): string {
   const family = (of: Family) => (block: Cidr) => familyOfCidr(block) === of;
-  const rules = (["ipv4", "ipv6"] as const).flatMap((of) => {
+  const rules = families.flatMap((of) => {
     const own = pods.filter(family(of));
     if (own.length === 0) return [];
     const ip = of === "ipv4" ? "ip" : "ip6";
@@ -47,13 +46,18 @@ export function masqueradeText({ pods, except, ownDevices }: MasqueradeWant): st
 export class Masquerade {
   readonly #table: OwnTable;
 
-  constructor(nft: Nftables) {
-    this.#table = new OwnTable(nft, masqueradeTable);
+  constructor(host: TableHost) {
+    this.#table = new OwnTable(host, masqueradeTable);
   }
 
   /** Writes the table when it should be another, or when somebody took it away or changed it; whether it did. @throws NftError */
   ensure(want: MasqueradeWant): boolean {
     return this.#table.ensure(masqueradeText(want));
+  }
+
+  /** As it was last; whether it had to be written. @throws NftError */
+  keep(): boolean {
+    return this.#table.keep();
   }
 
   /** @throws NftError */

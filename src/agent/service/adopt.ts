@@ -8,7 +8,7 @@ import type { Tuple } from "#datapath/connections.ts";
 import type { Datapath } from "#datapath/datapath.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import { addressOf } from "#net/cidr.ts";
-import type { Ip } from "#net/ip.ts";
+import { families, type Ip } from "#net/ip.ts";
 import { listAddresses } from "#netlink/address.ts";
 import { listConnections, type TrackedConnection } from "#netlink/conntrack.ts";
 import type { Host } from "#plugins/host.ts";
@@ -61,7 +61,7 @@ function adoptConnections({ host, datapath }: TakeOverOptions): number {
     isPodHere: (address) => pods.has(address),
     isOwn: (address) => own.has(address),
   };
-  const tracked = (["ipv4", "ipv6"] as const).flatMap((family) => listConnections(host.netfilter(), family));
+  const tracked = families.flatMap((family) => listConnections(host.netfilter(), family));
   const fresh = tracked
     .flatMap((each) => toAdopted(each, place) ?? [])
     .filter(({ asked }) => translations.get(asked) === undefined);

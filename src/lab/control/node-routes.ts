@@ -8,6 +8,7 @@ import type { LabSpec } from "#lab/spec.ts";
 import { holderOf } from "#lab/world/holders.ts";
 import type { Places } from "#lab/world/places.ts";
 import { addressOf, cidr, familyOfCidr } from "#net/cidr.ts";
+import { families } from "#net/ip.ts";
 import { Connection } from "#netlink/connection.ts";
 import { listRoutes, type Route, RouteTable, removeRoute, replaceRoute } from "#netlink/route.ts";
 
@@ -72,9 +73,7 @@ export function applyNodeRoutes(
     if (holder === undefined) return [];
     using netns = new Netns(`/proc/${holder}/ns/net`);
     using connection = new Connection("route", netns);
-    const have = (["ipv4", "ipv6"] as const).flatMap((family) =>
-      listRoutes(connection, family, { table: RouteTable.main }),
-    );
+    const have = families.flatMap((family) => listRoutes(connection, family, { table: RouteTable.main }));
     const plan = planNodeRoutes(station, routes, have);
     if (plan.length > 0) {
       connection.apply(

@@ -1,7 +1,7 @@
 // Somebody outside of the cluster whom no policy singles out: what `world` stands for.
 
 import { type Cidr, contains, familyOfCidr, isDefault } from "#net/cidr.ts";
-import { type Family, type Ip, ip } from "#net/ip.ts";
+import { type Family, families, type Ip, ip } from "#net/ip.ts";
 import type { AddressParty } from "./party.ts";
 import type { Policy } from "./rule.ts";
 
@@ -22,7 +22,7 @@ export function stranger(policies: readonly Policy[], others: readonly Cidr[] = 
     .flatMap(({ rules }) => rules.flatMap(({ peers = [] }) => peers))
     .flatMap((peer) => (peer.peer === "block" ? [peer.block, ...peer.except] : []));
   const blocks = [...named, ...others].filter((block) => !isDefault(block));
-  const addresses = (["ipv4", "ipv6"] as const).flatMap((family) => {
+  const addresses = families.flatMap((family) => {
     const own = blocks.filter((block) => familyOfCidr(block) === family);
     const free = candidates[family].find((address) => !own.some((block) => contains(block, address)));
     return free ?? candidates[family].slice(0, 1);

@@ -6,6 +6,7 @@ import type { Result } from "#cni/result.ts";
 import { specVersions } from "#cni/version.ts";
 import type { Netns } from "#kernel/netns.ts";
 import { defaultCidr, familyOfCidr, isDefault } from "#net/cidr.ts";
+import { families } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link, setArpNotify, setBridgePort, setLink } from "#netlink/link.ts";
@@ -164,7 +165,7 @@ function withGateways(result: Result, conf: BridgeConf): Result {
   const ips = result.ips.map((ip) => ({ ...ip, gateway: gatewayOf(ip) }));
   if (!conf.isDefaultGateway) return { ...result, ips };
   const routes = [...result.routes];
-  for (const family of ["ipv4", "ipv6"] as const) {
+  for (const family of families) {
     const gateway = ips.find(({ address }) => familyOfCidr(address) === family)?.gateway;
     const present = routes.some((route) => isDefault(route.dst) && familyOfCidr(route.dst) === family);
     if (gateway !== undefined && !present) routes.push({ dst: defaultCidr(family), gw: gateway });

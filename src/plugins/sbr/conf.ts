@@ -4,7 +4,7 @@ import { boolOrText, decode, int, list, object, optional, withDefault } from "#c
 import { ip } from "#cni/decode-address.ts";
 import { CniError, ErrorCode } from "#cni/error.ts";
 import type { Call } from "#cni/plugin.ts";
-import { type Family, familyOf, type Ip } from "#net/ip.ts";
+import { type Family, families, familyOf, type Ip } from "#net/ip.ts";
 
 export type SbrConf = {
   /** The routes are somebody else's: only rules are made that lead to this table. */
@@ -24,7 +24,7 @@ const conf = object({
 /** @throws CniError 7 naming the field. */
 export function readConf(call: Call): SbrConf {
   const { table, gateways, addSourceHints } = decode(conf, call.config, call.type);
-  for (const family of ["ipv4", "ipv6"] as const) {
+  for (const family of families) {
     const found = gateways.filter((gateway) => familyOf(gateway) === family);
     if (found.length <= 1) continue;
     const problem = `${call.type}: field "gateways" has ${found.length} addresses of ${family}: ${found.join(", ")}`;
