@@ -1,6 +1,8 @@
 // All controllers together on an API server in memory: what a user does to workloads, and what comes of it.
 
 import { describe, expect, test } from "bun:test";
+import type { Draft } from "#kube/client.ts";
+import type { EndpointSlice } from "#kube/kinds.ts";
 import {
   daemonSets,
   deployments,
@@ -129,6 +131,35 @@ describe("a cluster's controllers", () => {
     // With a selector its endpoints are pods.
     await client.patch(services, metadata, "merge", { spec: { selector: { app: "db" } } });
     await are();
+  }, 120_000);
+
+  test("remove Endpoints that somebody has written, and what mirrors them, with their service", async () => {
+    using made = await cluster("node1");
+    const { client } = made;
+    const ports = [{ port: 5432 }];
+    const subsets = [{ addresses: [{ ip: "192.0.2.1" }], ports }];
+    for (const name of ["db", "other"]) {
+      await client.create(endpoints, { metadata: { namespace, name }, subsets });
+      await client.create(services, { metadata: { namespace, name }, spec: { ports } });
+    }
+    const labels = { "kubernetes.io/service-name": "db" };
+    const own = { metadata: { namespace, name: "db-own", labels }, addressType: "IPv4", endpoints: [], ports: [] };
+    await client.create(endpointSlices, own as Draft<EndpointSlice>);
+    const there = async () => {
+      const slices = (await client.list(endpointSlices, { namespace })).items.map(({ metadata }) => metadata);
+      const written = (await client.list(endpoints, { namespace })).items.map(({ metadata }) => metadata.name);
+      const mirrors = slices
+        .filter(({ name }) => name !== "db-own")
+        .map((slice) => slice.labels?.["kubernetes.io/service-name"]);
+      return `${written.sort()}; ${mirrors.sort()}`;
+    };
+    const are = async (expected: string) =>
+      await made.until(expected, async () => ((await there()) === expected ? true : undefined));
+    await are("db,other; db,other");
+    await client.remove(services, { namespace, name: "db" });
+    await are("other; other");
+    // Slices of nobody's making are nobody's to remove.
+    await client.get(endpointSlices, { namespace, name: "db-own" });
   }, 120_000);
 
   test("keep the order and the names of a StatefulSet", async () => {

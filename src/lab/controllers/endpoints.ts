@@ -14,17 +14,20 @@ const manager = "endpoint-controller";
 
 export const endpointsController: Controller = {
   name: "endpoints",
-  keys: (kind, object, view) =>
-    kind === "endpoints"
-      ? [`${object.metadata.namespace}/${object.metadata.name}`]
-      : endpointSliceController.keys(kind, object, view),
+  keys: (kind, object, view) => {
+    if (kind !== "endpoints") return endpointSliceController.keys(kind, object, view);
+    const { namespace, name, labels } = object.metadata;
+    const key = `${namespace}/${name}`;
+    // What somebody has written may be there before its service.
+    return view.services.has(key) || labels?.[managedByLabel] === manager ? [key] : [];
+  },
   plan: (key, view) => {
     const service = view.services.get(key);
     const current = view.endpoints.get(key);
     if (service === undefined) {
-      // What somebody has written may be there before its service.
-      const isOurs = current?.metadata.labels?.[managedByLabel] === manager;
-      return { operations: isOurs ? [remove(endpoints, current, "the service is gone")] : [] };
+      // Whoever has written them: as Kubernetes' controller, when the service goes.
+      const isThere = current !== undefined && !isTerminating(current);
+      return { operations: isThere ? [remove(endpoints, current, "the service is gone")] : [] };
     }
     if (service.spec?.selector === undefined || service.spec.type === "ExternalName") return { operations: [] };
     const pods = view.podsIn(service.metadata.namespace).filter((pod) => selects(service, pod.metadata.labels));

@@ -1,7 +1,7 @@
 // EndpointSlices of Endpoints that somebody has written for a service without a selector: proxies read slices only.
 
 import type { EndpointAddress } from "kubernetes-types/core/v1";
-import type { EndpointSlice, Endpoints } from "#kube/kinds.ts";
+import type { EndpointSlice, Endpoints, Service } from "#kube/kinds.ts";
 import { endpointSlices, endpoints as endpointsResource } from "#kube/resource.ts";
 import type { Controller } from "./controller.ts";
 import { endpointSliceController } from "./endpoint-slices.ts";
@@ -20,15 +20,20 @@ export const mirroredEndpointsController: Controller = {
     return kind === "pods" ? [] : endpointSliceController.keys(kind, object, view);
   },
   plan: (key, view) => {
+    const [namespace = "", name = ""] = key.split("/", 2);
     const service = view.services.get(key);
-    // Slices go with the Endpoints that they belong to.
-    if (service === undefined) return { operations: [] };
-    const own = view.slicesOf(service).filter((slice) => slice.metadata.labels?.[managedByLabel] === manager);
-    const written = view.endpoints.get(key);
-    const isMirrored = service.spec?.selector === undefined && written?.metadata.labels?.[skipLabel] !== "true";
-    return { operations: planMirror(isMirrored ? written : undefined, own) };
+    const slices = view.slicesOf(service ?? { metadata: { namespace, name } });
+    const own = slices.filter((slice) => slice.metadata.labels?.[managedByLabel] === manager);
+    return { operations: planMirror(mirroredBy(service, view.endpoints.get(key)), own) };
   },
 };
+
+/** What is mirrored for a service: undefined while it is not there, and when slices are somebody else's matter. */
+function mirroredBy(service: Service | undefined, written: Endpoints | undefined): Endpoints | undefined {
+  const isMirrored =
+    service !== undefined && service.spec?.selector === undefined && written?.metadata.labels?.[skipLabel] !== "true";
+  return isMirrored ? written : undefined;
+}
 
 /** Undefined: nothing is to be mirrored. */
 export function planMirror(written: Endpoints | undefined, current: readonly EndpointSlice[]): readonly Operation[] {

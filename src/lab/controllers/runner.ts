@@ -6,6 +6,7 @@ import { hasReason } from "#kube/kube-error.ts";
 import type { Metadata } from "#kube/object.ts";
 import type { Pace } from "#kube/reflect.ts";
 import type { Controller } from "./controller.ts";
+import { ControllerEvents, toldOf } from "./events.ts";
 import { applyOperation, formatOperation, type Operation } from "./operation.ts";
 import { type Kind, LiveView } from "./view.ts";
 
@@ -95,6 +96,7 @@ class Queue {
 export class Runner implements Disposable {
   readonly #options: RunnerOptions;
   readonly #live: LiveView;
+  readonly #events: ControllerEvents;
   readonly #queues: readonly Queue[];
   readonly #end = new AbortController();
   #started = false;
@@ -102,7 +104,8 @@ export class Runner implements Disposable {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#queues = options.controllers.map((controller) => new Queue(controller, this));
-    const { client, pace } = options;
+    const { client, pace, nowMs } = options;
+    this.#events = new ControllerEvents(client, nowMs);
     this.#live = new LiveView(
       client,
       pace,
@@ -128,9 +131,11 @@ export class Runner implements Disposable {
     const { operations, againMs } = plan(key, this.view, this.#options.nowMs());
     for (const operation of operations) {
       this.log(`${name}: ${formatOperation(operation)}`);
-      const before = this.#revisionIn(operation);
+      const before = this.#objectOf(operation);
       const object = await applyOperation(this.#options.client, operation);
-      await this.#echoOf(operation, before, object?.metadata);
+      const told = toldOf(operation, before, object);
+      if (told !== undefined) this.#events.tell(told);
+      await this.#echoOf(operation, before?.metadata.resourceVersion, object?.metadata);
     }
     return againMs;
   }
@@ -171,16 +176,16 @@ export class Runner implements Disposable {
     const seen = () =>
       written > 0
         ? (this.#live.revisionOf(plural) ?? written) >= written
-        : before === undefined || this.#revisionIn(operation) !== before;
+        : before === undefined || this.#objectOf(operation)?.metadata.resourceVersion !== before;
     const until = nowMs() + echoLimitMs;
     while (!seen() && nowMs() < until) await pace.sleep(1, this.#end.signal);
   }
 
-  /** The revision that the view has of the object that an operation is about. */
-  #revisionIn(operation: Operation): string | undefined {
+  /** What the view has of the object that an operation is about. */
+  #objectOf(operation: Operation): { readonly metadata: Metadata } | undefined {
     const { namespace, name } = operation.do === "create" ? operation.object.metadata : operation.place;
     if (name === undefined) return undefined;
     const key = namespace === undefined ? name : `${namespace}/${name}`;
-    return this.#live.objectOf(operation.resource.plural, key)?.metadata.resourceVersion;
+    return this.#live.objectOf(operation.resource.plural, key);
   }
 }

@@ -58,7 +58,7 @@ export type ClusterView = {
   readonly freePodsIn: (namespace: string | undefined) => readonly kinds.Pod[];
   readonly freeReplicaSetsIn: (namespace: string | undefined) => readonly kinds.ReplicaSet[];
   readonly podsIn: (namespace: string | undefined) => readonly kinds.Pod[];
-  readonly slicesOf: (service: kinds.Service) => readonly kinds.EndpointSlice[];
+  readonly slicesOf: (service: Pick<kinds.Service, "metadata">) => readonly kinds.EndpointSlice[];
 };
 
 /** Objects by a key of theirs, so that a look-up costs what it finds. */

@@ -1,10 +1,11 @@
 // Why a node cannot take a pod; the words are those that `kubectl describe pod` shows.
 
-import type { Container, PodAffinityTerm, TopologySpreadConstraint } from "kubernetes-types/core/v1";
+import type { PodAffinityTerm, TopologySpreadConstraint } from "kubernetes-types/core/v1";
 import type { Pod } from "#kube/kinds.ts";
 import { matchesLabels, selectorOf } from "#kube/selector.ts";
 import { fitsNode } from "#lab/controllers/node-match.ts";
 import { untolerated } from "#lab/controllers/taints.ts";
+import { portsClash, portsTaken } from "#lab/host-ports.ts";
 import { type Candidate, requestsOf } from "./candidate.ts";
 
 /** The reason why the pod cannot run on the node; undefined when it can. */
@@ -22,27 +23,8 @@ export function refusal(pod: Pod, candidate: Candidate, all: readonly Candidate[
     ([name, amount]) => amount > 0 && amount > (candidate.free.get(name) ?? 0),
   );
   if (lacking !== undefined) return lacking[0] === "pods" ? "Too many pods" : `Insufficient ${lacking[0]}`;
-  if (portsClash(pod, candidate)) return "node(s) didn't have free ports for the requested pod ports";
+  if (portsClash(pod, candidate.pods)) return portsTaken;
   return refusalOfNeighbours(pod, candidate, all) ?? refusalOfSpread(pod, candidate, all);
-}
-
-function portsClash(pod: Pod, { pods }: Candidate): boolean {
-  const wanted = hostPortsOf(pod);
-  return wanted.length > 0 && pods.flatMap(hostPortsOf).some((taken) => wanted.some((port) => samePort(port, taken)));
-}
-
-type HostPort = { readonly port: number; readonly protocol: string; readonly ip: string };
-
-function hostPortsOf({ spec }: Pod): readonly HostPort[] {
-  const ports = (spec?.containers ?? []).flatMap((container: Container) => container.ports ?? []);
-  return ports.flatMap(({ hostPort, protocol = "TCP", hostIP = "0.0.0.0" }) =>
-    hostPort === undefined || hostPort === 0 ? [] : [{ port: hostPort, protocol, ip: hostIP }],
-  );
-}
-
-function samePort(a: HostPort, b: HostPort): boolean {
-  const everywhere = (ip: string) => ip === "0.0.0.0" || ip === "::" || ip === "";
-  return a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || everywhere(a.ip) || everywhere(b.ip));
 }
 
 function refusalOfNeighbours(pod: Pod, candidate: Candidate, all: readonly Candidate[]): string | undefined {
