@@ -16,6 +16,8 @@ const balancerClass = "twill.dev/pool";
 export type BalancerWish = {
   readonly name: string;
   readonly uid: string;
+  /** Of the object; later ones are higher. */
+  readonly revision: number;
   readonly createdAt: string;
   /** Whether this operator gives it addresses. */
   readonly isOurs: boolean;
@@ -45,6 +47,7 @@ export function toBalancerWish(service: Service): BalancerWish {
   return {
     name: objectName(service),
     uid: metadata.uid ?? "",
+    revision: Number(metadata.resourceVersion ?? 0),
     createdAt: metadata.creationTimestamp ?? "",
     isOurs:
       spec?.type === "LoadBalancer" &&
