@@ -162,7 +162,7 @@ static __always_inline const struct frontend *find_connectable(const struct addr
 	return protocol == IPPROTO_UDP ? find_exact_frontend(asked, port, protocol) : 0;
 }
 
-/* Where a socket that is to be connected goes: true with `*to` for a backend, false with the program's result. */
+/* Where a socket that is to be connected goes: `*to` is a backend in the place of what it asks for, or 0. Returns the program's result. */
 static __always_inline int connect_socket(struct bpf_sock_addr *ctx, const struct address *asked, const struct backend **to)
 {
 	__be16 port = ctx->user_port;

@@ -7,7 +7,8 @@
  *                   └──► kernel's routing: direct peers, the node, the world
  *   device ──► from_net ──► pod
  *   kernel's routing ──► to_pod ──► pod
- *   socket ──► socket ──► backend of the service that it asks for
+ *   node's own answers ──► to_net ──► device      (in a service's name)
+ *   connect(), sendmsg() … ──► socket_* ──► backend of the service that is asked for
  */
 #include "connections.h"
 #include "pace.h"
