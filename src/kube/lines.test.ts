@@ -27,7 +27,7 @@ describe("splitLines()", () => {
       const chunk = new Uint8Array(1 << 20).fill(0x61);
       for (let count = 0; count < 20; count++) yield chunk;
     }
-    expect(Array.fromAsync(splitLines(endless()))).rejects.toThrow("Cannot read a line of over");
+    await expect(Array.fromAsync(splitLines(endless()))).rejects.toThrow("Cannot read a line of over");
   });
 });
 

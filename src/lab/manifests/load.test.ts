@@ -64,7 +64,7 @@ describe("loadManifests()", () => {
   for (const [what, text, sentence] of refused) {
     test(`refuses ${what}`, async () => {
       using api = new TestApi();
-      expect(load(api, text)).rejects.toThrow(sentence);
+      await expect(load(api, text)).rejects.toThrow(sentence);
     });
   }
 });

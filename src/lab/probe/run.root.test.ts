@@ -93,7 +93,7 @@ describe("twill-pod probe", () => {
   );
 
   test("says what it cannot do", async () => {
-    expect(
+    await expect(
       runProbe([round(2 ** 22, ["tcp 10.0.0.1 80"])], {
         tool,
         timeoutMs: 100,

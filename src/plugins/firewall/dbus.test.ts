@@ -32,14 +32,14 @@ for (const [what, answer, why] of rows) {
   test(`a bus that ${what} is not available`, async () => {
     await withServer(answer, async (path) => {
       const opened = SystemBus.open(path);
-      expect(opened).rejects.toBeInstanceOf(BusUnavailable);
-      expect(opened).rejects.toThrow(`The D-Bus at ${path} does not answer: `);
-      expect(opened).rejects.toThrow(why);
+      await expect(opened).rejects.toBeInstanceOf(BusUnavailable);
+      await expect(opened).rejects.toThrow(`The D-Bus at ${path} does not answer: `);
+      await expect(opened).rejects.toThrow(why);
       await opened.catch(() => {});
     });
   });
 }
 
 test("no bus is not available", async () => {
-  expect(SystemBus.open("/nowhere/bus")).rejects.toThrow("No D-Bus answers at /nowhere/bus");
+  await expect(SystemBus.open("/nowhere/bus")).rejects.toThrow("No D-Bus answers at /nowhere/bus");
 });

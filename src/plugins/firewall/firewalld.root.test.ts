@@ -47,7 +47,7 @@ test("where firewalld runs, pods become sources of its zone, and go again", asyn
   await first.add();
   await first.check();
   cmd("--zone=trusted", "--remove-source=fd01::5/128");
-  expect(first.check()).rejects.toThrow("CHECK failed: fd01::5/128 is not in firewalld's zone trusted");
+  await expect(first.check()).rejects.toThrow("CHECK failed: fd01::5/128 is not in firewalld's zone trusted");
 
   await first.del();
   await first.del();
@@ -58,7 +58,7 @@ test("where firewalld runs, pods become sources of its zone, and go again", asyn
   // What it forgets when it ends needs no removal.
   await second.add();
   await kill();
-  expect(second.check()).rejects.toThrow("CHECK failed: firewalld does not run any more");
+  await expect(second.check()).rejects.toThrow("CHECK failed: firewalld does not run any more");
   await second.del();
   expect(host.ledger.list("br1", "firewall")).toEqual([]);
 });
@@ -89,11 +89,11 @@ test("what firewalld refuses is a sentence, and leaves nothing", async () => {
   using host = testHost(box, node);
   const { address, cmd } = await startFirewalld(box, node);
   const place = { host, node, address };
-  expect(attach(place, 5, { firewalldZone: "shop" }).add()).rejects.toThrow(
+  await expect(attach(place, 5, { firewalldZone: "shop" }).add()).rejects.toThrow(
     'field "firewalldZone" cannot be "shop": firewalld has no such zone; make it with firewall-cmd --permanent --new-zone=shop',
   );
   cmd("--zone=public", "--add-source=fd01::5/128");
-  expect(attach(place, 5).add()).rejects.toThrow(
+  await expect(attach(place, 5).add()).rejects.toThrow(
     `Cannot put fd01::5/128 into firewalld's zone "trusted": it is in another one; take it out with firewall-cmd`,
   );
   expect(cmd("--zone=trusted", "--list-sources")).toBe("");
@@ -113,8 +113,8 @@ test("without firewalld, or with one of another namespace, nftables lets pods th
     await attach(place, 5).del();
     const asked = attach(place, 5, { backend: "firewalld" });
     const sentence = "firewalld does not run on this node: start it, or leave field";
-    expect(asked.add()).rejects.toMatchObject({ code: 11, message: expect.stringContaining(sentence) });
-    expect(asked.status()).rejects.toMatchObject({ code: 50, message: expect.stringContaining(sentence) });
+    await expect(asked.add()).rejects.toMatchObject({ code: 11, message: expect.stringContaining(sentence) });
+    await expect(asked.status()).rejects.toMatchObject({ code: 50, message: expect.stringContaining(sentence) });
     await asked.del();
     expect(elsewhere.cmd("--zone=trusted", "--list-sources")).toBe("");
   }

@@ -27,7 +27,7 @@ test("firewall: ingressPolicy isolated holds between ports of one bridge without
   expect(askBriefly(box, a, "fd01::6", 80)).toBe("");
   expect(ask(box, outside, "10.1.0.6", 80)).toStartWith("b ");
   box.sh(node, ["nft", "delete element bridge twill_firewall isolated { br1 }"]);
-  expect(attachment.check()).rejects.toThrow(
+  await expect(attachment.check()).rejects.toThrow(
     "element br1 of isolated in nftables table bridge twill_firewall is missing",
   );
   await attachment.add();

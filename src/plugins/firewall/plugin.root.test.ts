@@ -102,7 +102,7 @@ describe("firewall", () => {
         .exitCode === 0
     )
       return;
-    expect(attach(host, node, "br1", 1, 5, { ingressPolicy: "isolated" }).add()).rejects.toThrow(
+    await expect(attach(host, node, "br1", 1, 5, { ingressPolicy: "isolated" }).add()).rejects.toThrow(
       'ingressPolicy "isolated" cannot be kept: this kernel has no nftables for bridges, and net.bridge.bridge-nf-call-',
     );
     expect(ruleset(box, node)).not.toContain("elements");
@@ -175,7 +175,7 @@ describe("firewall", () => {
     nft("delete element inet twill_firewall pods4 { 10.1.0.5 }");
     nft("flush chain inet twill_firewall isolation");
     const before = ruleset(box, node);
-    expect(attachment.check()).rejects.toThrow(
+    await expect(attachment.check()).rejects.toThrow(
       "CHECK failed: element 10.1.0.5 of pods4 in nftables table inet twill_firewall is missing; " +
         "chain isolation of nftables table inet twill_firewall has 0 rules, not 2",
     );

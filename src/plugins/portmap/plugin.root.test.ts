@@ -119,7 +119,7 @@ describe("portmap", () => {
     const [first, second] = [container(node, 5), container(node, 6)];
     await first.add();
     await second.add();
-    expect(first.check()).rejects.toThrow(
+    await expect(first.check()).rejects.toThrow(
       "element tcp . 8080 of any4 in nftables table inet twill_portmap belongs to net/pod6:eth0:portmap by now",
     );
     await second.check();
@@ -191,7 +191,7 @@ describe("portmap", () => {
     nft("delete element inet twill_portmap any6 { tcp . 8080 }");
     nft('add element inet twill_portmap any6 { tcp . 8080 comment "net/pod5:eth0:portmap" : fd01::7 . 80 }');
     const before = ruleset(node);
-    expect(attachment.check()).rejects.toThrow(
+    await expect(attachment.check()).rejects.toThrow(
       "CHECK failed: element tcp . 8080 of any4 in nftables table inet twill_portmap is missing; " +
         "element tcp . 8080 of any6 in nftables table inet twill_portmap has another value; " +
         "chain hostports of nftables table inet twill_portmap has 0 rules, not 4",
@@ -218,7 +218,7 @@ describe("portmap", () => {
     const chain = "add chain inet twill_portmap output { type filter hook input priority 0; }";
     box.sh(node.ns, ["nft", `add table inet twill_portmap; ${chain}`]);
     const before = ruleset(node);
-    expect(container(node, 5).add()).rejects.toThrow("Cannot change nftables");
+    await expect(container(node, 5).add()).rejects.toThrow("Cannot change nftables");
     expect(ruleset(node)).toBe(before);
     expect(node.host.ledger.list("net", "portmap")).toEqual([]);
   });

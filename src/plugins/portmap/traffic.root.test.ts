@@ -126,6 +126,6 @@ describe("portmap", () => {
     expect(askBriefly(box, neighbour, "127.0.0.1", 9000)).toBe("");
     expect(ask(box, node, "127.0.0.1", 9000)).toBe("private 127.0.0.1");
     box.sh(node, ["sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/cni0/route_localnet"]);
-    expect(attachment.check()).rejects.toThrow("route_localnet of cni0 is off");
+    await expect(attachment.check()).rejects.toThrow("route_localnet of cni0 is off");
   });
 });
