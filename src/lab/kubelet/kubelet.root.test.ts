@@ -279,6 +279,18 @@ describe("the kubelet", () => {
       const throughNode = () => node.sh("curl", "-s", "-m", "20", "http://10.244.1.1:8080/");
       expect(JSON.parse(throughNode())).toMatchObject({ pod: "web", port: 80 });
 
+      // Nobody but the kubelet sees a pod that names its node itself.
+      await node.client.create(pods, draft("second", { ports: [{ containerPort: 81, hostPort: 8080 }] }));
+      await node.until("it is refused", async () => (await node.pod("second")).status?.phase === "Failed");
+      const why = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+      const { status } = await node.pod("second");
+      expect(status).toMatchObject({ reason: "NodePorts", message: `Pod was rejected: ${why}` });
+      await node.until("the event is there", async () =>
+        (await eventsOf(node, "second")).includes(`NodePorts: ${why}`),
+      );
+      await node.client.remove(pods, place("second"));
+      await node.until("it is gone", () => node.isGone("second"));
+
       const [pause = 0] = processesIn(join(node.cgroup, "pods", before.metadata.uid ?? "", "_sandbox"));
       process.kill(pause, "SIGKILL");
       await node.until("it was restarted", async () => {

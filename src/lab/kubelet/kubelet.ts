@@ -12,9 +12,11 @@ import { pods } from "#kube/resource.ts";
 import { timestamp } from "#kube/time.ts";
 import { removeGroup } from "#lab/cgroup.ts";
 import type { ClusterView } from "#lab/cluster-view.ts";
+import { isFinished } from "#lab/controllers/pod-state.ts";
 import type { Ip } from "#net/ip.ts";
 import { ObjectCache } from "./node/object-cache.ts";
 import { findProgram } from "./node/programs.ts";
+import { refusalOf } from "./pod/admission.ts";
 import type { ClusterDns } from "./pod/resolver.ts";
 import { Containers } from "./runtime/containers.ts";
 import type { NodeNetwork } from "./runtime/network.ts";
@@ -165,10 +167,22 @@ export class Kubelet implements Disposable {
       known.update(pod);
       return;
     }
-    const worker = new PodWorker(this.#host, pod, this.#left.get(uid), (gone) => this.#workers.delete(gone));
+    const sandbox = this.#left.get(uid);
+    // What an earlier kubelet has let in stays.
+    const refusal = sandbox === undefined ? refusalOf(pod, this.#admitted()) : undefined;
+    const worker = new PodWorker(this.#host, pod, { sandbox, refusal }, (gone) => this.#workers.delete(gone));
     this.#left.delete(uid);
     this.#workers.set(uid, worker);
     worker.wake();
+  }
+
+  /** The pods that take a share of the node. */
+  #admitted(): readonly Pod[] {
+    return [...this.#pods.objects.values()].filter((pod) => {
+      const { uid = "" } = pod.metadata;
+      const isHere = this.#left.has(uid) || this.#workers.get(uid)?.isAdmitted === true;
+      return isHere && !isFinished(pod);
+    });
   }
 
   async #forgetPod(pod: Pod): Promise<void> {

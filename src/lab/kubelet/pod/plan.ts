@@ -93,3 +93,8 @@ export function planPod(pod: Pod, facts: ContainerFacts, nowMs: number): PodPlan
     .map(({ name }): ContainerStep => ({ do: "kill", container: name, why: "all containers have ended" }));
   return { steps: sidecars, waiting: new Map(), finished: failed ? "Failed" : "Succeeded" };
 }
+
+/** A pod that was over before this kubelet saw it, or that somebody else has ended: it is not run again. */
+export function finishedPhase({ status }: Pod): "Succeeded" | "Failed" | undefined {
+  return status?.phase === "Succeeded" || status?.phase === "Failed" ? status.phase : undefined;
+}

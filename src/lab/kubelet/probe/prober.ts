@@ -2,7 +2,15 @@
 
 import type { Container, Probe } from "kubernetes-types/core/v1";
 import type { Ip } from "#net/ip.ts";
-import { afterResult, firstState, isUnhealthy, nextTryMs, type ProbeKind, type ProbeState } from "./probe-state.ts";
+import {
+  afterResult,
+  firstState,
+  firstTryMs,
+  isUnhealthy,
+  nextTryMs,
+  type ProbeKind,
+  type ProbeState,
+} from "./probe-state.ts";
 import { probeTarget } from "./probe-target.ts";
 import { type ExecInContainer, type ProbeResult, tryProbe } from "./try-probe.ts";
 
@@ -13,6 +21,9 @@ export type ProberOptions = {
   readonly container: Container;
   readonly ip: Ip;
   readonly exec: ExecInContainer;
+  /** When the container began to run, in milliseconds of `now`. */
+  readonly sinceMs: number;
+  readonly now: () => number;
   /** A container that was ready stays so until its probe says otherwise: a kubelet that starts again takes nobody out of service. */
   readonly known?: KnownRun | undefined;
   /** Told when a verdict has changed, or the container must be ended. */
@@ -20,9 +31,6 @@ export type ProberOptions = {
   /** Told of every failed try, for events. */
   readonly failed: (kind: ProbeKind, why: string) => void;
 };
-
-/** A server needs a moment from its start until it listens. */
-const firstTryMs = 50;
 
 /** Probes a container until it is disposed: first for startup, then for readiness and liveness. */
 export class Prober implements Disposable {
@@ -66,7 +74,8 @@ export class Prober implements Disposable {
 
   #begin(kind: ProbeKind, probe: Probe): void {
     this.#states.set(kind, firstState(kind, kind === "readiness" && this.#options.known?.ready === true));
-    this.#later(kind, probe, Math.max(firstTryMs, (probe.initialDelaySeconds ?? 0) * 1000));
+    const { now, sinceMs } = this.#options;
+    this.#later(kind, probe, firstTryMs(kind, probe, now() - sinceMs));
   }
 
   #later(kind: ProbeKind, probe: Probe, ms: number): void {
@@ -77,7 +86,8 @@ export class Prober implements Disposable {
   }
 
   async #round(kind: ProbeKind, probe: Probe): Promise<void> {
-    const { container, ip, exec } = this.#options;
+    const { container, ip, exec, now } = this.#options;
+    const beganMs = now();
     const target = probeTarget(probe, container, ip);
     const result: ProbeResult =
       target === undefined
@@ -88,7 +98,7 @@ export class Prober implements Disposable {
     const state = this.#states.get(kind) ?? firstState(kind);
     // A startup probe is over with its first success, and whoever is unhealthy is about to be ended.
     if ((kind !== "startup" || !state.verdict) && this.#unhealthy === undefined)
-      this.#later(kind, probe, nextTryMs(kind, state, probe));
+      this.#later(kind, probe, nextTryMs(kind, state, probe, now() - beganMs));
   }
 
   #take(kind: ProbeKind, probe: Probe, result: ProbeResult): void {

@@ -7,11 +7,12 @@ import type { Container } from "kubernetes-types/core/v1";
 import { messageOf } from "#base/error-message.ts";
 import type { Pod } from "#kube/kinds.ts";
 import { timestamp } from "#kube/time.ts";
+import type { Refusal } from "#lab/kubelet/pod/admission.ts";
 import { afterRestart, type Backoff, noBackoff } from "#lab/kubelet/pod/backoff.ts";
 import { ConfigError, type Sources } from "#lab/kubelet/pod/environment.ts";
 import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
 import { knownRun } from "#lab/kubelet/pod/known-run.ts";
-import { type ContainerFacts, type ContainerStep, lastRun, planPod } from "#lab/kubelet/pod/plan.ts";
+import { type ContainerFacts, type ContainerStep, finishedPhase, lastRun, planPod } from "#lab/kubelet/pod/plan.ts";
 import { sandboxRequest } from "#lab/kubelet/pod/sandbox-request.ts";
 import { podStatus, type Waiting } from "#lab/kubelet/pod/status.ts";
 import { containerPath } from "#lab/kubelet/runtime/pod-tool.ts";
@@ -31,6 +32,14 @@ const lastRetryMs = 20_000;
 /** Files of ConfigMaps, Secrets and tokens follow their objects within this. */
 const refreshMs = 10_000;
 
+/** How a pod comes to a worker. */
+export type PodArrival = {
+  /** What an earlier kubelet has left of it. */
+  readonly sandbox: SandboxRecord | undefined;
+  /** Why the node does not take it. */
+  readonly refusal: Refusal | undefined;
+};
+
 export class PodWorker {
   readonly uid: string;
   readonly #host: KubeletHost;
@@ -40,6 +49,7 @@ export class PodWorker {
   readonly #status: StatusWriter;
   readonly #startTime: string;
   readonly #finishedWith: (uid: string) => void;
+  readonly #refusal: Refusal | undefined;
   readonly #backoffs = new Map<string, Backoff>();
   readonly #waiting = new Map<string, Waiting>();
   #pod: Pod;
@@ -55,19 +65,25 @@ export class PodWorker {
   #dirty = false;
   #done = false;
 
-  /** `sandbox` is what an earlier kubelet has left; `finished` is told when nothing of the pod is left here. */
-  constructor(host: KubeletHost, pod: Pod, sandbox: SandboxRecord | undefined, finished: (uid: string) => void) {
+  /** `finished` is told when nothing of the pod is left here. */
+  constructor(host: KubeletHost, pod: Pod, { sandbox, refusal }: PodArrival, finished: (uid: string) => void) {
     this.uid = pod.metadata.uid ?? "";
     this.#host = host;
     this.#pod = pod;
     this.#sandbox = sandbox;
+    this.#refusal = refusal;
     this.#ips = sandbox?.ips ?? [];
     this.#finishedWith = finished;
     this.#startTime = pod.status?.startTime ?? timestamp(host.now());
     this.#notes = new PodNotes(host.events, () => this.#pod);
-    this.#probers = new Probers(this.uid, host.exec, () => this.wake(), this.#notes);
+    this.#probers = new Probers(this.uid, host, () => this.wake(), this.#notes);
     this.#ending = new Ending(host, this.uid, this.#notes, () => this.wake());
     this.#status = new StatusWriter(host.client, pod, host.log);
+  }
+
+  /** Whether the pod takes a share of the node. */
+  get isAdmitted(): boolean {
+    return this.#refusal === undefined;
   }
 
   /** The pod as the API has it now. */
@@ -125,6 +141,7 @@ export class PodWorker {
 
   async #round(): Promise<void> {
     if (this.#removed || this.#pod.metadata.deletionTimestamp !== undefined) return await this.#end();
+    if (this.#refusal !== undefined) return this.#refuse(this.#refusal);
     if (this.#sandbox !== undefined && !isAlive(this.#host.sandboxes, this.#sandbox)) await this.#loseSandbox();
     const plan = planPod(this.#pod, this.#facts(), this.#host.now());
     this.#finished = plan.finished ?? finishedPhase(this.#pod);
@@ -151,6 +168,13 @@ export class PodWorker {
     const refreshes = this.#prepared.size > 1 ? [refreshMs] : [];
     const waits = [...refreshes, ...next.waiting.values()];
     if (waits.length > 0) this.#again(Math.min(...waits));
+  }
+
+  #refuse({ reason, message }: Refusal): void {
+    const { status } = this.#status.pod;
+    if (status?.phase === "Failed") return;
+    this.#notes.warn(reason, message);
+    this.#status.write({ ...status, phase: "Failed", reason, message: `Pod was rejected: ${message}` });
   }
 
   async #ensureSandbox(): Promise<boolean> {
@@ -371,9 +395,4 @@ export class PodWorker {
   #name(): string {
     return `pod ${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
   }
-}
-
-/** A pod that was over before this kubelet saw it, or that somebody else has ended: it is not run again. */
-function finishedPhase({ status }: Pod): "Succeeded" | "Failed" | undefined {
-  return status?.phase === "Succeeded" || status?.phase === "Failed" ? status.phase : undefined;
 }

@@ -5,6 +5,7 @@ import { type KnownRun, Prober } from "#lab/kubelet/probe/prober.ts";
 import type { Instance } from "#lab/kubelet/runtime/instance.ts";
 import type { Ip } from "#net/ip.ts";
 import type { ContainerExec } from "./container-exec.ts";
+import type { KubeletHost } from "./kubelet-host.ts";
 import type { PodNotes } from "./pod-notes.ts";
 
 type Probed = { readonly attempt: number; readonly prober: Prober };
@@ -14,11 +15,14 @@ export class Probers {
   readonly #exec: ContainerExec;
   readonly #changed: () => void;
   readonly #notes: PodNotes;
+  readonly #now: () => number;
   readonly #probed = new Map<string, Probed>();
 
-  constructor(uid: string, exec: ContainerExec, changed: () => void, notes: PodNotes) {
+  /** `now` gives milliseconds of the epoch. */
+  constructor(uid: string, { exec, now }: Pick<KubeletHost, "exec" | "now">, changed: () => void, notes: PodNotes) {
     this.#uid = uid;
     this.#exec = exec;
+    this.#now = now;
     this.#changed = changed;
     this.#notes = notes;
   }
@@ -27,14 +31,19 @@ export class Probers {
   follow(container: Container, run: Instance, ips: readonly Ip[], known: KnownRun | undefined): void {
     const { attempt } = this.#probed.get(container.name) ?? {};
     if (run.ending !== undefined) this.end(container.name);
-    else if (attempt !== run.attempt) this.begin(container, run, ips, known);
+    else if (attempt !== run.attempt) this.#probe(container, run, ips, known, Date.parse(run.startedAt));
   }
 
-  begin(container: Container, run: Instance, [ip]: readonly Ip[], known?: KnownRun): void {
+  /** With a run that has just been started. */
+  begin(container: Container, run: Instance, ips: readonly Ip[]): void {
+    this.#probe(container, run, ips, undefined, this.#now());
+  }
+
+  #probe(container: Container, run: Instance, [ip]: readonly Ip[], known: KnownRun | undefined, sinceMs: number): void {
     this.end(container.name);
     if (ip === undefined) return;
     const prober = new Prober({
-      ...{ container, ip, known, changed: this.#changed },
+      ...{ container, ip, known, sinceMs, now: this.#now, changed: this.#changed },
       exec: (argv, signal) => this.#exec.run(this.#uid, container.name, argv, signal),
       failed: (kind, why) => {
         const name = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
