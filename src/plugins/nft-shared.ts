@@ -4,8 +4,9 @@
 // with one network would open what the other relies on.
 
 import { isErrno, KernelError } from "#kernel/errno.ts";
+import type { Request } from "#netlink/message.ts";
 import { createElement, formatElement, holdsSame, removeElement } from "#netlink/nft-element.ts";
-
+import type { NftTransactions } from "#netlink/nft-transaction.ts";
 import type { Host } from "./host.ts";
 import type { Claim } from "./nft-claims.ts";
 
@@ -13,22 +14,21 @@ const maxCommentBytes = 127;
 const sharedComment = "several networks";
 const maxSetUps = 5;
 
-/** Makes the elements unless they are there; one with another value is replaced. `setUp` as in `claimElements`. @throws KernelError */
+/**
+ * Makes the elements unless they are there; one with another value is replaced. Where all are in place one is made anew, as it is: that
+ * turns away an `unshareElements` that began before. `setUp` as in `claimElements`.
+ * @throws KernelError
+ */
 export function shareElements(host: Host, network: string, claims: readonly Claim[], setUp: () => string): void {
   if (claims.length === 0) return;
   const comment = commentOf(network);
   const transactions = host.nftTransactions();
   for (let run = 0; run < maxSetUps; run++) {
     try {
-      transactions.applyUnchanged(() =>
-        claims.flatMap((claim) => {
-          const held = transactions.find(claim);
-          if (held === undefined) return [createElement({ ...claim, comment })];
-          if (holdsSame(held, claim) && [comment, sharedComment].includes(held.comment)) return [];
-          const next = held.comment === comment ? comment : sharedComment;
-          return [removeElement(claim), createElement({ ...claim, comment: next })];
-        }),
-      );
+      transactions.applyUnchanged(() => {
+        const changes = claims.flatMap((claim) => shareElement(transactions, claim, comment));
+        return changes.length > 0 ? changes : claims.slice(0, 1).flatMap((claim) => remake(transactions, claim));
+      });
       return;
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw error;
@@ -38,9 +38,24 @@ export function shareElements(host: Host, network: string, claims: readonly Clai
   throw new KernelError(`Cannot add ${claims.map(formatElement).join(", ")}: others keep removing the table`, 11);
 }
 
+function shareElement(transactions: NftTransactions, claim: Claim, comment: string): readonly Request[] {
+  const held = transactions.find(claim);
+  if (held === undefined) return [createElement({ ...claim, comment })];
+  if (holdsSame(held, claim) && [comment, sharedComment].includes(held.comment)) return [];
+  const next = held.comment === comment ? comment : sharedComment;
+  return [removeElement(claim), createElement({ ...claim, comment: next })];
+}
+
+function remake(transactions: NftTransactions, claim: Claim): readonly Request[] {
+  const held = transactions.find(claim);
+  // Gone since it was looked at: then nftables changed, and all is decided anew.
+  if (held === undefined) return [createElement(claim)];
+  return [removeElement(claim), createElement({ ...claim, comment: held.comment })];
+}
+
 /**
  * Removes those of the elements that only this network needed, unless `stillNeeded`: asked after nftables' generation was read, so that
- * an attachment which is recorded before it changes nftables, and shares its elements afterwards, never loses them.
+ * an attachment which is recorded before it shares its elements never loses them.
  * @throws KernelError
  */
 export function unshareElements(
