@@ -31,7 +31,7 @@ export class ChainedBox implements Disposable {
     this.box = box;
     this.node = box.netns("node");
     this.container = box.netns("pod");
-    // Link-local addresses come with their links, not seconds later between two looks of a test.
+    // Link-local addresses come with their links, not seconds later.
     const now = "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done";
     for (const ns of [this.node, this.container]) box.sh(ns, ["sh", "-c", now]);
     this.addInterface("host0", "eth0", ["10.1.0.2/24", "fd00:1::2/64"]);

@@ -6,6 +6,7 @@ import { TestAttachment } from "#test/attachment.ts";
 import { testHost } from "#test/host.ts";
 import { HostLocal } from "#test/ipam.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { waitUntilSettled } from "#test/settled.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { bridge } from "./plugin.ts";
 
@@ -29,12 +30,11 @@ async function attached(conf: JsonObject, use: (at: At) => Promise<void>): Promi
 
 /** All that `ip` and `nft` tell of node and container. */
 function state({ box, node, pod }: At): string {
+  for (const ns of [node, pod]) waitUntilSettled(box, ns);
   const commands = ["ip -d link", "ip address", "ip route show table all", "ip -6 route show table all"];
   const seen = [node, pod].flatMap((ns) => commands.map((command) => box.sh(ns, command.split(" "))));
-  // Timers count, and link-local addresses settle, on their own.
-  return [...seen, box.sh(node, ["nft", "list", "ruleset"])]
-    .join("\n")
-    .replaceAll(/(\w+_timer|expires) *\S+|tentative /g, "");
+  // Timers count on their own.
+  return [...seen, box.sh(node, ["nft", "list", "ruleset"])].join("\n").replaceAll(/(\w+_timer|expires) *\S+/g, "");
 }
 
 const whole = {

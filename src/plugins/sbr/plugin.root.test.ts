@@ -8,6 +8,7 @@ import { findLink } from "#netlink/link.ts";
 import { checkRoutes } from "#plugins/container.ts";
 import { ChainedBox, type ChainedCall } from "#test/chained.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { waitUntilSettled } from "#test/settled.ts";
 import { cniErrorOf } from "#test/thrown.ts";
 import { sbr } from "./plugin.ts";
 
@@ -58,7 +59,8 @@ function setUp() {
 }
 
 /** Rules and all tables, to compare before and after. */
-function everything({ chain }: ReturnType<typeof setUp>): string {
+function everything({ box, chain }: ReturnType<typeof setUp>): string {
+  waitUntilSettled(box, chain.container);
   return ["rule", "-6 rule", "route show table all", "-6 route show table all"]
     .map((command) => chain.ip(command))
     .join("");
