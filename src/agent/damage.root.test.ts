@@ -1,7 +1,16 @@
 // What somebody takes away or changes of the agent's own things on the node: back in a moment, and told.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { BpfMap, type MapFormat } from "#bpf/map.ts";
+import { endpointsFormat, settingsFormat, sourcesFormat } from "#datapath/formats.ts";
+import { pacesFormat } from "#datapath/pace-format.ts";
+import { pinName } from "#datapath/pins.ts";
+import { policySet } from "#datapath/policy-format.ts";
+import { openPinned } from "#kernel/bpf-map.ts";
+import { ip } from "#net/ip.ts";
 import { addressAt, startNode, until } from "#test/agent.ts";
+import { pinsOf } from "./open-datapath.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
 setDefaultTimeout(120_000);
@@ -63,4 +72,105 @@ test("the node's side of a pod comes back, and what a pod's namespace takes alon
   }
   it.box.sh(it.node.netns, ["ip", "netns", "del", b.netns.name]);
   await until("the other's record goes", () => it.node.agent.endpoints.list().length === 1);
+});
+
+test("programs, rules and settings of the node come back", async () => {
+  await using it = await startNode(both, { services: "{ announce: [192.0.2.0/24] }" });
+  it.node.sh("ip", "link", "add", "up0", "address", "02:00:00:00:00:55", "type", "veth", "peer", "name", "up1");
+  it.node.sh("sh", "-c", "ip link set up0 up; ip link set up1 up; ip route add default dev up0");
+  await until("the device is watched", () => it.node.log.some((line) => line.includes("watch what up0 receives")));
+  const rows: readonly (readonly [command: string, shown: string, whole: string, told: string])[] = [
+    [
+      "tc filter del block 31",
+      "tc filter show block 31",
+      "from_pod",
+      "endpoints: program from_pod of block 31 was missing",
+    ],
+    [
+      "tc filter del block 32",
+      "tc filter show block 32",
+      "to_pod",
+      "endpoints: program to_pod of block 32 was missing",
+    ],
+    [
+      "ip link del twill-anchor",
+      "ip link show twill-anchor",
+      "twill-anchor",
+      "endpoints: link twill-anchor was missing",
+    ],
+    ["tc filter del dev up0 ingress", "tc filter show dev up0 ingress", "from_net", "devices: program from_net of up0"],
+    ["tc filter del dev up0 egress", "tc filter show dev up0 egress", "to_net", "devices: program to_net of up0"],
+    ["tc qdisc del dev up0 clsact", "tc filter show dev up0 egress", "to_net", "devices: program to_net of up0"],
+    [
+      "nft delete table inet twill_agent_masquerade",
+      "nft list table inet twill_agent_masquerade",
+      "masquerade fully-random",
+      "masquerade: wrote the rules anew",
+    ],
+    [
+      "nft insert rule inet twill_agent_masquerade postrouting accept",
+      "nft list table inet twill_agent_masquerade",
+      "masquerade fully-random",
+      "masquerade: wrote the rules anew",
+    ],
+    [
+      "nft flush table inet twill_agent_services",
+      "nft list table inet twill_agent_services",
+      "reject with tcp reset",
+      "services: wrote the rules",
+    ],
+    [
+      "sysctl -qw net.ipv4.ip_local_reserved_ports=22",
+      "sysctl net.ipv4.ip_local_reserved_ports",
+      "22,61000-65535",
+      "services: reserved the ports",
+    ],
+    ["sysctl -qw net.ipv4.ip_forward=0", "sysctl net.ipv4.ip_forward", "= 1", "forwarding: put back"],
+    [
+      "sysctl -qw net.ipv4.conf.lo.accept_local=0",
+      "sysctl net.ipv4.conf.lo.accept_local",
+      "= 1",
+      "forwarding: put back",
+    ],
+  ];
+  for (const [command, show, whole, told] of rows) {
+    it.node.log.length = 0;
+    it.node.sh("sh", "-c", command);
+    await until(`${command}: ${told}`, () => it.node.log.some((line) => line.startsWith(told)));
+    expect(`${command}: ${it.node.sh("sh", "-c", show)}`).toContain(whole);
+    expect(it.node.sh("sh", "-c", show)).not.toContain(" accept\n");
+  }
+});
+
+test("what the packet path's maps say of the node and its pods comes back", async () => {
+  await using it = await startNode(both);
+  const { result } = await it.node.addPod("a");
+  const pins = pinsOf(it.node.config, it.node.name);
+  using owned = new DisposableStack();
+  const open = <K, V>(format: MapFormat<K, V>) =>
+    new BpfMap(format, owned.use(openPinned(join(pins, pinName(format)))).number);
+  const [endpoints, sources] = [open(endpointsFormat), open(sourcesFormat)];
+  const [paces, settings] = [open(pacesFormat), open(settingsFormat)];
+  const [endpoint] = it.node.agent.endpoints.list();
+  const now = settings.get(0);
+  if (endpoint === undefined || now === undefined) throw new Error("There is no pod, or nothing about the node");
+  const address = ip(addressAt(result, 0));
+  const { ifindex } = endpoint;
+  const paced = { rateBytes: 1_000_000, burstBytes: 100_000 };
+  it.node.agent.datapath?.setEndpoint({ ...endpoint, policySet: policySet.open, shaping: { paced } });
+  const all = () => Bun.inspect([endpoints, sources, paces, settings].map((map) => [...map.entries()]));
+  const rows: readonly (readonly [told: string, damage: () => void])[] = [
+    [`endpoint ${address} was missing`, () => endpoints.delete(address)],
+    [`source ${ifindex} was missing`, () => sources.delete(ifindex)],
+    [`limit of source ${ifindex} had changed`, () => paces.delete(ifindex)],
+    ["the node's settings had changed", () => settings.set(0, { ...now, generation: now.generation + 7 })],
+  ];
+  const before = all();
+  for (const [told, damage] of rows) {
+    it.node.log.length = 0;
+    damage();
+    expect(all()).not.toBe(before);
+    await until(told, () => it.node.log.includes(`endpoints: ${told}, mended`));
+    expect(all()).toBe(before);
+  }
 });

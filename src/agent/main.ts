@@ -77,8 +77,10 @@ export type AgentOptions = {
   readonly log: (line: string) => void;
 };
 
-/** Nothing tells when rules are taken away, or a delete is queued by a shim that just missed us. */
+/** Nothing tells when a delete is queued by a shim that just missed us. */
 const periodMs = 10_000;
+/** Nor when something of the agent's own is changed that the kernel has no events of. */
+const mendMs = 1_000;
 /** For running calls to end. */
 const graceMs = 10_000;
 
@@ -154,7 +156,7 @@ export class Agent implements AsyncDisposable {
     this.endpoints = new Endpoints({ host, store, ipam, datapath, nodeAddresses, policies, log, released });
     this.#forgetOtherPlace(store);
     this.#events = new EventRecorder({ client, component: "twill-agent", node: nodeName, now: () => host.now() });
-    this.#masquerade = new Masquerade(host.nft());
+    this.#masquerade = new Masquerade(host);
     this.#following = new Following(log);
     this.#pods = stack.use(
       new Pods({
@@ -248,6 +250,8 @@ export class Agent implements AsyncDisposable {
       replay().catch((error: unknown) => log(`queued deletes: ${messageOf(error)}`));
     }, periodMs);
     stack.defer(() => clearInterval(period));
+    const mending = setInterval(() => this.#mend(), mendMs);
+    stack.defer(() => clearInterval(mending));
     // A shim that found nobody a moment ago queued its delete after the first look.
     await replay();
   }
@@ -340,6 +344,17 @@ export class Agent implements AsyncDisposable {
       // Before all nodes are known, their pods would be strangers.
       const masquerades = config.masquerade.enabled && this.cluster.isSynced;
       if (masquerades && this.#masquerade.ensure(this.#masqueradeWant(self))) log("masquerade: wrote the rules");
+      if (this.unready() === undefined && writeConflist(config.cni))
+        log(`wrote ${join(config.cni.folder, config.cni.file)}`);
+    } catch (error) {
+      log(messageOf(error));
+    }
+  }
+
+  #mend(): void {
+    const { config, log } = this.#options;
+    try {
+      if (this.#masquerade.keep()) log("masquerade: wrote the rules anew, they had changed");
       if (this.unready() === undefined && writeConflist(config.cni))
         log(`wrote ${join(config.cni.folder, config.cni.file)}`);
     } catch (error) {

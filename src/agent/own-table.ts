@@ -2,6 +2,13 @@
 
 import { isErrno } from "#kernel/errno.ts";
 import type { Nftables } from "#kernel/nftables.ts";
+import type { NftTransactions } from "#netlink/nft-transaction.ts";
+
+/** Where tables are kept. */
+export type TableHost = {
+  readonly nft: () => Nftables;
+  readonly nftTransactions: () => Pick<NftTransactions, "generation">;
+};
 
 /** The text that puts a table of family inet in the place of whatever has its name. */
 export function tableText(name: string, lines: readonly string[]): string {
@@ -9,36 +16,47 @@ export function tableText(name: string, lines: readonly string[]): string {
 }
 
 export class OwnTable {
-  readonly #nft: Nftables;
+  readonly #host: TableHost;
   readonly #name: string;
   #applied = "";
   /** What the kernel made of it. */
   #listed = "";
+  /** When it was looked at last. */
+  #generation = -1;
 
-  constructor(nft: Nftables, name: string) {
-    this.#nft = nft;
+  constructor(host: TableHost, name: string) {
+    this.#host = host;
     this.#name = name;
   }
 
   /** `text` is `tableText`'s; whether it had to be written. @throws NftError */
   ensure(text: string): boolean {
-    if (text === this.#applied && this.#list() === this.#listed) return false;
-    this.#nft.runText(text);
+    const generation = this.#host.nftTransactions().generation();
+    if (text === this.#applied && (generation === this.#generation || this.#list() === this.#listed)) {
+      this.#generation = generation;
+      return false;
+    }
+    this.#host.nft().runText(text);
     this.#applied = text;
     this.#listed = this.#list();
     return true;
   }
 
+  /** Once more what was written last, if need be; while nobody changes nftables this costs next to nothing. @throws NftError */
+  keep(): boolean {
+    return this.#applied !== "" && this.ensure(this.#applied);
+  }
+
   /** @throws NftError */
   remove(): void {
-    this.#nft.runText(`table inet ${this.#name}\ndelete table inet ${this.#name}\n`);
+    this.#host.nft().runText(`table inet ${this.#name}\ndelete table inet ${this.#name}\n`);
     this.#applied = "";
   }
 
   /** This table alone: those of others may hold thousands of rules. Nothing where there is none. */
   #list(): string {
     try {
-      return JSON.stringify(this.#nft.list({ table: { family: "inet", name: this.#name } }));
+      return JSON.stringify(this.#host.nft().list({ table: { family: "inet", name: this.#name } }));
     } catch (error) {
       if (isErrno(error, "ENOENT")) return "";
       throw error;

@@ -6,18 +6,14 @@
 import { readFileSync } from "node:fs";
 import { type Damage, KeptMap, keptIn } from "#bpf/kept-map.ts";
 import { BpfMap, type MapFormat, readPerCpu } from "#bpf/map.ts";
+import { encode, type Infer } from "#codec/codec.ts";
 import type { CgroupHook } from "#kernel/bpf-link.ts";
 import { BpfObject, type MapShape } from "#kernel/bpf-object.ts";
-import { isErrno } from "#kernel/errno.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, mac } from "#net/mac.ts";
-import { hasProgram, setProgram } from "#netlink/bpf-filter.ts";
 import type { Connection } from "#netlink/connection.ts";
-import { addVeth, findLink, setLink } from "#netlink/link.ts";
 import type { Request } from "#netlink/message.ts";
-import { addQdisc } from "#netlink/qdisc.ts";
-import { ingressHandle, Parent } from "#netlink/tc.ts";
 import packetPath from "../../dist/bpf/twill.bpf.o" with { type: "file" };
 import { connectionsFormat, translationsFormat } from "./connection-format.ts";
 import {
@@ -36,6 +32,7 @@ import {
 import { Migration } from "./migration.ts";
 import { pacesFormat, toPace } from "./pace-format.ts";
 import { makeWay } from "./pins.ts";
+import { type Blocks, type DeviceProgram, defaultBlocks, Places } from "./places.ts";
 import {
   blocksFormat,
   denialsFormat,
@@ -55,18 +52,12 @@ import {
   sourceRangesFormat,
 } from "./service-format.ts";
 
-/** The blocks that the links of all pods join. */
-export type Blocks = { readonly ingress: number; readonly egress: number };
-export const defaultBlocks: Blocks = { ingress: 31, egress: 32 };
-
 const noSettings: Settings = {
   ...{ tunnelIfindex: 0, tunnelId: 0, tunnelMac: mac("00:00:00:00:00:00"), tunnelPort: 0, generation: 0 },
   ...{ node: { ipv4: undefined, ipv6: undefined }, firstPort: 0, lastPort: 0, hasHostBackends: false },
 };
 
-/** A link that is always there: a block goes when its last link goes, and the programs with it. */
-const anchor = "twill-anchor";
-const anchorPeer = "twill-anchor0";
+type SettingsEntry = Infer<typeof settingsFormat.value>;
 
 /** A pod of this node as the packet path knows it. */
 export type EndpointEntry = {
@@ -133,7 +124,7 @@ export type Counts = { readonly [O in Outcome]: { readonly packets: bigint; read
 /** Loads the programs, takes the pinned maps up again, and writes them. One per node. */
 export class Datapath implements Disposable {
   readonly #object: BpfObject;
-  readonly #blocks: Blocks;
+  readonly #places: Places;
   readonly #migration: Migration | undefined;
   readonly #endpoints;
   readonly #sources;
@@ -142,6 +133,10 @@ export class Datapath implements Disposable {
   readonly #settings;
   readonly #flags: number;
   #isHeldBack = false;
+  /** How fast pods may send, by their links: the map's elements change as they do. */
+  readonly #limits = new Map<number, ReturnType<typeof toPace>>();
+  /** What the map of settings is to hold. */
+  #wanted: SettingsEntry;
   /** Who is who, and who may speak with whom: written by whoever resolves policies. */
   readonly policy;
   /** Written by whoever follows services. */
@@ -151,12 +146,12 @@ export class Datapath implements Disposable {
 
   /** @throws KernelError when libbpf is missing or the kernel refuses a program */
   constructor({ pins, blocks = defaultBlocks, kernelTranslates = false, sizes = {}, log = () => {} }: DatapathOptions) {
-    this.#blocks = blocks;
     this.#flags = kernelTranslates ? settingFlags.kernelTranslates : settingFlags.services;
     this.#object = new BpfObject(readFileSync(packetPath), {
       pinPath: (map) => (pins === undefined || isInternal(map) ? undefined : makeWay(pins, map)),
       entries: (name) => sizes[name],
     });
+    this.#places = new Places(this.#object, blocks);
     const maps = this.#object.maps.filter((map) => !isInternal(map));
     const mapFd = (name: string) => this.#object.mapFd(name);
     this.#migration = pins === undefined ? undefined : new Migration({ folder: pins, maps, mapFd, log });
@@ -183,13 +178,13 @@ export class Datapath implements Disposable {
       namespaces: this.#map(namespacesFormat),
     };
     this.connections = { connections: this.#map(connectionsFormat), translations: this.#map(translationsFormat) };
-    const found = this.#settings.get(0)?.flags ?? 0;
-    this.#isHeldBack = !kernelTranslates && (found & settingFlags.kernelTranslates) !== 0;
+    this.#wanted = this.#settings.get(0) ?? { ...noSettings, flags: 0 };
+    this.#isHeldBack = !kernelTranslates && (this.#wanted.flags & settingFlags.kernelTranslates) !== 0;
     this.set({});
   }
 
   get blocks(): Blocks {
-    return this.#blocks;
+    return this.#places.blocks;
   }
 
   /** Whether the kernel still translates, as an earlier agent has wanted it: until `translate`, for the maps of services may be empty. */
@@ -212,69 +207,36 @@ export class Datapath implements Disposable {
     return new KeptMap(this.#map(format), keptIn(new Map<K, V>(), what));
   }
 
-  /** Puts the programs of the pods' blocks in their places, over those of an earlier agent in one step. @throws KernelError */
+  /** As `Places` says. @throws KernelError */
   attachPods(connection: Connection): void {
-    const { ingress, egress } = this.#blocks;
-    if (findLink(connection, anchor) === undefined) {
-      connection.apply([addVeth({ name: anchor }, { name: anchorPeer })]);
-    }
-    const ifindex = findLink(connection, anchor)?.index ?? 0;
-    try {
-      connection.apply([this.joinBlocks(ifindex)]);
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
-    }
-    connection.apply([
-      setLink(ifindex, { up: false }),
-      setProgram({ block: ingress }, this.#object.programFd("from_pod"), "from_pod"),
-      setProgram({ block: egress }, this.#object.programFd("to_pod"), "to_pod"),
-    ]);
+    this.#places.attachPods(connection);
   }
 
-  /** Programs of the pods' blocks that somebody has taken away. @throws KernelError */
+  /** @throws KernelError */
   missingPrograms(connection: Connection): readonly Damage[] {
-    const { ingress, egress } = this.#blocks;
-    const places = [
-      { block: ingress, program: "from_pod" },
-      { block: egress, program: "to_pod" },
-    ];
-    return places
-      .filter(({ block }) => !hasProgram(connection, { block }))
-      .map(({ block, program }) => ({
-        text: `program ${program} of block ${block} was missing`,
-        mend: () => this.attachPods(connection),
-      }));
+    return this.#places.missingPrograms(connection);
   }
 
-  /** What makes a link one of the pods': sent with the requests that make the link. */
   joinBlocks(ifindex: number): Request {
-    const { ingress, egress } = this.#blocks;
-    return addQdisc({
-      ifindex,
-      parent: Parent.ingress,
-      handle: ingressHandle,
-      shape: { kind: "clsact", ingressBlock: ingress, egressBlock: egress },
-    });
+    return this.#places.joinBlocks(ifindex);
   }
 
-  /** Puts a program on what a device of the node receives, or with `to_net` sends. @throws KernelError */
-  attachDevice(connection: Connection, ifindex: number, program: "from_net" | "from_overlay" | "to_net"): void {
-    const clsact = addQdisc({ ifindex, parent: Parent.ingress, handle: ingressHandle, shape: { kind: "clsact" } });
-    try {
-      connection.apply([clsact]);
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
-    }
-    const direction = program === "to_net" ? "egress" : "ingress";
-    connection.apply([setProgram({ ifindex, direction }, this.#object.programFd(program), program)]);
+  /** @throws KernelError */
+  attachDevice(connection: Connection, ifindex: number, program: DeviceProgram): void {
+    this.#places.attachDevice(connection, ifindex, program);
+  }
+
+  /** @throws KernelError */
+  isAttached(connection: Connection, ifindex: number, program: DeviceProgram): boolean {
+    return this.#places.isAttached(connection, ifindex, program);
   }
 
   /** Who may send comes before who can be reached: a pod's first answer must find both. */
   setEndpoint({ id, ifindex, mtu, mac, hostMac, ipv4, ipv6, ...options }: EndpointEntry): void {
     const { byLink = false, policySet: set = policySet.closed, keepsConnections = false, shaping } = options;
     const flags = (byLink ? endpointFlags.byLink : 0) | (keepsConnections ? endpointFlags.keepsConnections : 0);
-    if (shaping?.paced === undefined) this.#paces.delete(ifindex);
-    else this.#paces.set(ifindex, toPace(shaping.paced));
+    if (shaping?.paced === undefined) this.#endPace(ifindex);
+    else this.#setPace(ifindex, toPace(shaping.paced));
     const paced = shaping?.paced === undefined ? 0 : sourceFlags.paced;
     this.#sources.set(ifindex, { addresses: { ipv4, ipv6 }, id, flags: paced });
     for (const address of [ipv4, ipv6]) {
@@ -292,7 +254,7 @@ export class Datapath implements Disposable {
 
   /** The node's settings as they are. */
   get settings(): Settings {
-    const { flags, ...settings } = this.#settings.get(0) ?? { ...noSettings, flags: 0 };
+    const { flags, ...settings } = this.#wanted;
     return { ...settings, hasHostBackends: (flags & settingFlags.hostBackends) !== 0 };
   }
 
@@ -300,7 +262,8 @@ export class Datapath implements Disposable {
   set(change: Partial<Settings>): void {
     const { hasHostBackends, ...settings } = { ...this.settings, ...change };
     const flags = this.#isHeldBack ? settingFlags.kernelTranslates : this.#flags;
-    this.#settings.set(0, { ...settings, flags: flags | (hasHostBackends ? settingFlags.hostBackends : 0) });
+    this.#wanted = { ...settings, flags: flags | (hasHostBackends ? settingFlags.hostBackends : 0) };
+    this.#settings.set(0, this.#wanted);
   }
 
   removeEndpoint({ ifindex, ipv4, ipv6 }: Pick<EndpointEntry, "ifindex" | "ipv4" | "ipv6">): void {
@@ -309,7 +272,17 @@ export class Datapath implements Disposable {
       if (address !== undefined && this.#endpoints.get(address)?.ifindex === ifindex) this.#endpoints.delete(address);
     }
     this.#sources.delete(ifindex);
+    this.#endPace(ifindex);
+  }
+
+  #setPace(ifindex: number, limit: ReturnType<typeof toPace>): void {
+    this.#paces.set(ifindex, limit);
+    this.#limits.set(ifindex, limit);
+  }
+
+  #endPace(ifindex: number): void {
     this.#paces.delete(ifindex);
+    this.#limits.delete(ifindex);
   }
 
   /** Host ends that the maps know, for what must be compared with the links that are there. */
@@ -317,8 +290,17 @@ export class Datapath implements Disposable {
     return [...this.#endpoints.all()].map(([address, { ifindex, id }]) => ({ address, ifindex, id }));
   }
 
-  /** Compares what the maps know of the pods of this node with what they were told, a few at a time. @throws KernelError */
+  /** Compares what the maps know of the node and its pods with what they were told, a few at a time. @throws KernelError */
   *comparePods(): Generator<readonly Damage[]> {
+    const settings = encode(settingsFormat.value, this.#settings.get(0) ?? { ...noSettings, flags: 0 });
+    if (!Buffer.from(encode(settingsFormat.value, this.#wanted)).equals(settings)) {
+      yield [{ text: "the node's settings had changed", mend: () => this.#settings.set(0, this.#wanted) }];
+    }
+    for (const [ifindex, limit] of this.#limits) {
+      const found = this.#paces.get(ifindex);
+      if (found?.rateBytes === limit.rateBytes && found.burstNs === limit.burstNs) continue;
+      yield [{ text: `limit of source ${ifindex} had changed`, mend: () => this.#paces.set(ifindex, limit) }];
+    }
     yield* this.#sources.compare();
     yield* this.#endpoints.compare();
   }

@@ -1,6 +1,7 @@
 // A compiled object of eBPF programs and maps, loaded into the kernel; its maps are taken up again where they are pinned.
 
 import type { Pointer } from "bun:ffi";
+import { readFileSync } from "node:fs";
 import type { MapInfo } from "./bpf-map.ts";
 import { KernelError } from "./errno.ts";
 import { checkedBpf, libbpf, textAt } from "./libbpf.ts";
@@ -50,6 +51,12 @@ export class BpfObject implements Disposable {
     const program = libbpf().bpf_object__find_program_by_name(this.#open(), cstring(name));
     if (program === null) throw new KernelError(`Cannot find program ${name} in the packet path`, errno());
     return checkedBpf(libbpf().bpf_program__fd(program), () => `Cannot use program ${name}`);
+  }
+
+  /** The kernel's number of a program. @throws KernelError ENOENT */
+  programId(name: string): number {
+    const shown = readFileSync(`/proc/self/fdinfo/${this.programFd(name)}`, "utf8");
+    return Number(/^prog_id:\s*(\d+)$/m.exec(shown)?.[1]);
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,7 @@
 // Programs as filters of traffic control: on one link's clsact, or on a block that many links share (linux/pkt_cls.h, TCA_BPF_).
 
 import { attr, attrs } from "#codec/attrs.ts";
-import { encode } from "#codec/codec.ts";
+import { decode, encode } from "#codec/codec.ts";
 import { cstring, rest, u32 } from "#codec/scalar.ts";
 import { struct } from "#codec/struct.ts";
 import type { Connection } from "./connection.ts";
@@ -23,7 +23,7 @@ const directAction = 1;
 const priority = 1;
 const handle = 1;
 
-const bpfOptions = attrs({ fd: attr(6, u32), name: attr(7, cstring), flags: attr(8, u32) });
+const bpfOptions = attrs({ fd: attr(6, u32), name: attr(7, cstring), flags: attr(8, u32), id: attr(11, u32) });
 const filterMessage = struct({
   header: tcHeader,
   attrs: attrs({ kind: attr(1, cstring), options: attr(2, rest) }),
@@ -40,8 +40,8 @@ export function setProgram(place: ProgramPlace, fd: number, name: string): Reque
   });
 }
 
-/** Whether a program is in its place, whoever put it there. @throws KernelError */
-export function hasProgram(connection: Connection, place: ProgramPlace): boolean {
+/** The kernel's number of the program in a place, whoever put it there; undefined where there is none. @throws KernelError */
+export function programAt(connection: Connection, place: ProgramPlace): number | undefined {
   const value = { header: headerOf(place), attrs: { kind: "bpf" } };
   const request = makeRequest(filterMessage, value, {
     type: TcMessage.getFilter,
@@ -50,7 +50,10 @@ export function hasProgram(connection: Connection, place: ProgramPlace): boolean
     // There is no such block.
     allow: ["EINVAL"],
   });
-  return connection.find(request, () => true) ?? false;
+  return connection.find(request, (body) => {
+    const { options } = filterMessage.decode(body).attrs;
+    return options === undefined ? undefined : decode(bpfOptions, options).id;
+  });
 }
 
 /** Takes the program away; that there is none is no error. */

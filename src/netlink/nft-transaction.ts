@@ -54,7 +54,7 @@ export class NftTransactions implements Disposable {
    */
   applyUnchanged(decide: () => readonly Request[]): void {
     for (let run = 0; run < maxRetries; run++) {
-      const generation = this.#generation();
+      const generation = this.generation();
       const requests = decide();
       const error = this.#run(requests, generation);
       if (error === undefined) return;
@@ -71,9 +71,9 @@ export class NftTransactions implements Disposable {
    */
   readUnchanged<T>(read: () => T): T {
     for (let run = 0; run < maxRetries; run++) {
-      const generation = this.#generation();
+      const generation = this.generation();
       const value = read();
-      if (this.#generation() === generation) return value;
+      if (this.generation() === generation) return value;
     }
     throw new KernelError(`Cannot read nftables: others changed it ${maxRetries} times meanwhile`, Errno.EAGAIN);
   }
@@ -117,7 +117,8 @@ export class NftTransactions implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  #generation(): number {
+  /** Another number after every change of anything in the namespace's nftables. @throws KernelError */
+  generation(): number {
     const request = makeRequest(batchMessage, plain, {
       type: NftMessage.getGeneration,
       flags: 0,

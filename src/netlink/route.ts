@@ -116,6 +116,15 @@ export type Route = {
   readonly encap?: { readonly type: number; readonly bytes: Uint8Array } | undefined;
 };
 
+/** What the kernel makes of a route without a metric (IP6_RT_PRIO_USER). */
+const plainPriority: { readonly [F in Family]: number } = { ipv4: 0, ipv6: 1024 };
+
+/** Whether a route says nothing but where packets go, to all of them: no metric, no limits, no type of service. */
+export function isPlainRoute({ dst, type, priority = 0, tos, mtu, advmss, multipath }: Route): boolean {
+  const limits = [tos, mtu, advmss, multipath].filter((limit) => limit !== undefined);
+  return type === "unicast" && limits.length === 0 && priority === plainPriority[familyOfCidr(dst)];
+}
+
 export function addRoute(route: Route, allow?: readonly string[]): Request {
   return request(route, RouteType.new, Flag.create | Flag.exclusive, "add", allow);
 }

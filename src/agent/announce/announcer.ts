@@ -17,7 +17,7 @@ import {
   removeProxyNeighbour,
 } from "#netlink/proxy-neighbour.ts";
 import { listRoutes, type Route, RouteTable, removeRoute, replaceRoute } from "#netlink/route.ts";
-import { writeSysctlIfThere } from "#plugins/container.ts";
+import { readSysctlIfThere, writeSysctlIfThere } from "#plugins/container.ts";
 
 /**
  * The kernel answers for an address (proxy ARP, proxy NDP) when its route leads over another device than the question came from: the
@@ -40,6 +40,7 @@ export type AnnouncerOptions = {
 export class Announcer implements Disposable {
   readonly #options: AnnouncerOptions;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #last: { readonly addresses: readonly Ip[]; readonly devices: readonly Device[] } | undefined;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -48,9 +49,14 @@ export class Announcer implements Disposable {
   /** Answers for these addresses on these devices, and for no others. @throws KernelError */
   ensure(addresses: readonly Ip[], devices: readonly Device[]): void {
     const { connection, log } = this.#options;
+    this.#last = { addresses, devices };
     const sink = findLink(connection, sinkName);
     if (addresses.length === 0 && sink === undefined) return;
     const ifindex = sink?.index ?? this.#makeSink();
+    if (sink?.up === false) {
+      connection.apply([setLink(ifindex, { up: true }, sinkName)]);
+      log(`announce: ${sinkName} is up again`);
+    }
     const have = { routes: readRoutes(connection, ifindex), proxies: listProxyNeighbours(connection) };
     const proxies = devices.flatMap((device) => addresses.map((address) => ({ ifindex: device.ifindex, address })));
     const fresh = proxies.filter((proxy) => !have.proxies.some((each) => sameProxy(each, proxy)));
@@ -74,6 +80,17 @@ export class Announcer implements Disposable {
     );
     for (const { address } of stale) log(`announce: ${address} is another node's`);
     connection.apply([...stale.map(removeProxyNeighbour), ...surplus.map(removeRoute)]);
+  }
+
+  /** Once more what was asked for last: somebody may have taken it away. @throws KernelError */
+  keep(): void {
+    if (this.#last === undefined || this.#last.addresses.length === 0) return;
+    const { netns } = this.#options;
+    for (const { name } of this.#last.devices) {
+      const isOff = readSysctlIfThere(netns, `net/ipv6/conf/${name}/proxy_ndp`) === "0";
+      if (isOff) this.#prepare(name);
+    }
+    this.ensure(this.#last.addresses, this.#last.devices);
   }
 
   [Symbol.dispose](): void {
@@ -123,7 +140,7 @@ export class Announcer implements Disposable {
 
 function readRoutes(connection: Connection, sink: number): readonly Route[] {
   return families
-    .flatMap((family) => listRoutes(connection, family, { table: RouteTable.main }))
+    .flatMap((family) => listRoutes(connection, family, { table: RouteTable.main, oif: sink }))
     .filter(
       ({ oif, protocol, dst }) =>
         oif === sink && protocol === "twill" && lengthOf(dst) === bitsOf(familyOf(addressOf(dst))),

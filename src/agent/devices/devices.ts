@@ -3,6 +3,7 @@
 import { endpointLinks } from "#agent/state/endpoint.ts";
 import { messageOf } from "#base/error-message.ts";
 import type { Datapath } from "#datapath/datapath.ts";
+import { isErrno } from "#kernel/errno.ts";
 import type { Netns } from "#kernel/netns.ts";
 import type { Ip } from "#net/ip.ts";
 import { removeProgram } from "#netlink/bpf-filter.ts";
@@ -14,7 +15,7 @@ import { type Device, selectDevices, unservedDevices } from "./want.ts";
 export type DevicesOptions = {
   readonly connection: Connection;
   readonly netns: Netns | undefined;
-  readonly datapath: Pick<Datapath, "attachDevice">;
+  readonly datapath: Pick<Datapath, "attachDevice" | "isAttached">;
   /** The node's own addresses, as the cluster knows them. */
   readonly nodeAddresses: () => readonly Ip[];
   /** Names of devices; none: they are found. */
@@ -26,8 +27,9 @@ export type DevicesOptions = {
 
 /** What a burst of events says is looked at once. */
 const settleMs = 50;
-/** A filter that somebody takes away tells nobody who listens for links: programs are set again so often. */
-const periodMs = 10_000;
+/** A program that somebody takes away tells nobody who listens for links: they are looked for so often. */
+const mendMs = 1_000;
+const programs = ["from_net", "to_net"] as const;
 
 /**
  * Devices with their program from `start` until it is disposed; the programs stay.
@@ -52,14 +54,14 @@ export class Devices implements Disposable {
       onEvent: () => devices.wake(),
     });
     devices.#stack.use(monitor);
-    devices.#round(true);
+    devices.#round();
     return devices;
   }
 
   private constructor(options: DevicesOptions) {
     this.#options = options;
-    const period = setInterval(() => this.#round(true), periodMs);
-    this.#stack.defer(() => clearInterval(period));
+    const mending = setInterval(() => this.#mend(), mendMs);
+    this.#stack.defer(() => clearInterval(mending));
     this.#stack.defer(() => clearTimeout(this.#timer));
   }
 
@@ -70,7 +72,7 @@ export class Devices implements Disposable {
 
   /** Something may have changed. */
   wake(): void {
-    this.#timer ??= setTimeout(() => this.#round(false), settleMs);
+    this.#timer ??= setTimeout(() => this.#round(), settleMs);
   }
 
   [Symbol.dispose](): void {
@@ -88,7 +90,23 @@ export class Devices implements Disposable {
     this.#unserved = names;
   }
 
-  #round(all: boolean): void {
+  #mend(): void {
+    const { connection, datapath, log } = this.#options;
+    for (const { ifindex, name } of this.#known) {
+      for (const program of programs) {
+        try {
+          if (datapath.isAttached(connection, ifindex, program)) continue;
+          datapath.attachDevice(connection, ifindex, program);
+          log(`devices: program ${program} of ${name} was missing, mended`);
+        } catch (error) {
+          // A device that has just gone tells so itself.
+          if (!isErrno(error, "ENODEV")) log(`devices: ${messageOf(error)}`);
+        }
+      }
+    }
+  }
+
+  #round(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { connection, datapath, nodeAddresses, named, changed, log } = this.#options;
@@ -98,10 +116,9 @@ export class Devices implements Disposable {
       this.#tellUnserved(unservedDevices(have, nodeAddresses(), named));
       const known = new Set(this.#known.map(({ ifindex }) => ifindex));
       for (const device of wanted) {
-        if (!known.has(device.ifindex)) log(`devices: watch what ${device.name} receives`);
-        if (!all && known.has(device.ifindex)) continue;
-        for (const program of ["from_net", "to_net"] as const)
-          datapath.attachDevice(connection, device.ifindex, program);
+        if (known.has(device.ifindex)) continue;
+        log(`devices: watch what ${device.name} receives`);
+        for (const program of programs) datapath.attachDevice(connection, device.ifindex, program);
       }
       const left = new Set(wanted.map(({ ifindex }) => ifindex));
       for (const { ifindex, name } of this.#known) {

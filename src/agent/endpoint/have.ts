@@ -1,15 +1,14 @@
 // What the kernel has of an endpoint, read anew.
 
 import type { Endpoint } from "#agent/state/endpoint.ts";
-import type { Blocks } from "#datapath/datapath.ts";
+import type { Blocks } from "#datapath/places.ts";
 import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link } from "#netlink/link.ts";
 import { listNeighbours } from "#netlink/neighbour.ts";
 import { listQdiscs, type Qdisc, sameTbf, type Tbf } from "#netlink/qdisc.ts";
-import { listRoutes, RouteTable } from "#netlink/route.ts";
+import { isPlainRoute, listRoutes, RouteTable } from "#netlink/route.ts";
 import { Parent } from "#netlink/tc.ts";
-import { isPlain } from "./detours.ts";
 import type { Part, Side } from "./part.ts";
 
 const loopback = 1;
@@ -56,7 +55,7 @@ function readSide(side: Side, link: Link, connection: Connection): readonly Part
     listRoutes(connection, family, { table: RouteTable.main, oif: ifindex }),
   );
   // What a pod limits on its own ways is its own affair.
-  const routes = side === "node" ? all.filter(isPlain) : all;
+  const routes = side === "node" ? all.filter(isPlainRoute) : all;
   const neighbours = listNeighbours(connection, ifindex).filter(({ state }) => state === "permanent");
   return [
     { part: "mtu", side, ifindex, mtu: link.mtu },

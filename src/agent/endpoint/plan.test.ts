@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Endpoint } from "#agent/state/endpoint.ts";
-import { defaultBlocks } from "#datapath/datapath.ts";
+import { defaultBlocks } from "#datapath/places.ts";
 import { cidr } from "#net/cidr.ts";
 import { ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";

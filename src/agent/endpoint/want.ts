@@ -1,7 +1,7 @@
 // What the kernel should have of an endpoint.
 
 import { addressesOf, type Endpoint, endpointGroup } from "#agent/state/endpoint.ts";
-import type { Blocks } from "#datapath/datapath.ts";
+import type { Blocks } from "#datapath/places.ts";
 import { defaultCidr, hostCidr, joinIfAddr } from "#net/cidr.ts";
 import { bitsOf, type Family, familyOf, type Ip, ip } from "#net/ip.ts";
 import type { Tbf } from "#netlink/qdisc.ts";

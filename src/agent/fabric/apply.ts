@@ -9,7 +9,7 @@ import { removeNeighbour, replaceNeighbour } from "#netlink/neighbour.ts";
 import { type Route, removeRoute, replaceRoute } from "#netlink/route.ts";
 import { toEncap } from "#netlink/route-encap.ts";
 import type { FabricOperation } from "./plan.ts";
-import { type FabricRoute, type Overlay, overlayId, overlayName, overlayPort } from "./want.ts";
+import { type FabricRoute, type Overlay, overlayId, overlayName, overlayPort, overlayPrograms } from "./want.ts";
 
 export type FabricTarget = {
   readonly connection: Connection;
@@ -31,7 +31,7 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
     case "mend overlay": {
       const { mac, mtu } = operation.overlay;
       connection.apply([setLink(operation.ifindex, { mac, mtu, up: true }, overlayName)]);
-      setTunnel(datapath, operation.ifindex, mac);
+      adoptOverlay({ connection, datapath }, operation.ifindex, mac);
       return;
     }
     case "add address":
@@ -62,6 +62,9 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
       connection.apply([removeRoute({ dst, oif: ifindex, gateway, protocol: "twill" })]);
       return;
     }
+    case "remove detour":
+      connection.apply([removeRoute(operation.route)]);
+      return;
     case "set peer":
       datapath?.setPeer(operation.peer);
       return;
@@ -72,8 +75,7 @@ export function applyFabricOperation({ connection, datapath }: FabricTarget, ope
 
 /** Puts the programs of this agent in the places of those that an earlier one left: theirs may know other maps. @throws KernelError */
 export function adoptOverlay({ connection, datapath }: FabricTarget, ifindex: number, mac: Overlay["mac"]): void {
-  datapath?.attachDevice(connection, ifindex, "from_overlay");
-  datapath?.attachDevice(connection, ifindex, "to_net");
+  for (const program of overlayPrograms) datapath?.attachDevice(connection, ifindex, program);
   setTunnel(datapath, ifindex, mac);
 }
 

@@ -99,7 +99,7 @@ class Pair implements AsyncDisposable {
   }
 
   sh(command: string): string {
-    return this.box.sh(this.#first, command.split(" "));
+    return this.box.sh(this.#first, ["sh", "-c", command]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -165,6 +165,11 @@ describe("the fabric", () => {
     ["its MTU", "ip link set twill-vxlan mtu 1300"],
     ["a route", "ip route del 10.244.2.0/24"],
     ["a route's way", "ip route replace blackhole 10.244.2.0/24"],
+    ["what a route says beside", "ip route replace 10.244.2.0/24 dev eth0 via 172.30.1.1 mtu 500"],
+    ["a route's way, by another", "ip route prepend unreachable 10.244.2.0/24"],
+    ["the device's port", "ip link del twill-vxlan; ip link add twill-vxlan up type vxlan external dstport 4789"],
+    ["the device's kind", "ip link del twill-vxlan; ip link add twill-vxlan up type bridge"],
+    ["the device's address", "ip link set twill-vxlan address 02:00:00:00:00:77"],
     ["the node's address", "ip addr flush dev twill-vxlan"],
     ["a neighbour", "ip neigh del 10.244.2.0 dev twill-vxlan"],
   ];

@@ -18,7 +18,9 @@ const self = node("node1", "172.30.0.11 fd00:30::11", "10.244.0.0/24 fd00:10:244
 const near = node("node2", "172.30.0.12 fd00:30::12", "10.244.1.0/24 fd00:10:244:1::/64");
 const far = node("node3", "172.31.0.13", "10.244.2.0/24 fd00:10:244:2::/64");
 const v6only = node("node4", "fd00:30::14", "10.244.3.0/24");
-const nothing: FabricHave = { overlay: undefined, routes: [], neighbours: new Map() };
+const nothing: FabricHave = { overlay: undefined, routes: [], detours: [], neighbours: new Map() };
+
+const sound = { alien: [], lacks: [] };
 
 function wayTo(address: Ip) {
   if (address.startsWith("172.31.")) return { ifindex: 2, onLink: false, mtu: 1500 };
@@ -124,12 +126,26 @@ describe("planFabric()", () => {
         mac: overlayMac("node1"),
         mtu: 1400,
         up: false,
+        ...sound,
         addresses: [ip("172.30.0.99")],
       },
       routes: [
-        { dst: cidr("10.244.2.0/24"), ifindex: 9, gateway: ip("10.244.2.0"), overlay: ip("172.31.0.99") },
-        { dst: cidr("10.244.9.0/24"), ifindex: 9, gateway: ip("10.244.9.0"), overlay: ip("172.31.0.99") },
+        {
+          dst: cidr("10.244.2.0/24"),
+          ifindex: 9,
+          gateway: ip("10.244.2.0"),
+          overlay: ip("172.31.0.99"),
+          isPlain: true,
+        },
+        {
+          dst: cidr("10.244.9.0/24"),
+          ifindex: 9,
+          gateway: ip("10.244.9.0"),
+          overlay: ip("172.31.0.99"),
+          isPlain: true,
+        },
       ],
+      detours: [],
       neighbours: new Map([[ip("10.244.9.0"), overlayMac("node9")]]),
     };
     const v4 = { ...far, blocks: far.blocks.slice(0, 1) };
@@ -148,7 +164,15 @@ describe("planFabric()", () => {
   });
 
   test("replaces a device of another kind that has the overlay's name", () => {
-    const overlay = { ifindex: 9, kind: "bridge", mac: overlayMac("node1"), mtu: 1450, up: true, addresses: [] };
+    const overlay = {
+      ifindex: 9,
+      kind: "bridge",
+      mac: overlayMac("node1"),
+      mtu: 1450,
+      up: true,
+      addresses: [],
+      ...sound,
+    };
     expect(lines("auto", [far], { ...nothing, overlay }).slice(0, 2)).toEqual([
       "remove twill-vxlan (a link of kind bridge has its name)",
       "add twill-vxlan with MTU 1450 (missing)",
@@ -156,7 +180,15 @@ describe("planFabric()", () => {
   });
 
   test("has no overlay that nobody needs", () => {
-    const overlay = { ifindex: 9, kind: "vxlan", mac: overlayMac("node1"), mtu: 1450, up: true, addresses: [] };
+    const overlay = {
+      ifindex: 9,
+      kind: "vxlan",
+      mac: overlayMac("node1"),
+      mtu: 1450,
+      up: true,
+      addresses: [],
+      ...sound,
+    };
     expect(lines("auto", [], { ...nothing, overlay })).toEqual(["remove twill-vxlan (no node needs it)"]);
   });
 });

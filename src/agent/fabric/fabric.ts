@@ -136,7 +136,7 @@ export class Fabric implements Disposable {
     this.#faults = want.faults;
     this.#peers = want.peers;
     const peers = datapath?.peers() ?? want.peers;
-    for (const operation of planFabric(want, readFabric(connection), peers)) {
+    for (const operation of planFabric(want, readFabric(connection, datapath), peers)) {
       log(`fabric: ${formatFabricOperation(operation)}`);
       applyFabricOperation({ connection, datapath }, operation);
     }

@@ -4,6 +4,7 @@ import type { PeerEntry } from "#datapath/datapath.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import type { Mac } from "#net/mac.ts";
+import { formatRoute, type Route } from "#netlink/route.ts";
 import type { FabricHave, HaveRoute } from "./have.ts";
 import { type FabricRoute, type FabricWant, type Overlay, overlayName } from "./want.ts";
 
@@ -17,6 +18,7 @@ export type FabricOperation =
   | { readonly do: "remove neighbour"; readonly address: Ip; readonly why: string }
   | { readonly do: "set route"; readonly route: FabricRoute; readonly why: string }
   | { readonly do: "remove route"; readonly route: HaveRoute; readonly why: string }
+  | { readonly do: "remove detour"; readonly route: Route; readonly why: string }
   | { readonly do: "set peer"; readonly peer: PeerEntry; readonly why: string }
   | { readonly do: "remove peer"; readonly block: Cidr; readonly why: string };
 
@@ -45,10 +47,11 @@ function planOverlay({ overlay }: FabricWant, have: FabricHave): readonly Fabric
   const link = have.overlay;
   if (overlay === undefined) return [];
   if (link === undefined) return [{ do: "add overlay", overlay, why: "missing" }, ...planAddresses(overlay, [])];
-  // Its kind cannot be changed in place.
-  if (link.kind !== "vxlan") {
+  // This cannot be changed in place.
+  const alien = link.kind === "vxlan" ? link.alien : [`a link of kind ${link.kind} has its name`];
+  if (alien.length > 0) {
     return [
-      { do: "remove overlay", ifindex: link.ifindex, why: `a link of kind ${link.kind} has its name` },
+      { do: "remove overlay", ifindex: link.ifindex, why: alien.join(", ") },
       { do: "add overlay", overlay, why: "missing" },
       ...planAddresses(overlay, []),
     ];
@@ -57,6 +60,7 @@ function planOverlay({ overlay }: FabricWant, have: FabricHave): readonly Fabric
     link.mac !== overlay.mac && `address ${link.mac}`,
     link.mtu !== overlay.mtu && `MTU ${link.mtu}`,
     !link.up && "down",
+    ...link.lacks,
   ].filter((word) => word !== false);
   const addresses = planAddresses(overlay, link.addresses);
   if (differs.length === 0) return addresses;
@@ -91,11 +95,15 @@ function planRoutes({ routes }: FabricWant, have: FabricHave): readonly FabricOp
     .map((route) => ({ do: "set route", route, why: current.has(route.dst) ? "differs" : "missing" }) as const);
   const wanted = new Set(routes.map(({ dst }) => dst));
   const surplus = have.routes.filter(({ dst }) => !wanted.has(dst));
-  return [...set, ...surplus.map((route) => ({ do: "remove route", route, why: "no node has it" }) as const)];
+  return [
+    ...set,
+    ...have.detours.map((route) => ({ do: "remove detour", route, why: "comes before ours" }) as const),
+    ...surplus.map((route) => ({ do: "remove route", route, why: "no node has it" }) as const),
+  ];
 }
 
 function sameRoute(want: FabricRoute, have: HaveRoute | undefined, overlayIfindex: number | undefined): boolean {
-  if (have === undefined || have.gateway !== want.gateway) return false;
+  if (have === undefined || have.gateway !== want.gateway || !have.isPlain) return false;
   if ("overlay" in want) return have.overlay === want.overlay && have.ifindex === overlayIfindex;
   return have.overlay === undefined && have.ifindex === want.ifindex;
 }
@@ -136,6 +144,8 @@ export function formatFabricOperation(operation: FabricOperation): string {
       return `set route ${operation.route.dst} ${wayOf(operation.route)} (${why})`;
     case "remove route":
       return `remove route ${operation.route.dst} (${why})`;
+    case "remove detour":
+      return `remove ${operation.route.type} route ${formatRoute(operation.route)} (${why})`;
     case "set peer": {
       const { block, node, tunnel } = operation.peer;
       return `set peer ${block} at ${node}${tunnel ? " by tunnel" : ""} (${why})`;

@@ -44,6 +44,8 @@ export const overlayName = "twill-vxlan";
 /** IANA's port is 4789; Linux' own is what clusters use. */
 export const overlayPort = 8472;
 export const overlayId = 1;
+/** The packet path's programs on the overlay's device. */
+export const overlayPrograms = ["from_overlay", "to_net"] as const;
 
 /** The overlay's device on this node. */
 export type Overlay = {

@@ -1,9 +1,8 @@
 // Whom the world sees: the node for its pods, the pods themselves inside of the cluster; and a table that comes back.
 
 import { describe, expect, test } from "bun:test";
-import { Netns } from "#kernel/netns.ts";
-import { Nftables } from "#kernel/nftables.ts";
 import { cidr } from "#net/cidr.ts";
+import { testHost } from "#test/host.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { Masquerade, type MasqueradeWant, masqueradeTable, masqueradeText } from "./masquerade.ts";
 
@@ -38,9 +37,8 @@ describe("Masquerade", () => {
       [node, "route add 203.0.113.10 via 172.30.0.1"],
     ] as const;
     for (const [netns, command] of setUp) box.sh(netns, ["ip", ...command.split(" ")]);
-    using inside = new Netns(node.path);
-    using nft = new Nftables(inside);
-    const masquerade = new Masquerade(nft);
+    using host = testHost(box, node);
+    const masquerade = new Masquerade(host);
     expect(masquerade.ensure(want)).toBe(true);
     const seenBy = async (address: string) => {
       const server = box.start(world, ["tcpdump", "-l", "-n", "-i", "eth0", "-c", "1", "icmp[icmptype] == icmp-echo"]);
@@ -56,9 +54,8 @@ describe("Masquerade", () => {
   test("writes its table again when it differs or is gone, and only then", () => {
     using box = new Sandbox();
     const node = box.netns("node");
-    using inside = new Netns(node.path);
-    using nft = new Nftables(inside);
-    const masquerade = new Masquerade(nft);
+    using host = testHost(box, node);
+    const masquerade = new Masquerade(host);
     expect([masquerade.ensure(want), masquerade.ensure(want)]).toEqual([true, false]);
     box.sh(node, ["nft", "flush", "chain", "inet", masqueradeTable, "postrouting"]);
     expect([masquerade.ensure(want), masquerade.ensure(want)]).toEqual([true, false]);

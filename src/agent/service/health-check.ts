@@ -1,9 +1,18 @@
 // What balancers and kubelets ask of a node's service proxy, over HTTP and as kube-proxy answers.
 
+import type { SliceModel } from "#model/service/slice.ts";
 import { HealthPort } from "./health-port.ts";
 
 /** A service whose balancer asks nodes whether they have endpoints (`spec.healthCheckNodePort`). */
 export type HealthCheck = { readonly service: string; readonly port: number; readonly localEndpoints: number };
+
+/** How many endpoints of a service are ready on a node. */
+export function countLocal(slices: readonly SliceModel[], nodeName: string): number {
+  const local = slices
+    .flatMap(({ endpoints }) => endpoints)
+    .filter(({ node, state }) => node === nodeName && state === "ready");
+  return new Set(local.map(({ address }) => address)).size;
+}
 
 export type HealthState = {
   /** Whether the maps follow the cluster. */

@@ -13,7 +13,7 @@ import { openRefusals } from "./refusals.ts";
  */
 export function leaveServices(host: Host, pins: string, log: (line: string) => void): void {
   detachSockets(pins, { keepAnswers: true });
-  openRefusals(host.nft()).remove();
+  openRefusals(host).remove();
   using announcer = new Announcer({ connection: host.route(), netns: host.netns, log });
   announcer.ensure([], []);
 }

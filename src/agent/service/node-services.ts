@@ -21,15 +21,14 @@ import type { PodModel } from "#model/pod.ts";
 import { isPodOwner, podOwner } from "#model/service/host-port.ts";
 import { contains } from "#net/cidr.ts";
 import { type Ip, ip } from "#net/ip.ts";
-import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { AddressBook } from "./address-book.ts";
 import { takeOver } from "./adopt.ts";
 import { Affinities } from "./affinities.ts";
-import { answerHealthz, HealthChecks, pathOf } from "./health-check.ts";
+import { answerHealthz, countLocal, HealthChecks, pathOf } from "./health-check.ts";
 import { HealthPort } from "./health-port.ts";
 import { SpecialNamespaces } from "./namespaces.ts";
-import { reservedPortsPath, reservePorts, translatedPorts } from "./port-range.ts";
+import { reserveTranslated, translatedPorts } from "./port-range.ts";
 import { openRefusals, refusalText } from "./refusals.ts";
 import { Rounds } from "./rounds.ts";
 import { Services } from "./services.ts";
@@ -57,8 +56,11 @@ export type NodeServicesOptions = {
 
 /** Ports of the node are there for its own processes by these, too: programs at sockets see to it that nobody else has them. */
 const loopback: readonly Ip[] = [ip("127.0.0.1"), ip("::1")];
+const healthzLack = "Nobody answers for this node's services (/healthz) on port";
 const zoneLabel = "topology.kubernetes.io/zone";
-/** Rules and settings that somebody takes away tell nobody; services that did not fit are tried again. */
+/** Rules and settings that somebody takes away tell nobody. */
+const mendMs = 1_000;
+/** Services that did not fit are tried again. */
 const periodMs = 5_000;
 /** Several changes are one look at who has which outer address. */
 const settleMs = 100;
@@ -99,7 +101,7 @@ export class NodeServices implements AsyncDisposable {
     const { host, datapath, client, pace, log, endpoints } = options;
     this.#options = options;
     this.#side = this.#readSide();
-    this.#refusals = openRefusals(host.nft());
+    this.#refusals = openRefusals(host);
     this.#namespaces = new SpecialNamespaces(datapath, host.netns);
     const podNamespaces = () => endpoints().map(({ netns }) => netns);
     const stale = this.#stack.use(
@@ -211,6 +213,7 @@ export class NodeServices implements AsyncDisposable {
   async #start(): Promise<void> {
     const { host, config, datapath, log } = this.#options;
     this.#ensure();
+    this.#markNamespaces();
     this.#devices = this.#stack.use(
       await Devices.start({
         ...{ connection: host.route(), netns: host.netns, datapath, log },
@@ -220,8 +223,10 @@ export class NodeServices implements AsyncDisposable {
       }),
     );
     this.nodesChanged();
+    const mending = setInterval(() => this.#ensure(), mendMs);
+    this.#stack.defer(() => clearInterval(mending));
     const period = setInterval(() => {
-      this.#ensure();
+      this.#markNamespaces();
       this.#healthz?.ensure();
       this.#checks.ensure();
       this.#rounds.touch([...this.#services.waiting, ...this.#podOwners()]);
@@ -271,9 +276,8 @@ export class NodeServices implements AsyncDisposable {
     const { host, log } = this.#options;
     try {
       this.#setNode();
-      this.#markNamespaces();
-      const reserved = readSysctlIfThere(host.netns, reservedPortsPath) ?? "";
-      if (reservePorts(reserved) !== reserved) writeSysctl(host.netns, reservedPortsPath, reservePorts(reserved));
+      if (reserveTranslated(host.netns)) log("services: reserved the ports of translated connections");
+      this.#announcer.keep();
       if (this.#refusals.ensure(refusalText)) log("services: wrote the rules that answer what is refused");
     } catch (error) {
       log(`services: ${messageOf(error)}`);
@@ -311,13 +315,11 @@ export class NodeServices implements AsyncDisposable {
   #serveHealthz(port: number): void {
     const { host, self, log } = this.#options;
     const answer = (request: Request) => {
-      const node = self();
       const nowMs = host.now();
-      const eligible = node !== undefined && !node.leaving;
+      const eligible = self()?.leaving === false;
       return answerHealthz(pathOf(request), { healthy: this.isHealthy, eligible, updatedMs: nowMs, nowMs });
     };
-    const lack = "Nobody answers for this node's services (/healthz) on port";
-    this.#healthz = this.#stack.use(new HealthPort({ port, lack, answer, log }));
+    this.#healthz = this.#stack.use(new HealthPort({ port, lack: healthzLack, answer, log }));
   }
 
   #owners(): readonly string[] {
@@ -364,15 +366,12 @@ export class NodeServices implements AsyncDisposable {
 
   #setHealthCheck(service: string, port: number): void {
     if (this.#options.host.netns !== undefined || port === 0) this.#checks.set(service, undefined);
-    else this.#checks.set(service, { service, port, localEndpoints: this.#countLocal(service) });
-  }
-
-  #countLocal(service: string): number {
-    const local = this.#view
-      .slicesOf(service)
-      .flatMap(({ endpoints }) => endpoints)
-      .filter(({ node, state }) => node === this.#side.node && state === "ready");
-    return new Set(local.map(({ address }) => address)).size;
+    else
+      this.#checks.set(service, {
+        service,
+        port,
+        localEndpoints: countLocal(this.#view.slicesOf(service), this.#side.node),
+      });
   }
 
   #nodeAddresses(): readonly Ip[] {

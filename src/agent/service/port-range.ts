@@ -1,5 +1,8 @@
 // Ports that translated connections come from: kept from the node's own sockets.
 
+import type { Netns } from "#kernel/netns.ts";
+import { readSysctlIfThere, writeSysctl } from "#plugins/container.ts";
+
 /** Beyond what the kernel gives to sockets unless told otherwise (32768 to 60999), and beyond node ports. */
 export const translatedPorts = { first: 61_000, last: 65_535 } as const;
 
@@ -12,6 +15,14 @@ type Range = readonly [first: number, last: number];
 export function reservePorts(value: string): string {
   const { first, last } = translatedPorts;
   return format(merge([...parse(value), [first, last]]));
+}
+
+/** Sees to it that the node's sockets get none of them; whether somebody had changed that. @throws KernelError */
+export function reserveTranslated(netns: Netns | undefined): boolean {
+  const before = readSysctlIfThere(netns, reservedPortsPath) ?? "";
+  const wanted = reservePorts(before);
+  if (wanted !== before) writeSysctl(netns, reservedPortsPath, wanted);
+  return wanted !== before;
 }
 
 /** The value without our range; what somebody else reserved within it is ours to give back as well. */

@@ -1,7 +1,6 @@
 // Packets that the packet path has refused are answered, by rules of the kernel: TCP with a reset, all else with an ICMP error.
 
-import { OwnTable, tableText } from "#agent/own-table.ts";
-import type { Nftables } from "#kernel/nftables.ts";
+import { OwnTable, type TableHost, tableText } from "#agent/own-table.ts";
 
 const refusalTable = "twill_agent_services";
 
@@ -22,6 +21,6 @@ export const refusalText: string = tableText(
   ]),
 );
 
-export function openRefusals(nft: Nftables): OwnTable {
-  return new OwnTable(nft, refusalTable);
+export function openRefusals(host: TableHost): OwnTable {
+  return new OwnTable(host, refusalTable);
 }
