@@ -8,7 +8,7 @@ export class HealthPortError extends Error {
   readonly code = "HEALTH_PORT";
 }
 
-export type HealthPort = {
+type HealthPortOptions = {
   /** All addresses unless given. */
   readonly hostname?: string;
   /** 0: any. */
@@ -19,19 +19,15 @@ export type HealthPort = {
 };
 
 /** Serves until it is disposed; `port` is the one that was taken. @throws HealthPortError */
-export function serveHealthPort({ setting, ...options }: HealthPort): Disposable & { readonly port: number } {
+export function serveHealthPort({ setting, ...options }: HealthPortOptions): Disposable & { readonly port: number } {
   const { hostname, port } = options;
   const place = hostname === undefined ? `port ${port}` : `${hostname}:${port}`;
   try {
     const server = Bun.serve(options);
     return { port: server.port ?? port, [Symbol.dispose]: () => void server.stop(true) };
   } catch (cause) {
-    const problem = isErrno(cause, "EADDRINUSE") ? "another program has it" : messageOf(cause);
-    throw new HealthPortError(
-      `Cannot serve /healthz on ${place}: ${problem}; end that one, or set ${setting} to another`,
-      {
-        cause,
-      },
-    );
+    const isTaken = isErrno(cause, "EADDRINUSE");
+    const problem = isTaken ? "another program has it; end that one, or" : `${messageOf(cause)};`;
+    throw new HealthPortError(`Cannot serve /healthz on ${place}: ${problem} set ${setting} to another`, { cause });
   }
 }

@@ -4,13 +4,13 @@ import { protocolNumbers } from "#agent/service/row.ts";
 import type { EndpointSlice } from "#kube/kinds.ts";
 import { protocolOf } from "#model/service/protocol.ts";
 import type { ServicePort } from "#model/service/service.ts";
-import { parseIp } from "#net/ip.ts";
+import { ipToBigint, parseIp } from "#net/ip.ts";
 import type { ServiceEndpointMessage, ServiceMessage } from "./messages.ts";
 
 type Endpoint = EndpointSlice["endpoints"][number];
 type State = ServiceEndpointMessage["state"];
 
-/** In the order of their addresses. `connections` are by protocol's number and endpoint: `6 10.244.1.7 8080`. */
+/** Protocol by protocol, in the order of their addresses. `connections` are by protocol's number and endpoint: `6 10.244.1.7 8080`. */
 export function viewEndpoints(
   slices: readonly EndpointSlice[],
   ports: readonly Pick<ServicePort, "name" | "protocol">[],
@@ -40,7 +40,12 @@ export function viewEndpoints(
       }
     }
   }
-  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
+  return [...found.values()].sort(byPlace);
+}
+
+function byPlace(a: ServiceEndpointMessage, b: ServiceEndpointMessage): number {
+  const protocols = protocolNumbers[a.protocol] - protocolNumbers[b.protocol];
+  return protocols || Number(ipToBigint(a.address) - ipToBigint(b.address)) || a.port - b.port;
 }
 
 function ownerOf({ metadata }: EndpointSlice, { targetRef, nodeName }: Endpoint) {

@@ -44,9 +44,9 @@ test("viewServices() tells where services are reached, who answers, and what is 
   const [whole] = (await viewNamedServices(it.node.agent, "shop/web")).services ?? [];
   const slices = { slices: ["web-1"], connections: 0 };
   expect(whole?.endpoints).toMatchObject([
-    { address: "10.244.1.7", pod: "shop/web-1", node: "n1", state: "ready", asked: true, ...slices },
     { address: "10.9.9.8", pod: null, node: null, state: "not ready", asked: false, ...slices },
     { address: "10.9.9.9", pod: null, state: "ready", asked: true, ...slices },
+    { address: "10.244.1.7", pod: "shop/web-1", node: "n1", state: "ready", asked: true, ...slices },
   ]);
   for (const none of ["shop/none", "eb", "op/web"])
     expect((await viewNamedServices(it.node.agent, none)).services).toEqual([]);

@@ -24,7 +24,7 @@ export function viewStatus(agent: Agent): StatusMessage {
     tunnelChecksums: agent.fabric?.tunnelChecksums ?? "devices",
     mtu: agent.podMtu(),
     endpoints: endpoints.list().length,
-    peers: cluster.others.map((node) => viewPeer(agent, node)),
+    peers: [...cluster.others].sort(byName).map((node) => viewPeer(agent, node)),
     connections: agent.collector?.pressure ?? null,
     problems: unique([
       unready,
@@ -40,6 +40,10 @@ export function viewStatus(agent: Agent): StatusMessage {
 /** What keeps pods from being wired is often what somebody else says, too. */
 function unique(problems: readonly (string | undefined)[]): readonly string[] {
   return [...new Set(problems.filter((problem) => problem !== undefined))];
+}
+
+function byName(a: NodeModel, b: NodeModel): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 function viewPeer({ fabric }: Agent, { name, addresses, blocks }: NodeModel): PeerMessage {

@@ -46,7 +46,11 @@ describe("what may be asked of several agents", () => {
         ),
       ];
       for (const [what, ran] of meant) expect([what, ...nodesIn(ran)]).toEqual([what, "node1", "node2"]);
-      expect(run(root, "drops", "--lab", lab).stdout).toMatch(/^NODE +OUTCOME .*\nnode1 .*\n(.*\n)*node2 /);
+      const drops = () => run(root, "drops", "--lab", lab).stdout;
+      const counted = /^NODE +OUTCOME .*\nnode1 .*\n(.*\n)*node2 /;
+      await within(patienceMs, () => counted.test(drops()));
+      expect(drops()).toMatch(counted);
+      expect(drops()).not.toMatch(/ 0 +0$/m);
       expect(run(root, "policy", "status", "--lab", lab)).toMatchObject({ stdout: "there are no policies\n" });
       expect(run(root, "policy", "denials", "--lab", lab)).toMatchObject({ stdout: "nothing was refused\n" });
       expect(run(root, "services", "--lab", lab).stdout).toMatch(

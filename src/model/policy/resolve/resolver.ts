@@ -104,13 +104,13 @@ export class Resolver {
     if (before !== undefined) this.#leave(before);
   }
 
-  /** Works out what was told since; the result is in `changes`. */
+  /** Works out what was told since; `takeChanges` has the result. */
   resolve(): void {
     this.#resolveSets();
     this.#resolveAnswers();
   }
 
-  /** Forgets the sets that no pod has any more but those to keep, and what only they asked; the result is in `changes`. */
+  /** Forgets the sets that no pod has any more but those to keep, and what only they asked; `takeChanges` has the result. */
   retire(isKept: (set: PolicySet) => boolean = () => false): void {
     for (const set of this.#sets.retire(isKept)) {
       this.#changes.sets.add(set);
