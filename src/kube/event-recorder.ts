@@ -103,7 +103,10 @@ export class EventRecorder {
 /** Forgets the oldest where there are too many. */
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.set(key, value);
-  for (const old of map.keys()) if (map.size > maxRemembered) map.delete(old);
+  for (const old of map.keys()) {
+    if (map.size <= maxRemembered) return;
+    map.delete(old);
+  }
 }
 
 function withoutUndefined(object: EventObject): Readonly<Record<string, string>> {

@@ -6,7 +6,7 @@ import { isErrno } from "#kernel/errno.ts";
 import { addressOf, familyOfCidr, type IfAddr, joinIfAddr, lengthOf, networkOf, overlaps } from "#net/cidr.ts";
 import { randomMac } from "#net/mac.ts";
 import { addAddress, listAddresses, removeAddress } from "#netlink/address.ts";
-import { addLink, findLink, type Link, setLink, setLinkInfo } from "#netlink/link.ts";
+import { addLink, findLink, type Link, LinkFlag, setLink, setLinkInfo } from "#netlink/link.ts";
 import { writeSysctlIfThere } from "#plugins/container.ts";
 import type { Host } from "#plugins/host.ts";
 import { enableForwarding } from "#plugins/node-gateway.ts";
@@ -27,7 +27,7 @@ export function ensureBridge(conf: BridgeConf, host: Host): Link {
     );
   }
   const filtering = conf.vlan !== 0 || conf.vlanTrunk.length > 0;
-  const promisc = conf.promiscMode && (found.flags & 0x100) === 0;
+  const promisc = conf.promiscMode && (found.flags & LinkFlag.promisc) === 0;
   if (!found.up || promisc)
     route.apply([setLink(found.index, { up: true, ...(promisc ? { promisc } : {}) }, found.name)]);
   if (filtering && found.info.data?.vlanFiltering !== 1) {
