@@ -2,12 +2,13 @@
 
 import { type Flags, type Group, leaf, outputFlag, UsageError } from "./command.ts";
 
-const name = { optional: true, about: "name of the lab; $TWILL_LAB or twill unless given" } as const;
+const unlessGiven = "unless given that of $TWILL_LAB or $KUBECONFIG, the only one, or twill";
+const name = { optional: true, about: `name of the lab; ${unlessGiven}` } as const;
 const node = { about: "name of the node" } as const;
 const end = { about: "name of a node, or control" } as const;
 
 const labFlag = {
-  lab: { short: "l", value: "NAME", env: "TWILL_LAB", default: "twill", about: "name of the lab" },
+  lab: { short: "l", value: "NAME", about: `name of the lab; ${unlessGiven}` },
 } as const satisfies Flags;
 
 const pod = { about: "a pod as [NAMESPACE/]POD" } as const;
@@ -18,7 +19,11 @@ const containerFlag = {
   container: { short: "c", value: "NAME", about: "name of the container; the first one unless given" },
 } as const satisfies Flags;
 
-const environment = { TWILL_LAB_DIR: "folder for the state of labs (/run/twill/lab)" };
+const environment = {
+  TWILL_LAB: "a lab, for commands that name none",
+  KUBECONFIG: "that of a lab means the lab",
+  TWILL_LAB_DIR: "folder for the state of labs (/run/twill/lab)",
+};
 
 const nodeGroup: Group = {
   summary: "adds, removes, stops and starts nodes",

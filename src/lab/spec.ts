@@ -68,9 +68,13 @@ export const reservedNames: readonly string[] = ["control", "switch", "internet"
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const maxLabel = 63;
 
+export function isLabName(name: string): boolean {
+  return label.test(name) && name.length <= maxLabel;
+}
+
 /** @throws LabError */
 export function checkLabName(name: string): string {
-  if (label.test(name) && name.length <= maxLabel) return name;
+  if (isLabName(name)) return name;
   throw new LabError(
     `Cannot use "${name}" as the name of a lab: lower-case letters, digits and "-", at most ${maxLabel}, like "twill"`,
   );

@@ -1,13 +1,12 @@
 // The agents of a lab's nodes, for commands that ask several.
 
 import type { CommandIo } from "#cli/command.ts";
-import { stateRootOf } from "#cli/lab/lab-host.ts";
 import { openLab } from "#cli/lab/open-lab.ts";
-import { readKubeconfig } from "#kube/kubeconfig.ts";
+import { impliedLabName, stateRootOf } from "#cli/lab/which-lab.ts";
 import { checkLabName, LabError, type LabSpec } from "#lab/spec.ts";
 import { askNode } from "#lab/world/agents.ts";
 import { type Places, placesOf } from "#lab/world/places.ts";
-import { labNames, readState } from "#lab/world/state.ts";
+import { readState } from "#lab/world/state.ts";
 
 type Lab = { readonly places: Places; readonly spec: LabSpec };
 
@@ -27,27 +26,9 @@ export function agentsOfLab(name: string | undefined, io: CommandIo) {
 
 /** The lab that a variable means, if it is there: within a node of a lab it is not. */
 function impliedLab(io: CommandIo): Lab | undefined {
-  const name = io.env.get("TWILL_LAB");
-  const root = stateRootOf(io);
-  if (name !== undefined && name !== "") return labAt(name, root);
-  const server = serverOf(io.env.get("KUBECONFIG"));
-  return labNames(root)
-    .map((each) => labAt(each, root))
-    .find((lab) => lab !== undefined && server === `https://127.0.0.1:${lab.spec.port}`);
-}
-
-function labAt(name: string, root: string): Lab | undefined {
-  const places = placesOf(checkLabName(name), root);
+  const name = impliedLabName(io);
+  if (name === undefined) return undefined;
+  const places = placesOf(checkLabName(name), stateRootOf(io));
   const spec = readState(places);
   return spec === undefined ? undefined : { places, spec };
-}
-
-/** Of a kubeconfig that cannot be read others complain, who need it. */
-function serverOf(kubeconfig: string | undefined): string | undefined {
-  if (kubeconfig === undefined || kubeconfig === "") return undefined;
-  try {
-    return readKubeconfig(kubeconfig).server;
-  } catch {
-    return undefined;
-  }
 }

@@ -29,7 +29,7 @@ export async function agentRestart(call: NodeCall, io: CommandIo): Promise<numbe
 
 type UpgradeCall = {
   readonly args: { readonly node: string; readonly executable: string | undefined };
-  readonly flags: { readonly lab: string };
+  readonly flags: { readonly lab: string | undefined };
 };
 
 /** The node keeps the executable, whatever starts its agent from then on. */

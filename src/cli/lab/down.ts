@@ -5,7 +5,8 @@ import { LabError } from "#lab/spec.ts";
 import { exists, remove } from "#lab/world/lab.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { labNames, lockLab } from "#lab/world/state.ts";
-import { formatSeconds, labNameOf, openHost } from "./lab-host.ts";
+import { formatSeconds, openHost } from "./lab-host.ts";
+import { labNameOf } from "./which-lab.ts";
 
 type DownCall = { readonly args: { readonly name: string | undefined } };
 

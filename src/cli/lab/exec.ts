@@ -9,7 +9,11 @@ import { openLab } from "./open-lab.ts";
 
 type ExecCall = {
   readonly args: { readonly pod: string; readonly command: readonly string[] };
-  readonly flags: { readonly lab: string; readonly namespace: string; readonly container: string | undefined };
+  readonly flags: {
+    readonly lab: string | undefined;
+    readonly namespace: string;
+    readonly container: string | undefined;
+  };
 };
 
 /** Returns the exit code of the command. */
@@ -20,7 +24,7 @@ export async function labExec({ args: { pod: text, command }, flags }: ExecCall,
   const pod = await findPod(places, name);
   if (pod === undefined) {
     throw new LabError(
-      `Cannot find pod "${name.name}" in namespace ${name.namespace} of lab "${flags.lab}": see kubectl get pods -A`,
+      `Cannot find pod "${name.name}" in namespace ${name.namespace} of lab "${places.name}": see kubectl get pods -A`,
     );
   }
   return await enter(installation.pod, containerTarget(places, pod, flags.container), command);

@@ -6,7 +6,7 @@ import { LabError } from "#lab/spec.ts";
 import { writeWhole } from "#lab/whole-file.ts";
 import { placesOf } from "#lab/world/places.ts";
 import { readState } from "#lab/world/state.ts";
-import { labNameOf, stateRootOf } from "./lab-host.ts";
+import { labNameOf, stateRootOf } from "./which-lab.ts";
 
 type KubeconfigCall = {
   readonly args: { readonly name: string | undefined };

@@ -1,13 +1,13 @@
-// What the lab's commands use of this process, and the lab that a command is about.
+// What the lab's commands use of this process, and the lab that a command changes.
 
 import type { CommandIo } from "#cli/command.ts";
-import { checkLabName, LabError, type LabSpec } from "#lab/spec.ts";
+import { LabError, type LabSpec } from "#lab/spec.ts";
 import type { LabHost } from "#lab/world/lab.ts";
 import { requireUp } from "#lab/world/lab.ts";
-import { defaultStateRoot, findInstallation, type Places, placesOf } from "#lab/world/places.ts";
+import { findInstallation, type Places, placesOf } from "#lab/world/places.ts";
 import { lockLab, readState } from "#lab/world/state.ts";
+import { labNameOf, stateRootOf } from "./which-lab.ts";
 
-const defaultLab = "twill";
 /** A step that takes longer is told of. */
 const worthTellingMs = 100;
 
@@ -28,26 +28,18 @@ export function openHost(io: CommandIo): LabHost {
   };
 }
 
-export function stateRootOf({ env }: Pick<CommandIo, "env">): string {
-  return env.get("TWILL_LAB_DIR") || defaultStateRoot;
-}
-
-/** The lab that is meant when none is named. */
-export function labNameOf(given: string | undefined, { env }: Pick<CommandIo, "env">): string {
-  return checkLabName(given ?? (env.get("TWILL_LAB") || defaultLab));
-}
-
 /** `1.24 s` */
 export function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** A lab that is up, locked for a change. @throws LabError when it is not */
+/** The lab that a command is about, which is up, locked for a change. @throws LabError when it is not up */
 export async function lockUp(
   host: LabHost,
-  name: string,
+  name: string | undefined,
+  io: CommandIo,
 ): Promise<{ readonly places: Places; readonly spec: LabSpec; readonly lock: Disposable }> {
-  const places = placesOf(checkLabName(name), host.stateRoot);
+  const places = placesOf(labNameOf(name, io), host.stateRoot);
   // Before the lock, whose file would make a folder for a lab that nobody has.
   requireUp(places, readState(places));
   const lock = await lockLab(places, host.sleep);

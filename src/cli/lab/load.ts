@@ -16,7 +16,7 @@ import { openLab } from "./open-lab.ts";
 type LoadCall = {
   readonly args: { readonly file: readonly string[] };
   readonly flags: {
-    readonly lab: string;
+    readonly lab: string | undefined;
     readonly namespace: string;
     readonly wait: boolean;
     readonly timeout: number;

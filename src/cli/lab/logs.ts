@@ -9,7 +9,7 @@ import { openLab } from "./open-lab.ts";
 type LogsCall = {
   readonly args: { readonly pod: string };
   readonly flags: {
-    readonly lab: string;
+    readonly lab: string | undefined;
     readonly namespace: string;
     readonly container: string | undefined;
     readonly follow: boolean;

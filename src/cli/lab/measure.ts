@@ -20,7 +20,7 @@ import { openLab } from "./open-lab.ts";
 type MeasureCall = {
   readonly args: { readonly from: string | undefined; readonly to: string | undefined };
   readonly flags: {
-    readonly lab: string;
+    readonly lab: string | undefined;
     readonly namespace: string;
     readonly time: number;
     readonly output: OutputFormat;

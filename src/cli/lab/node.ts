@@ -15,7 +15,7 @@ import { awaitReady } from "./up.ts";
 
 export type NodeCall<Name extends string | undefined = string> = {
   readonly args: { readonly node: Name };
-  readonly flags: { readonly lab: string };
+  readonly flags: { readonly lab: string | undefined };
 };
 
 export async function nodeAdd({ args: { node }, flags }: NodeCall<string | undefined>, io: CommandIo): Promise<number> {
@@ -85,12 +85,12 @@ export async function withNode(
 
 /** Runs a change of a lab that is up; prints the sentence that it returns. */
 async function withLab(
-  lab: string,
+  lab: string | undefined,
   io: CommandIo,
   run: (host: LabHost, places: Places, spec: LabSpec) => Promise<string>,
 ): Promise<number> {
   const host = openHost(io);
-  const { places, spec, lock } = await lockUp(host, lab);
+  const { places, spec, lock } = await lockUp(host, lab, io);
   using _ = lock;
   const startMs = host.nowMs();
   const sentence = await run(host, places, spec);

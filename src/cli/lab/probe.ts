@@ -29,7 +29,7 @@ import { openLab } from "./open-lab.ts";
 
 type ProbeCall = {
   readonly flags: {
-    readonly lab: string;
+    readonly lab: string | undefined;
     readonly namespace: string | undefined;
     readonly from: string | undefined;
     readonly to: string | undefined;

@@ -12,7 +12,7 @@ import { openLab } from "./open-lab.ts";
 
 type ShellCall = {
   readonly args: { readonly place: string; readonly command: readonly string[] };
-  readonly flags: { readonly lab: string };
+  readonly flags: { readonly lab: string | undefined };
 };
 
 const usualPath = "/usr/sbin:/usr/bin:/sbin:/bin";

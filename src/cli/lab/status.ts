@@ -7,7 +7,7 @@ import { formatBytes } from "#lab/world/memory.ts";
 import { findInstallation, placesOf } from "#lab/world/places.ts";
 import { labNames, readState } from "#lab/world/state.ts";
 import { type LabStatus, type PartStatus, readStatus } from "#lab/world/status.ts";
-import { stateRootOf } from "./lab-host.ts";
+import { stateRootOf } from "./which-lab.ts";
 
 type StatusCall = {
   readonly args: { readonly name: string | undefined };

@@ -18,7 +18,8 @@ import { adminClient, apiAnswers, namesAnswered, unreadyNodes } from "#lab/world
 import { choosePort, newSpec, nextSpec, type UpRequest } from "#lab/world/request.ts";
 import { type Service, wantServices } from "#lab/world/services.ts";
 import { forgetUnmade, lockLab, readState } from "#lab/world/state.ts";
-import { formatSeconds, labNameOf, openHost } from "./lab-host.ts";
+import { formatSeconds, openHost } from "./lab-host.ts";
+import { labNameOf } from "./which-lab.ts";
 
 export type UpCall = {
   readonly args: { readonly name: string | undefined };

@@ -8,7 +8,7 @@ import { lockUp, openHost } from "./lab-host.ts";
 
 type WireCall = {
   readonly args: { readonly from: string; readonly to: string };
-  readonly flags: { readonly lab: string };
+  readonly flags: { readonly lab: string | undefined };
 };
 
 export async function wireCut(call: WireCall, io: CommandIo): Promise<number> {
@@ -39,7 +39,7 @@ async function change(
   what: Partial<Omit<WireSpec, "between">>,
 ): Promise<number> {
   const host = openHost(io);
-  const { places, spec, lock } = await lockUp(host, lab);
+  const { places, spec, lock } = await lockUp(host, lab, io);
   using _ = lock;
   requireEnd(spec, from);
   requireEnd(spec, to);
