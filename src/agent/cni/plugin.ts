@@ -38,8 +38,8 @@ export type TwillHost = {
   readonly addFailed: (pod: PodName, problem: string) => void;
 };
 
-/** Links come up in microseconds, or after a long removal of others. */
-const linkPatienceMs = 2_000;
+/** Links and addresses are there in microseconds, or after long removals of others. */
+const reachPatienceMs = 10_000;
 
 export const twill: Plugin<TwillHost> = {
   name: "twill",
@@ -78,7 +78,7 @@ async function wire(call: Call, conf: TwillConf, host: TwillHost): Promise<Resul
   try {
     // Its containers must not run for a moment without them; until then all is closed.
     await host.untilInForce(endpoint);
-    await untilUp(endpoint, host);
+    await untilReachable(endpoint, host);
     if (endpoint.mapsPorts) await host.ports.map(call, result);
   } catch (error) {
     host.endpoints.remove(endpoint);
@@ -93,13 +93,13 @@ function toShaping(shaping: TwillConf["shaping"], host: TwillHost): Endpoint["sh
   return { ingress: shaping.ingress, paced: shaping.egress };
 }
 
-/** A pod's first packet must not be lost. */
-async function untilUp(endpoint: Endpoint, { endpoints, sleep }: TwillHost): Promise<void> {
-  for (let waitedMs = 0; !endpoints.isUp(endpoint); waitedMs++) {
-    if (waitedMs > linkPatienceMs) {
+/** No packet must be lost, also not the first one, nor the first answer. */
+async function untilReachable(endpoint: Endpoint, { endpoints, sleep }: TwillHost): Promise<void> {
+  for (let waitedMs = 0; !endpoints.isReachable(endpoint); waitedMs++) {
+    if (waitedMs > reachPatienceMs) {
       throw new CniError(
         ErrorCode.tryAgainLater,
-        `Link ${endpoint.hostName} did not come up within ${linkPatienceMs} ms; try again`,
+        `Link ${endpoint.hostName} led to no pod within ${reachPatienceMs} ms; try again`,
       );
     }
     await sleep(1);

@@ -25,7 +25,7 @@ import { Netns, NetnsError } from "#kernel/netns.ts";
 import { familyOfCidr, hostCidr } from "#net/cidr.ts";
 import type { Ip } from "#net/ip.ts";
 import { type Mac, randomMac } from "#net/mac.ts";
-import { findLink, findOperstate } from "#netlink/link.ts";
+import { findLink } from "#netlink/link.ts";
 import { ingressQdisc, removeQdisc } from "#netlink/qdisc.ts";
 import { formatRoute, type Route, removeRoute } from "#netlink/route.ts";
 import type { Host } from "#plugins/host.ts";
@@ -35,6 +35,7 @@ import { readOutOfBlocks, readWiring } from "./have.ts";
 import { formatPart, type Part } from "./part.ts";
 import { planWiring } from "./plan.ts";
 import { openIfThere, openPodNetns } from "./pod-netns.ts";
+import { isReachable, isUp } from "./reach.ts";
 import { Roster } from "./roster.ts";
 import { moveRubbish } from "./rubbish.ts";
 import { readSources, type Sources, sameSources } from "./sources.ts";
@@ -73,8 +74,6 @@ export type EndpointsOptions = {
 };
 
 const open: EndpointPolicy = { policySet: policySet.open, keepsConnections: false };
-/** IF_OPER_UP (RFC 2863) */
-const operstateUp = 6;
 
 /** All methods are synchronous: no call sees another one's half-made endpoint. */
 export class Endpoints {
@@ -227,12 +226,14 @@ export class Endpoints {
     released(addresses);
   }
 
-  /**
-   * Whether the node's end carries packets: the kernel lets a link that has just found its other end send only after a piece of
-   * work of its own, which waits for whoever changes links. Asking for the link does that work at once since Linux 6.8. @throws KernelError
-   */
-  isUp({ ifindex }: Endpoint): boolean {
-    return findOperstate(this.#options.host.route(), ifindex) === operstateUp;
+  /** @throws KernelError */
+  isUp(endpoint: Endpoint): boolean {
+    return isUp(endpoint, this.#options.host);
+  }
+
+  /** @throws KernelError */
+  isReachable(endpoint: Endpoint): boolean {
+    return isReachable(endpoint, this.#options.host);
   }
 
   /** Whether the pod's namespace is there, with the link in it. @throws KernelError */
