@@ -28,6 +28,20 @@ static __always_inline __u32 hash_of(const struct tuple *tuple)
 }
 
 /*
+ * Both ends of a direct return choose for themselves, packet by packet. What one of them remembers of clients the other may not know,
+ * so clients that are to stay with a backend are told apart by nothing but their address.
+ */
+static __always_inline __u32 direct_hash_of(const struct tuple *tuple, const struct frontend *frontend)
+{
+	struct tuple client = {};
+
+	if (!frontend->affinity_seconds)
+		return hash_of(tuple);
+	client.source = tuple->source;
+	return hash_of(&client);
+}
+
+/*
  * Writes how answers to `to` are turned back, under a port of the sender that nobody else has toward this destination: its own if it may
  * (`keep`), else one of the node's range. Nonzero when there is none left.
  */
@@ -74,7 +88,7 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 	const struct backend *backend = 0;
 	const struct choice *choice;
 	const struct peer *peer;
-	__u32 number;
+	__u32 number, hash;
 
 	if (!node || !packet || !fate || !frontend)
 		return 0;
@@ -83,7 +97,8 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 		fate->drop = DROP_SERVICE;
 		return 0;
 	}
-	number = choose_backend(frontend, choice, &packet->tuple.source, hash_of(&packet->tuple), seconds());
+	hash = choice->flags & CHOICE_DIRECT_RETURN ? direct_hash_of(&packet->tuple, frontend) : hash_of(&packet->tuple);
+	number = choose_backend(frontend, choice, &packet->tuple.source, hash, seconds());
 	if (number)
 		backend = bpf_map_lookup_elem(&backends, &number);
 	if (!backend) {
@@ -101,7 +116,6 @@ __noinline int choose(const struct packet *packet, struct fate *fate, const stru
 		peer = find_peer(&backend->address);
 		if ((choice->flags & CHOICE_DIRECT_RETURN) && peer && !(peer->flags & PEER_TUNNEL)) {
 			fate->direct = 1;
-			fate->to.destination = peer->node;
 			return 0;
 		}
 		/* Answers must come back here, unless it is the node itself that answers. */

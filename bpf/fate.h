@@ -15,7 +15,7 @@ struct fate {
 	__u32 drop;       /* an outcome; 0: it goes on */
 	__u32 translated; /* its addresses are not those that it came with */
 	__u32 refused;    /* nobody serves what it asks for: the kernel says so */
-	__u32 direct;     /* the node that is `to`'s destination serves it, and answers the client itself */
+	__u32 direct;     /* the node that `to`'s destination is at serves it, and answers the client itself */
 	__u32 hidden;     /* answers must come to this node: the backend sees it as the client */
 	__u32 answer;     /* who sent it did not open its connection, which nobody remembers */
 	__u32 service;    /* whose backend it goes to; 0: none's */

@@ -146,11 +146,12 @@ static __always_inline __u32 choose_backend(const struct frontend *frontend, con
 	struct slot_key key = { choice->set, 0 };
 	const struct maglev_chunk *table = 0;
 	const struct affinity *before;
+	const int remembers = frontend->affinity_seconds && !(choice->flags & CHOICE_DIRECT_RETURN);
 	const __u32 *number;
 
 	if (!choice->count)
 		return 0;
-	if (frontend->affinity_seconds) {
+	if (remembers) {
 		before = bpf_map_lookup_elem(&affinities, &who);
 		/* Another processor may have read the clock a moment later. */
 		if (before && (__s32)(now - before->seen) < (__s32)frontend->affinity_seconds) {
@@ -173,7 +174,7 @@ static __always_inline __u32 choose_backend(const struct frontend *frontend, con
 	number = bpf_map_lookup_elem(&slots, &key);
 	if (!number)
 		return 0;
-	if (frontend->affinity_seconds) {
+	if (remembers) {
 		fresh.backend = *number;
 		bpf_map_update_elem(&affinities, &who, &fresh, BPF_ANY);
 	}

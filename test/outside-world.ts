@@ -65,8 +65,10 @@ function joinDirectly(node: PathNode, { number, address }: PathNode): void {
   node.ip(`route add 10.244.${number}.0/24 via ${address}`);
   node.ip(`-6 route add fd00:10:244:${number}::/64 via fd00:30::${number}`);
   const there = { mac: mac("02:00:00:00:99:99"), tunnel: false };
-  node.path.setPeer({ ...there, block: cidr(`10.244.${number}.0/24`), node: ip(address) });
-  node.path.setPeer({ ...there, block: cidr(`fd00:10:244:${number}::/64`), node: ip(`fd00:30::${number}`) });
+  // As agents have it where nodes have addresses of both families: the first one leads to all blocks.
+  for (const block of [`10.244.${number}.0/24`, `fd00:10:244:${number}::/64`]) {
+    node.path.setPeer({ ...there, block: cidr(block), node: ip(address) });
+  }
 }
 
 /** Nobody is asked for a neighbour while the asker's own address is watched for duplicates. */

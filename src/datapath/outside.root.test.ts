@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { FrameSocket } from "#kernel/frame-socket.ts";
+import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import { Netns as HeldNetns } from "#kernel/netns.ts";
 import { ip } from "#net/ip.ts";
 import { mac, macBytes } from "#net/mac.ts";
@@ -12,7 +13,7 @@ import type { Netns, Sandbox } from "#test/sandbox.ts";
 import { segment } from "#test/segment.ts";
 import { ask, join, startEcho } from "#test/traffic.ts";
 import { connectionFlags } from "./connection-format.ts";
-import { choiceFlags } from "./service-format.ts";
+import { choiceFlags, maglevBuckets, maglevChunk } from "./service-format.ts";
 
 const stack = new DisposableStack();
 const patienceMs = 120_000;
@@ -79,24 +80,48 @@ describe("a node port", () => {
     expect(toNode.map(([, { flags }]) => flags & answered)).toEqual([answered, answered]);
   });
 
-  test("of a pod there that answers straight away keeps the client's address", () => {
-    for (const node of nodes) {
-      serve(
-        node.path,
-        "172.30.0.1:30200",
+  const direct = choiceFlags.maglev | choiceFlags.directReturn;
+  for (const [family, asked, backend, heard] of [
+    ["IPv4", "172.30.0.1", () => `${far.address}:8080`, `far ${clientAddress}`],
+    ["IPv6", "fd00:30::1", () => `${far.address6} 8080`, `far ${clientAddress6}`],
+  ] as const) {
+    test(`of a pod there that answers straight away keeps the client's ${family} address`, () => {
+      const place = `${asked}${family === "IPv4" ? ":" : " "}30200`;
+      for (const node of nodes) serve(node.path, place, "tcp", [backend()], direct);
+      const handed = first().path.counts()["forward-net"].packets;
+      expect(ask(box, client, asked, 30_200)).toBe(heard);
+      expect(first().path.counts()["forward-net"].packets).toBeGreaterThan(handed);
+      expect(
+        [...first().path.connections.translations.entries()].filter(
+          ([{ destinationPort }]) => destinationPort === 30_200,
+        ),
+      ).toEqual([]);
+    });
+  }
+
+  test("of pods that answer straight away leads a client that is to stay to the same one from both nodes, whatever one remembers", () => {
+    for (const { path } of nodes) {
+      const service = serve(
+        path,
+        "172.30.0.1:30201",
         "tcp",
-        [`${far.address}:8080`],
-        choiceFlags.maglev | choiceFlags.directReturn,
+        [`${far.address}:8080`, `${near.address}:8080`],
+        direct,
+        600,
+      );
+      const set =
+        path.services.frontends.get({ address: ip("172.30.0.1"), port: 30_201, protocol: 6 })?.outside.set ?? 0;
+      for (let slot = 0; slot < maglevBuckets / maglevChunk; slot++) {
+        path.services.maglev.set({ set, slot }, new Array<number>(maglevChunk).fill(0));
+      }
+      // Of an earlier choice, which the other node knows nothing of.
+      const remembered = path.services.slots.get({ set, slot: path === first().path ? 0 : 1 }) ?? 0;
+      path.services.affinities.set(
+        { client: ip(clientAddress), service },
+        { backend: remembered, seen: monotonicSeconds() },
       );
     }
-    const hidden = first().path.counts()["forward-net"].packets;
-    expect(ask(box, client, "172.30.0.1", 30_200)).toBe(`far ${clientAddress}`);
-    expect(first().path.counts()["forward-net"].packets).toBeGreaterThan(hidden);
-    expect(
-      [...first().path.connections.translations.entries()].filter(
-        ([{ destinationPort }]) => destinationPort === 30_200,
-      ),
-    ).toEqual([]);
+    for (let i = 0; i < 3; i++) expect(ask(box, client, "172.30.0.1", 30_201)).toBe(`far ${clientAddress}`);
   });
 
   test("leaves what is for the node itself to it", () => {

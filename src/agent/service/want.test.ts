@@ -88,14 +88,14 @@ describe("wantService()", () => {
     ]);
   });
 
-  test("answers directly what clients have asked other nodes for, too", () => {
-    const said = { "twill.dev/direct-return": "true" };
+  test("answers directly what clients have asked other nodes for, too, and chooses there as here", () => {
+    const said = { "twill.dev/direct-return": "true", "twill.dev/balance": "random" };
     const direct = { ...side, directReturn: { otherNodes: [ip("172.30.0.12")] } };
     const spec = { type: "NodePort", ports: [{ port: 80, nodePort: 30080 }] };
     expect(show(spec, "10.244.1.7", [], said, direct)).toEqual([
-      own,
-      `node-port tcp 172.30.0.11:30080 → ${to}; returns directly`,
-      `node-port tcp 172.30.0.12:30080 → ${to}; returns directly`,
+      `${own}; maglev`,
+      `node-port tcp 172.30.0.11:30080 → ${to}; maglev; returns directly`,
+      `node-port tcp 172.30.0.12:30080 → ${to}; maglev; returns directly`,
       "else refused: 10.96.0.20",
     ]);
     expect(show(spec, "10.244.1.7", [], {}, direct).join()).not.toContain("172.30.0.12");

@@ -43,7 +43,9 @@ export function wantService(
     faults.push(`Service ${service.name} asks to be answered directly, which needs fabric.mode direct: it is not`);
   }
   const otherNodes = (service.directReturn && side.directReturn?.otherNodes) || [];
-  const model = { ...service, directReturn: service.directReturn && side.directReturn !== undefined };
+  const directReturn = service.directReturn && side.directReturn !== undefined;
+  // The node that is asked and the one that answers choose each for itself: by chance they would hand packets back and forth.
+  const model = { ...service, directReturn, balance: directReturn ? ("maglev" as const) : service.balance };
   const ends = { ...side, portAddresses: [...side.portAddresses, ...otherNodes] };
   const frontends = frontendsOf(model, slices, ends).filter(({ address }) => !refused.has(address));
   faults.push(...movedSctp(`Service ${service.name}`, frontends));
