@@ -2,6 +2,7 @@
 // one whole set of slots to another.
 
 import type { Frontend } from "#model/service/frontend.ts";
+import type { Protocol } from "#model/service/protocol.ts";
 import type { Target } from "#model/service/target.ts";
 import type { Cidr } from "#net/cidr.ts";
 import type { NumberGivers } from "./have.ts";
@@ -22,7 +23,7 @@ import {
   setKey,
 } from "./row.ts";
 
-export type OwnedGroup = { readonly name: string; readonly number: number };
+export type OwnedGroup = { readonly name: string; readonly number: number; readonly protocol: Protocol };
 
 /** What a service, or a pod with ports of the host, has in the maps; there are many, and most have one group. */
 export type Owned = {
@@ -47,11 +48,13 @@ export type ServicePlan = { readonly operations: readonly ServiceOperation[]; re
 export function planOwner({ held, numbers, before, isFree, wanted }: PlanInput): ServicePlan {
   const byGroup = Map.groupBy(wanted, ({ group }) => group);
   const groups = new Map<string, number>();
+  const after: OwnedGroup[] = [];
   const operations: ServiceOperation[] = [];
   for (const [name, frontends] of byGroup) {
     const known = before.groups.find((group) => group.name === name)?.number;
     const number = known ?? findNumber(held, frontends, isFree, groups) ?? numbers.group.next();
     groups.set(name, number);
+    for (const { protocol } of frontends.slice(0, 1)) after.push({ name, number, protocol });
     operations.push(...planGroup(held.group(number), frontends, held, numbers));
   }
   const kept = new Set(wanted.map((frontend) => frontendKey(toKey(frontend))));
@@ -66,7 +69,7 @@ export function planOwner({ held, numbers, before, isFree, wanted }: PlanInput):
   }
   return {
     operations: inOrder(operations),
-    after: { groups: [...groups].map(([name, number]) => ({ name, number })), frontends: [...kept] },
+    after: { groups: after, frontends: [...kept] },
   };
 }
 

@@ -133,9 +133,7 @@ describe("Services", () => {
       "retire backend 1, 10.244.1.1:8080",
     ]);
     expect(world.leads(vip, 80)).toBe(`${b} ${c}`);
-    expect(world.gone.map(({ groupName, address }) => `${groupName} ${address}`)).toEqual([
-      `shop/web tcp/80 ipv4 ${a}`,
-    ]);
+    expect(world.gone.map(({ protocol, address }) => `${protocol} ${address}`)).toEqual([`tcp ${a}`]);
     // Who was led there stays no longer, whoever is being led there now arrives.
     expect(world.path.services.backends.get(1)).toMatchObject({ address: ip(a), service: 0 });
     expect(world.sizes()).toEqual([2, 4, 3, 0, 0]);

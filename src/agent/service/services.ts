@@ -9,6 +9,7 @@ import type { Datapath } from "#datapath/datapath.ts";
 import { Claims } from "#model/service/claims.ts";
 import type { Frontend } from "#model/service/frontend.ts";
 import { isPodOwner } from "#model/service/host-port.ts";
+import type { Protocol } from "#model/service/protocol.ts";
 import type { Ip } from "#net/ip.ts";
 import { applyOperations, removeRetired } from "./apply.ts";
 import { Comparison } from "./compare.ts";
@@ -33,9 +34,9 @@ export type ServicesOptions = {
 
 /** An endpoint that one group does not have any more. */
 export type GoneBackend = {
-  /** The group's number, and its name: `shop/dns udp/53 ipv4`. */
   readonly group: number;
-  readonly groupName: string;
+  /** Undefined: an earlier agent has left it. */
+  readonly protocol: Protocol | undefined;
   readonly address: Ip;
   readonly port: number;
 };
@@ -62,7 +63,8 @@ export class Services {
   readonly #owners = new Map<string, Owner>();
   /** Why an owner stays as it was. */
   readonly #unfit = new Map<string, string>();
-  readonly #groupNames = new Map<number, string>();
+  /** By the numbers of all groups. */
+  readonly #protocols = new Map<number, Protocol>();
   readonly #comparison: Comparison;
   readonly #retiring = new Set<string>();
   #retired: readonly { readonly operations: readonly ServiceOperation[]; readonly dueMs: number }[] = [];
@@ -102,11 +104,6 @@ export class Services {
   /** The owner of a place: `10.96.0.20 tcp 80`. */
   ownerOf(place: string): string | undefined {
     return this.#claims.get(place);
-  }
-
-  /** Of a group's number: `shop/web tcp/80 ipv4`. */
-  groupName(number: number): string | undefined {
-    return this.#groupNames.get(number);
   }
 
   /** The number of an owner's group. */
@@ -179,7 +176,7 @@ export class Services {
   /** Numbers of a plan that came to nothing. */
   #forget(owner: string, planned: Owned): void {
     const before = new Set(this.#owners.get(owner)?.groups.map(({ number }) => number));
-    for (const { number } of planned.groups) if (!before.has(number)) this.#groupNames.delete(number);
+    for (const { number } of planned.groups) if (!before.has(number)) this.#protocols.delete(number);
   }
 
   #updateAlone(owner: string, touched: string[]): void {
@@ -207,9 +204,9 @@ export class Services {
     const own = new Set(before.groups.map(({ number }) => number));
     const plan = planOwner({
       ...{ held: this.#held, numbers: this.#numbers, before, wanted },
-      isFree: (group) => !this.#groupNames.has(group) || own.has(group),
+      isFree: (group) => !this.#protocols.has(group) || own.has(group),
     });
-    for (const { name, number } of plan.after.groups) this.#groupNames.set(number, name);
+    for (const { number, protocol } of plan.after.groups) this.#protocols.set(number, protocol);
     const byWinner = Map.groupBy(lost, (frontend) => {
       const { protocol, port } = frontend;
       return `${protocol} ${port}: ${this.#claims.get(placeKey(frontend))} has it, and is older`;
@@ -254,7 +251,7 @@ export class Services {
     const lost = retired.flatMap((operation) => {
       if (operation.do !== "retire backend") return [];
       const { group, address, port } = operation.backend;
-      return [{ group, groupName: this.#groupNames.get(group) ?? "", address, port }];
+      return [{ group, protocol: this.#protocols.get(group), address, port }];
     });
     for (const [owner, after] of owners) this.#own(owner, after);
     if (lost.length > 0) gone(lost);
@@ -267,7 +264,7 @@ export class Services {
   #own(owner: string, after: Owner): void {
     const before = this.#owners.get(owner);
     const kept = new Set(after.groups.map(({ number }) => number));
-    for (const { number } of before?.groups ?? []) if (!kept.has(number)) this.#groupNames.delete(number);
+    for (const { number } of before?.groups ?? []) if (!kept.has(number)) this.#protocols.delete(number);
     this.#unfit.delete(owner);
     for (const fault of after.faults)
       if (before?.faults.includes(fault) !== true) this.#options.log(`services: ${fault}`);

@@ -1,4 +1,4 @@
-// UDP to endpoints that are gone: forgotten in the maps, and sockets closed, while all else stays.
+// Datagrams to endpoints that are gone: forgotten in the maps, and sockets closed, while all else stays.
 
 import { expect, test } from "bun:test";
 import { Datapath } from "#datapath/datapath.ts";
@@ -10,7 +10,7 @@ import { StaleFlows } from "./stale.ts";
 
 const settledMs = 60;
 
-test("StaleFlows forgets UDP connections that came through the service, and closes sockets in all namespaces", async () => {
+test("StaleFlows forgets datagrams and associations that came through the service, and closes sockets in all namespaces", async () => {
   using box = new Sandbox();
   await using node = new SocketNode(box);
   await node.serve(53, "10.244.0.1", "10.244.0.2");
@@ -26,6 +26,9 @@ test("StaleFlows forgets UDP connections that came through the service, and clos
   connect(2, 17, "10.244.0.2", 7);
   connect(3, 17, "10.244.0.1", 8);
   connect(4, 6, "10.244.0.1", 7);
+  connect(5, 132, "10.244.0.2", 10);
+  connect(6, 132, "10.244.0.2", 11);
+  connect(7, 17, "10.244.0.2", 12);
   const client = node.client(pod);
   await client.run(["open", "gone", "udp4"], ["connect", "gone", "10.244.0.1", 53]);
   await client.run(["open", "there", "udp4"], ["connect", "there", "10.244.0.2", 53]);
@@ -36,15 +39,16 @@ test("StaleFlows forgets UDP connections that came through the service, and clos
     podNamespaces: () => [pod.path, "/nowhere"],
   });
   stale.forget([
-    { group: 7, groupName: "shop/dns udp/53 ipv4", address: ip("10.244.0.1"), port: 53 },
-    { group: 9, groupName: "shop/dns tcp/53 ipv4", address: ip("10.244.0.2"), port: 53 },
+    { group: 7, protocol: "udp", address: ip("10.244.0.1"), port: 53 },
+    { group: 9, protocol: "tcp", address: ip("10.244.0.2"), port: 53 },
+    { group: 10, protocol: "sctp", address: ip("10.244.0.2"), port: 53 },
   ]);
   await Bun.sleep(settledMs);
   const left = [...path.connections.connections.entries()].map(([key]) => key.sourcePort);
-  expect(left.toSorted()).toEqual([2, 3, 4]);
+  expect(left.toSorted()).toEqual([2, 3, 4, 6, 7]);
   expect(await client.run(["ask", "there"])).toEqual(["10.244.0.2"]);
   expect(await client.run(["ask", "gone"])).not.toEqual(["10.244.0.1"]);
-  expect(log.some((line) => line.includes("forgot 1 UDP connections"))).toBe(true);
+  expect(log.some((line) => line.includes("forgot 2 connections"))).toBe(true);
 });
 
 test("StaleFlows forgets datagrams that went past a service that was not there yet, and no other connections", async () => {

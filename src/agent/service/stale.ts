@@ -1,6 +1,7 @@
 // What is remembered of datagrams and leads nowhere: to endpoints that a service does not have any more, or past a service that was not
-// there when they began. They have no connection that ends by itself: a client that keeps its port would go on talking to nobody. TCP
-// ends by itself, or goes on where the endpoint goes on.
+// there when they began. They have no connection that ends by itself: a client that keeps its port would go on talking to nobody. An
+// association of SCTP goes on over all the ways it has, and ends when the next endpoint is asked, which does not know it. TCP ends by
+// itself, or goes on where the endpoint goes on.
 
 import { messageOf } from "#base/error-message.ts";
 import { type ConnectionMaps, forgetConnections } from "#datapath/connections.ts";
@@ -23,7 +24,7 @@ export type StaleOptions = {
 /** Where a service is reached. */
 export type NewPlace = { readonly address: Ip; readonly protocol: number; readonly port: number };
 
-const { tcp, udp } = protocolNumbers;
+const { tcp } = protocolNumbers;
 /** A rollout takes many endpoints, one after the other. */
 const settleMs = 20;
 
@@ -39,7 +40,7 @@ export class StaleFlows implements Disposable {
 
   /** Forgets, in a moment, what clients have with these. */
   forget(gone: readonly GoneBackend[]): void {
-    const datagrams = gone.filter(({ groupName }) => groupName.includes(" udp/"));
+    const datagrams = gone.filter(({ protocol }) => protocol !== "tcp");
     if (datagrams.length === 0) return;
     this.#gone = [...this.#gone, ...datagrams];
     this.#timer ??= setTimeout(() => this.#run(), settleMs);
@@ -92,16 +93,19 @@ export class StaleFlows implements Disposable {
       const forgotten = forgetConnections(
         maps,
         ({ protocol, service, source, sourcePort, destination, destinationPort }) =>
-          protocol === udp &&
+          protocol !== tcp &&
           (ends.has(`${service} ${destination} ${destinationPort}`) || ends.has(`${service} ${source} ${sourcePort}`)),
         new Set(gone.map(({ address }) => address)),
       );
-      if (forgotten > 0) log(`services: forgot ${forgotten} UDP connections to endpoints that are gone`);
+      if (forgotten > 0) log(`services: forgot ${forgotten} connections to endpoints that are gone`);
     } catch (error) {
       log(`services: cannot forget connections: ${messageOf(error)}`);
     }
-    this.#closeIn(this.#options.netns, gone);
-    for (const path of podNamespaces()) this.#closeInPod(path, gone);
+    // Of SCTP the kernel closes none by request.
+    const withSockets = gone.filter(({ protocol }) => protocol !== "sctp");
+    if (withSockets.length === 0) return;
+    this.#closeIn(this.#options.netns, withSockets);
+    for (const path of podNamespaces()) this.#closeInPod(path, withSockets);
   }
 
   #closeInPod(path: string, gone: readonly GoneBackend[]): void {
