@@ -1,8 +1,9 @@
 // Pods as the watch and single questions tell of them, in whatever order the answers come.
 
 import { describe, expect, test } from "bun:test";
-import { pace } from "#cli/pace.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { kubeError } from "#kube/kube-error.ts";
+import type { Pace } from "#kube/reflect.ts";
 import { pods as podResource } from "#kube/resource.ts";
 import type { Transport } from "#kube/transport.ts";
 import { BareServer } from "#test/lab/bare-server.ts";
@@ -11,6 +12,10 @@ import { Pods } from "./pods.ts";
 const namespace = "shop";
 const name = "web-0";
 const patienceMs = 30_000;
+const pace: Pace = {
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+  random: () => 0.5,
+};
 
 /** Holds answers about the one pod back until they are let go; what they say is of the moment of the question. And loses watches. */
 class Delay {
