@@ -37,22 +37,25 @@ export async function leadWhile(
   signal: AbortSignal,
   lead: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const { identity, retryMs, sleep, log } = options;
+  const { identity, retryMs, nowMs, sleep, log } = options;
   let seen: Seen | undefined;
   while (!signal.aborted) {
+    const askedMs = nowMs();
     const attempt = await tryAcquire(options, seen);
     seen = attempt.seen;
     if (attempt.held) {
       log(`leader: ${identity} leads`);
-      await hold(options, signal, lead);
+      await hold(options, askedMs, signal, lead);
       log(`leader: ${identity} leads no more`);
       seen = undefined;
     } else await sleep(attempt.answered ? retryMs : Math.min(retryMs, unansweredMs), signal);
   }
 }
 
+/** `renewedMs`: when the lease was asked for that is held, for nobody knows when in between it was written. */
 async function hold(
   options: LeaderOptions,
+  renewedMs: number,
   signal: AbortSignal,
   lead: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -60,17 +63,34 @@ async function hold(
   const term = new AbortController();
   const ended = AbortSignal.any([signal, term.signal]);
   const work = lead(ended).finally(() => term.abort());
-  let renewedMs = nowMs();
+  // Before anybody else may believe the lease to be free.
+  let untilMs = renewedMs + leaseMs * (2 / 3);
   while (!ended.aborted) {
     await sleep(retryMs, ended);
     if (ended.aborted) break;
-    const { held, answered } = await tryAcquire(options, undefined);
-    if (held) renewedMs = nowMs();
-    // Before anybody else may believe the lease to be free.
-    if ((answered && !held) || nowMs() - renewedMs > leaseMs * (2 / 3)) term.abort();
+    const askedMs = nowMs();
+    // Nothing comes back from a server that is cut off, and the term ends all the same.
+    const attempt = await orNothing(tryAcquire(options, undefined), untilMs - askedMs, sleep, ended);
+    if (attempt?.held === true) untilMs = askedMs + leaseMs * (2 / 3);
+    if ((attempt?.answered === true && !attempt.held) || nowMs() >= untilMs) term.abort();
   }
   await work;
   await release(options);
+}
+
+/** Undefined when `ms` go by before, or the signal aborts. */
+async function orNothing<T>(
+  work: Promise<T>,
+  ms: number,
+  sleep: LeaderOptions["sleep"],
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([work, sleep(ms, AbortSignal.any([signal, done.signal])).then(() => undefined)]);
+  } finally {
+    done.abort();
+  }
 }
 
 type Attempt = { readonly held: boolean; readonly answered: boolean; readonly seen: Seen | undefined };
