@@ -4,9 +4,11 @@ import { readFileSync, statSync } from "node:fs";
 import { messageOf } from "#base/error-message.ts";
 import { parseYaml } from "#base/yaml.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
+import { type About, aboutOf } from "#model/policy/about.ts";
 import { isOnePod } from "#model/policy/party.ts";
 import type { World } from "#model/policy/world.ts";
 import { explainAll } from "./explain.ts";
+import { progressOn } from "./progress.ts";
 import { type Answer, askWorld } from "./question.ts";
 import { type FileCall, readSource } from "./source.ts";
 
@@ -18,9 +20,12 @@ export async function runAssert({ flags }: FileCall, io: CommandIo): Promise<num
   if (flags.file.length === 0) throw new UsageError("which expectations? -f FILE names them");
   const { world } = await readSource(flags, io);
   const expectations = flags.file.flatMap(readExpectations);
-  const failures = expectations.flatMap((expectation) => {
+  const about = aboutOf(world.policies);
+  const progress = progressOn(io.stderr, "expectations checked");
+  const failures = expectations.flatMap((expectation, index) => {
     const { from, to, allowed } = expectation;
-    const wrong = ask(world, expectation).filter((answer) => answer.allowed !== allowed);
+    progress(index, expectations.length);
+    const wrong = ask(world, expectation, about).filter((answer) => answer.allowed !== allowed);
     return wrong.length === 0 ? [] : [{ from, to, allowed, text: explainAll(wrong) }];
   });
   if (flags.output === "json")
@@ -36,9 +41,9 @@ export async function runAssert({ flags }: FileCall, io: CommandIo): Promise<num
 }
 
 /** @throws UsageError with the place of the expectation */
-function ask(world: World, { from, to, place }: Expectation): readonly Answer[] {
+function ask(world: World, { from, to, place }: Expectation, about: About): readonly Answer[] {
   try {
-    return othersOf(askWorld(world, from, to, undefined));
+    return othersOf(askWorld(world, from, to, undefined, about));
   } catch (cause) {
     if (cause instanceof UsageError) throw new UsageError(`${place}: ${cause.message}`, { cause });
     throw cause;

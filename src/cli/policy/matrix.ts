@@ -4,6 +4,7 @@ import { type CommandIo, type OutputFormat, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 import { type Cell, matrixOf, membersOf } from "#model/policy/matrix.ts";
 import type { Party } from "#model/policy/party.ts";
+import { progressOn } from "./progress.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
 type MatrixCall = {
@@ -17,10 +18,12 @@ export async function runMatrix({ flags }: MatrixCall, io: CommandIo): Promise<n
   const { world } = await readSource(flags, io);
   const isShown = ({ party }: { readonly party: Party }) =>
     party.party !== "pod" || flags.namespace.length === 0 || flags.namespace.includes(party.namespace);
-  const rows = membersOf(world).filter(isShown).length;
-  if (rows > maxRows)
-    throw new UsageError(`the table would have ${rows} rows and as many columns: -n NAMESPACE shows a part of it`);
-  const cells = matrixOf(world, { isMeant: (from, to) => isShown({ party: from }) && isShown({ party: to }) });
+  const members = membersOf(world).filter(isShown);
+  if (members.length > maxRows)
+    throw new UsageError(
+      `the table would have ${members.length} rows and as many columns: -n NAMESPACE shows a part of it`,
+    );
+  const cells = matrixOf(world, members, progressOn(io.stderr, "rows filled"));
   if (flags.output === "json") io.stdout(`${JSON.stringify(cells, null, 2)}\n`);
   else io.stdout(formatMatrix(cells));
   return 0;

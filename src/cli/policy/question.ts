@@ -1,5 +1,6 @@
 // Whether one end may connect to another, asked as people write it: every source with everything that the target means.
 
+import { type About, aboutOf } from "#model/policy/about.ts";
 import { explain, formatTraffic } from "#model/policy/explain.ts";
 import { type Judgement, judge } from "#model/policy/judge.ts";
 import { formatParty } from "#model/policy/party.ts";
@@ -20,22 +21,32 @@ export type Answer = {
   readonly allowed: boolean;
 };
 
-/** Names without a namespace are of `namespace`; of the target, when none is given, of the source's own. @throws UsageError */
-export function askWorld(world: World, from: string, to: string, namespace: string | undefined): readonly Answer[] {
+/**
+ * Names without a namespace are of `namespace`; of the target, when none is given, of the source's own. Who asks again and again gives the same
+ * `about` each time. @throws UsageError
+ */
+export function askWorld(
+  world: World,
+  from: string,
+  to: string,
+  namespace: string | undefined,
+  about: About = aboutOf(world.policies),
+): readonly Answer[] {
   const target = parseTarget(to);
   return findSource(world, from, namespace ?? "default").flatMap((source) => {
     const own = source.party.party === "pod" ? source.party.namespace : "default";
     return reachesOf(world, target, source.party, namespace ?? own).flatMap(({ route, destinations }) =>
       destinations.length === 0
         ? [{ from: source, route, destination: undefined, judgements: [], allowed: false }]
-        : destinations.map((destination) => answer(world, source, route, destination)),
+        : destinations.map((destination) => answer(about, source, route, destination)),
     );
   });
 }
 
-function answer(world: World, from: End, route: Route | undefined, destination: Destination): Answer {
+function answer(about: About, from: End, route: Route | undefined, destination: Destination): Answer {
   const { party, traffic, asked, sees } = destination;
-  const judgements = judge(world.policies, { from: from.party, to: party, traffic, asked, sees });
+  const policies = [...new Set([...about(from.party), ...about(party)])];
+  const judgements = judge(policies, { from: from.party, to: party, traffic, asked, sees });
   const allowed = judgements.length > 0 && judgements.every(({ verdict }) => verdict.allowed);
   return { from, route, destination, judgements, allowed };
 }

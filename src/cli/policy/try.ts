@@ -7,11 +7,12 @@ import { agentsOfLab } from "#cli/agent/lab-agents.ts";
 import { apiSocketFlag } from "#cli/agent/socket-flag.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
-import { type Cell, changedCells, concernedBy, matrixOf } from "#model/policy/matrix.ts";
-import type { Party } from "#model/policy/party.ts";
+import { changesBetween } from "#model/policy/difference.ts";
+import type { Cell } from "#model/policy/matrix.ts";
 import { worldOf } from "#model/policy/world.ts";
 import { cutsOf, formatCuts } from "./cuts.ts";
 import { findPolicies, isSameObject } from "./find-policy.ts";
+import { progressOn } from "./progress.ts";
 import { type FileCall, readFiles, readSource, withFiles } from "./source.ts";
 
 type TryCall = {
@@ -33,11 +34,7 @@ export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number>
   const left = objects.filter((object) => !gone.some(({ origin }) => isSameObject(origin, object)));
   const wanted = withFiles(left, readFiles(flags.file));
   const after = { objects: wanted, world: worldOf(wanted) };
-  const apart = [...before.policies, ...after.world.policies];
-  const isConcerned = concernedBy(before, after.world);
-  const isMeant = (from: Party, to: Party) => isConcerned(from) || isConcerned(to);
-  const [was, would] = [before, after.world].map((world) => matrixOf(world, { apart, isMeant }));
-  const changes = changedCells(was ?? [], would ?? []);
+  const changes = changesBetween(before, after.world, progressOn(io.stderr, "sources compared"));
   const seen = await askConnections(flags, io);
   const cuts =
     seen === undefined

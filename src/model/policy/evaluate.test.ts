@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import type { KubeObject } from "#kube/object.ts";
+import { changesBetween, concernedBy } from "./difference.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
-import { changedCells, concernedBy, matrixOf } from "./matrix.ts";
+import { matrixOf } from "./matrix.ts";
 import { formatParty } from "./party.ts";
 import { worldOf } from "./world.ts";
 
@@ -221,14 +222,14 @@ describe("explain()", () => {
   });
 });
 
-describe("matrixOf()", () => {
+describe("changesBetween()", () => {
   test("shows what a policy takes away", () => {
-    const before = matrixOf(worldWith());
-    expect(before.every(({ allowed }) => allowed)).toBe(true);
-    const after = matrixOf(
-      worldWith(policy("p", { ...onlyA, policyTypes: ["Ingress"], ingress: [{ from: [all], ports: [{ port: 80 }] }] })),
+    const before = worldWith();
+    expect(matrixOf(before).every(({ allowed }) => allowed)).toBe(true);
+    const after = worldWith(
+      policy("p", { ...onlyA, policyTypes: ["Ingress"], ingress: [{ from: [all], ports: [{ port: 80 }] }] }),
     );
-    const lost = changedCells(before, after).map(
+    const lost = changesBetween(before, after).map(
       ({ from, to, traffic, allowed }) => `${from} ${to} ${traffic} ${allowed}`,
     );
     expect(lost).toEqual([

@@ -1,10 +1,7 @@
 // Pods that policies do not tell apart, under one name: tables are about them.
 
-import { familyOf } from "#net/ip.ts";
-import { choosesPod, peerMismatch } from "./match.ts";
+import type { Classify } from "./classify.ts";
 import { formatParty, type PodParty } from "./party.ts";
-import { PrefixTable, pointOf } from "./resolve/prefix-table.ts";
-import type { Peer, Policy } from "./rule.ts";
 import type { World, WorldPod } from "./world.ts";
 
 export type Group = {
@@ -15,21 +12,11 @@ export type Group = {
 };
 
 /** Pods of one workload (or a pod of its own) that have the same ports, and are the same to every selector and block. */
-export function groupPods({ allPods }: World, policies: readonly Policy[]): readonly Group[] {
-  const peers = distinctPeers(policies);
-  const selectors = peers.filter(({ peer }) => peer !== "block");
-  const blocks = blockTable(peers);
+export function groupPods({ allPods }: World, classOf: Classify): readonly Group[] {
   const pods = allPods.flatMap((pod) => (pod.party?.party === "pod" ? [{ pod, party: pod.party }] : []));
   const sizes = Map.groupBy(pods, ({ pod }) => workloadName(pod));
   const groups = Map.groupBy(pods, ({ pod, party }) =>
-    JSON.stringify([
-      workloadName(pod),
-      party.ports,
-      policies.map(({ subject }) => choosesPod(subject, party) === undefined),
-      selectors.map((peer) => peerMismatch(peer, party) === undefined),
-      // Addresses are in the same blocks when the longest that has them is the same.
-      party.addresses.map((address) => blocks.longest(familyOf(address), pointOf(address))?.block),
-    ]),
+    JSON.stringify([workloadName(pod), party.ports, classOf(party)]),
   );
   return [...groups.values()].flatMap((members) => {
     const [first] = members;
@@ -44,19 +31,6 @@ export function groupPods({ allPods }: World, policies: readonly Policy[]): read
       },
     ];
   });
-}
-
-/** Rules of several policies often have the same peers. */
-function distinctPeers(policies: readonly Policy[]): readonly Peer[] {
-  const all = policies.flatMap(({ rules }) => rules.flatMap(({ peers = [] }) => peers));
-  return [...new Map(all.map((peer) => [JSON.stringify({ ...peer, origin: undefined }), peer])).values()];
-}
-
-function blockTable(peers: readonly Peer[]): PrefixTable {
-  const table = new PrefixTable(() => undefined);
-  for (const peer of peers)
-    if (peer.peer === "block") for (const block of [peer.block, ...peer.except]) table.hold(block);
-  return table;
 }
 
 function workloadName({ namespace, name, workload }: WorldPod): string {

@@ -72,6 +72,13 @@ function blockMismatch({ block, except }: Extract<Peer, { readonly peer: "block"
   return hole === undefined ? undefined : `${inside.join(", ")} is in ${hole}, which is excepted`;
 }
 
+/** Whether a choice of pods has this one. */
+export function isChosen({ namespaces, pods }: PodChoice, pod: PodParty): boolean {
+  const isWithin =
+    "name" in namespaces ? namespaces.name === pod.namespace : matchesLabels(namespaces.labels, pod.namespaceLabels);
+  return isWithin && matchesLabels(pods, pod.labels);
+}
+
 /** Why a choice of pods does not have this one; undefined when it does. */
 export function choosesPod({ namespaces, pods }: PodChoice, pod: PodParty): Mismatch {
   if ("name" in namespaces) {

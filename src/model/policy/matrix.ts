@@ -1,10 +1,11 @@
-// Who reaches whom, as the policies say: for tables, and the difference that a policy makes.
+// Who reaches whom, as the policies say: for tables.
 
-import { evaluate } from "./evaluate.ts";
+import { type Classify, classifierOf } from "./classify.ts";
 import { formatTraffic } from "./explain.ts";
 import { groupPods } from "./groups.ts";
-import { choosesPod, type Traffic } from "./match.ts";
+import type { Traffic } from "./match.ts";
 import type { Party, PodParty } from "./party.ts";
+import { Reach } from "./reach.ts";
 import type { Policy } from "./rule.ts";
 import { stranger } from "./stranger.ts";
 import type { World } from "./world.ts";
@@ -12,63 +13,49 @@ import type { World } from "./world.ts";
 /** A connection that could be, and whether it may. */
 export type Cell = { readonly from: string; readonly to: string; readonly traffic: string; readonly allowed: boolean };
 
-export type MatrixOptions = {
-  /** What tells pods apart; to compare two matrices, both must be of the same. Unless given, the world's own policies. */
-  readonly apart?: readonly Policy[];
-  /** Whether what goes from one to the other is asked for. */
-  readonly isMeant?: (from: Party, to: Party) => boolean;
+/** One that stands for all who are the same to policies. */
+export type Member = {
+  readonly name: string;
+  readonly party: Party;
+  /** What it is asked, where it is the destination; `texts` are their names. */
+  readonly traffic: readonly Traffic[];
+  readonly texts: readonly string[];
 };
 
-/** Who is in a matrix: every group of pods, and the world. */
-export function membersOf(world: World, apart: readonly Policy[] = world.policies): readonly Member[] {
-  return [...groupPods(world, apart), { name: "world", party: stranger(apart) }];
-}
+/** Told how many of the rows of a table are done, now and then. */
+export type Progress = (done: number, of: number) => void;
 
-/** One that stands for all who are the same to policies. */
-export type Member = { readonly name: string; readonly party: Party };
+/** Who is in a matrix: every group of pods, and the world; `apart`: policies that tell them apart. */
+export function membersOf(
+  world: World,
+  apart: readonly Policy[] = world.policies,
+  classOf: Classify = classifierOf(apart),
+): readonly Member[] {
+  const members = [...groupPods(world, classOf), { name: "world", party: stranger(apart) }];
+  return members.map(({ name, party }) => {
+    const traffic = trafficOf(party);
+    return { name, party, traffic, texts: traffic.map(formatTraffic) };
+  });
+}
 
 /** Every group of pods, and the world, towards every declared port of every group, and the groups towards the world. */
 export function matrixOf(
   world: World,
-  { apart = world.policies, isMeant = () => true }: MatrixOptions = {},
+  members: readonly Member[] = membersOf(world),
+  progress: Progress = () => undefined,
 ): readonly Cell[] {
-  const rows = membersOf(world, apart).map((member) => ({ ...member, policies: policiesAbout(world, member.party) }));
-  return rows.flatMap((from) =>
-    rows
-      .filter((to) => (from.party.party === "pod" || to.party.party === "pod") && isMeant(from.party, to.party))
-      .flatMap((to) => {
-        const policies = [...from.policies, ...to.policies];
-        return trafficOf(to.party).map((traffic) => ({
-          from: from.name,
-          to: to.name,
-          traffic: formatTraffic(traffic),
-          allowed: evaluate(policies, from.party, to.party, traffic).allowed,
-        }));
-      }),
-  );
-}
-
-function policiesAbout({ policies }: World, party: Party): readonly Policy[] {
-  return party.party === "pod" ? policies.filter(({ subject }) => choosesPod(subject, party) === undefined) : [];
-}
-
-/** Whom what is different between two worlds can concern: others are connected as before. */
-export function concernedBy(before: World, after: World): (party: Party) => boolean {
-  const [known, wanted] = [before, after].map(({ policies }) => new Set(policies.map((each) => JSON.stringify(each))));
-  const changed = [
-    ...before.policies.filter((each) => wanted?.has(JSON.stringify(each)) !== true),
-    ...after.policies.filter((each) => known?.has(JSON.stringify(each)) !== true),
-  ];
-  const [old, now] = [before, after].map(({ pods }) => new Set(pods.map((each) => JSON.stringify(each))));
-  const isConcerned = (party: Party): boolean => {
-    if (party.party !== "pod") return false;
-    const { several: _, ...pod } = party;
-    const isSame = [pod, party].some((each) => old?.has(JSON.stringify(each)) && now?.has(JSON.stringify(each)));
-    return !isSame || changed.some(({ subject }) => choosesPod(subject, party) === undefined);
-  };
-  // Each is asked about with all others.
-  const found = new Map<Party, boolean>();
-  return (party) => found.getOrInsertComputed(party, isConcerned);
+  const reach = new Reach(world.policies, members);
+  return members.flatMap((from, row) => {
+    progress(row, members.length);
+    return members.flatMap((to, column) => {
+      if (from.party.party !== "pod" && to.party.party !== "pod") return [];
+      const passes = reach.between(row, column);
+      return to.texts.map((traffic, index) => ({
+        ...{ from: from.name, to: to.name, traffic },
+        allowed: passes[index] === true,
+      }));
+    });
+  });
 }
 
 /** Ports that the world stands for, where it is only asked whether anything at all goes out. */
@@ -84,18 +71,4 @@ function trafficOf(to: Party): readonly Traffic[] {
 function declaredTraffic({ ports }: PodParty): readonly Traffic[] {
   const all = ports.map(({ protocol, port }) => ({ protocol, port }));
   return [...new Map(all.map((traffic) => [formatTraffic(traffic), traffic])).values()];
-}
-
-/** The cells that two matrices see differently, as the second sees them; what one of them does not have is not allowed there. */
-export function changedCells(before: readonly Cell[], after: readonly Cell[]): readonly Cell[] {
-  const known = new Map(before.map((cell) => [keyOf(cell), cell.allowed]));
-  const there = new Set(after.map(keyOf));
-  return [
-    ...before.flatMap((cell) => (cell.allowed && !there.has(keyOf(cell)) ? [{ ...cell, allowed: false }] : [])),
-    ...after.filter((cell) => (known.get(keyOf(cell)) ?? false) !== cell.allowed),
-  ];
-}
-
-function keyOf({ from, to, traffic }: Cell): string {
-  return `${from} ${to} ${traffic}`;
 }
