@@ -5,10 +5,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeRequest, Transport } from "#kube/transport.ts";
-import { addressAt, startNode, TestAgentNode, until } from "#test/agent.ts";
+import { addressAt, startNode, TestAgentNode } from "#test/agent.ts";
 import { BareServer } from "#test/lab/bare-server.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
+import { until } from "#test/until.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
 setDefaultTimeout(120_000);
@@ -65,14 +66,14 @@ describe("an API server", () => {
     const server = stack.use(new BareServer((transport) => line.through(transport)));
     const services = `{ enabled: true, cgroup: ${stack.use(new ControlGroup()).path} }`;
     const node = stack.use(await TestAgentNode.start(box, server, both, { services }));
-    await until("services are served", () => node.agent.services?.isServing === true);
+    await until(() => node.agent.services?.isServing === true, "services are served");
     const problems = () => [node.agent.cluster.problem, node.agent.services?.problems, node.agent.policies?.problems];
     const well = JSON.stringify(problems());
     const a = await node.addPod("a");
     line.change(away);
-    await until("it is told", () => node.log.includes("cannot follow the nodes: Unable to connect"));
+    await until(() => node.log.includes("Cannot follow the nodes: Unable to connect"), "it is told");
     const all = () => problems().every((each) => each?.toString().includes("Unable to connect") === true);
-    await until("all is told", all);
+    await until(all, "all is told");
     expect(node.agent.unready()).toBeUndefined();
     // What is known is served: no reason for balancers to send clients elsewhere.
     expect(node.agent.services?.isHealthy).toBe(true);
@@ -80,9 +81,9 @@ describe("an API server", () => {
     const ping = ["ping", "-c", "1", "-W", "10", "-n", addressAt(late.result, 0)];
     expect(box.run(a.netns, ping).exitCode).toBe(0);
     line.change(undefined);
-    await until("it is well again, in all respects", () => JSON.stringify(problems()) === well);
+    await until(() => JSON.stringify(problems()) === well, "it is well again, in all respects");
     await server.addNode("n2", ["10.244.2.0/24"], ["172.30.0.12"]);
-    await until("the new node is known", () => node.agent.cluster.others.length === 1);
+    await until(() => node.agent.cluster.others.length === 1, "the new node is known");
     expect(await node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });
   });
 });
@@ -96,11 +97,11 @@ describe("the node", () => {
   test("that lost its own address says so, until it has it again", async () => {
     await using it = await startNode(both);
     const faults = () => it.node.agent.fabric?.faults.join() ?? "";
-    await until("nothing is amiss", () => faults() === "");
+    await until(() => faults() === "", "nothing is amiss");
     it.node.sh("ip", "address", "del", "172.30.0.11/32", "dev", "lo");
-    await until("it is told", () => faults().startsWith("No link of node n1 has its address 172.30.0.11"));
+    await until(() => faults().startsWith("No link of node n1 has its address 172.30.0.11"), "it is told");
     it.node.sh("ip", "address", "add", "172.30.0.11/32", "dev", "lo");
-    await until("nothing is amiss", () => faults() === "");
+    await until(() => faults() === "", "nothing is amiss");
   });
 
   test("whose block overlaps with another node's says so, and its pods speak with each other", async () => {
@@ -109,7 +110,7 @@ describe("the node", () => {
     // The other must be reachable at all.
     it.node.sh("ip", "route", "add", "172.30.0.12/32", "dev", "lo");
     const told = () => it.node.agent.fabric?.faults.join().includes("overlaps 10.244.1.0/24 of node n1") === true;
-    await until("it is told", told);
+    await until(told, "it is told");
     const [a, b] = [await it.node.addPod("a"), await it.node.addPod("b")];
     const ping = ["ping", "-c", "1", "-W", "10", "-n", addressAt(b.result, 0)];
     expect(it.box.run(a.netns, ping).exitCode).toBe(0);

@@ -11,15 +11,15 @@ test("Following tells why something is not followed until it is again, each for 
   services.failed(new Error("ECONNREFUSED"));
   services.failed(new Error("ECONNREFUSED"));
   slices.failed("no right to");
-  const both = ["cannot follow the services: ECONNREFUSED", "cannot follow the slices: no right to"];
+  const both = ["Cannot follow the services: ECONNREFUSED", "Cannot follow the slices: no right to"];
   expect(following.problems).toEqual(both);
   slices.failed(new Error("ECONNREFUSED"));
-  expect(following.problems).toEqual(["cannot follow the services, slices: ECONNREFUSED"]);
+  expect(following.problems).toEqual(["Cannot follow the services, slices: ECONNREFUSED"]);
   slices.failed("no right to");
   services.followed();
   expect(following.problems).toEqual(both.slice(1));
   slices.followed();
   expect(following.problems).toEqual([]);
-  const between = ["cannot follow the slices: ECONNREFUSED", "cannot follow the slices: no right to"];
+  const between = ["Cannot follow the slices: ECONNREFUSED", "Cannot follow the slices: no right to"];
   expect(log).toEqual([...both, ...between, "follows the services again", "follows the slices again"]);
 });

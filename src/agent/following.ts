@@ -36,5 +36,5 @@ export class Following {
 }
 
 function sentence(whats: readonly string[], why: string): string {
-  return `cannot follow the ${whats.join(", ")}: ${why}`;
+  return `Cannot follow the ${whats.join(", ")}: ${why}`;
 }

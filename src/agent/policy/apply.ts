@@ -35,6 +35,14 @@ export class Incomplete {
     if (known === undefined) this.failures.set(what, { what, example, count: 1 });
     else known.count++;
   }
+
+  /** A sentence each. */
+  get problems(): readonly string[] {
+    return [...this.failures.values()].map(
+      ({ what, example, count }) =>
+        `Policies are not complete (${what}, ${count} times, first: ${example}): pods keep what they last had, new ones stay closed`,
+    );
+  }
 }
 
 export function applyPolicy(operations: readonly PolicyOperation[], ground: Ground, incomplete: Incomplete): void {

@@ -73,8 +73,8 @@ test("a map without room keeps pods as they were, and says so", () => {
   policies.flush();
   // A new pod is closed until it is told otherwise, and was not told.
   expect([setOf("db"), setOf("late"), setOf("cart")]).toEqual([complete, undefined, policySet.open]);
-  expect(policies.problems.join()).toContain("policies are not complete (list choices: Cannot write");
-  expect(late === undefined ? "" : policies.whyNot(late)).toContain("policies are not complete");
+  expect(policies.problems.join()).toContain("Policies are not complete (list choices: Cannot write");
+  expect(late === undefined ? "" : policies.whyNot(late)).toContain("Policies are not complete");
   // A pod that needs no room goes on.
   policies.setPolicies("NetworkPolicy shop/cart", [policy("cart", 0)]);
   policies.flush();

@@ -67,10 +67,7 @@ export class Policies {
 
   /** What cannot be enforced, a sentence each. */
   get problems(): readonly string[] {
-    return [...this.#incomplete.failures.values()].map(
-      ({ what, example, count }) =>
-        `policies are not complete (${what}, ${count} times, first: ${example}): pods keep what they last had, new ones stay closed`,
-    );
+    return this.#incomplete.problems;
   }
 
   /** Whether connections end that policies forbid since, unless a policy keeps those of its pods. */
