@@ -1,5 +1,5 @@
 // Taking away what sandboxes made: processes in their namespaces, the namespaces, mounts and folders.
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isLeftover } from "./owner.ts";
@@ -18,8 +18,14 @@ export function sweepLeftovers(): void {
 
 /** Kills every process but this one that lives in the named network namespaces, then removes the namespaces. */
 export function removeNamespaces(names: readonly string[]): void {
-  const inodes = new Set(names.map(namespaceLink));
-  killAndWait(processes().filter((pid) => pid !== process.pid && inodes.has(link(`/proc/${pid}/ns/net`))));
+  // Open until its processes are gone: one that another run removes meanwhile gives its number to the next that is made, somebody's own.
+  const held = names.flatMap(openNamespace);
+  try {
+    const links = new Set(held.map((fd) => `net:[${fstatSync(fd).ino}]`));
+    killAndWait(processes().filter((pid) => pid !== process.pid && links.has(link(`/proc/${pid}/ns/net`) ?? "")));
+  } finally {
+    for (const fd of held) closeSync(fd);
+  }
   for (const name of names) {
     // Two runs may sweep the same leftovers at once: the loser finds nothing, which is as good.
     Bun.spawnSync(["ip", "netns", "delete", name], { stderr: "ignore" });
@@ -53,15 +59,16 @@ function processes(): number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }
 
-/** What `/proc/PID/ns/net` reads for a member of the namespace, as `net:[4026532281]`. */
-function namespaceLink(name: string): string | undefined {
+/** None when there is none any more. */
+function openNamespace(name: string): readonly number[] {
   try {
-    return `net:[${statSync(join(netnsFolder, name)).ino}]`;
+    return [openSync(join(netnsFolder, name), "r")];
   } catch {
-    return undefined;
+    return [];
   }
 }
 
+/** As `/proc/PID/ns/net` reads, `net:[4026532281]`. */
 function link(path: string): string | undefined {
   try {
     return readlinkSync(path);

@@ -1,11 +1,11 @@
 // A machine of a test's own: network, process and mount namespaces, in which a container runtime finds its usual places empty.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Netns, Ran, RunOptions, Sandbox, Started } from "../sandbox.ts";
 import { removeCgroups, sweepCgroups } from "./cgroup.ts";
 
 const script = new URL("node.sh", import.meta.url).pathname;
-const readyWaitMs = 30_000;
+const readyWaitMs = 60_000;
 
 /** Where runtimes and plugins keep state whatever their configuration says. Each node has its own. */
 const privatePlaces = [
@@ -86,12 +86,23 @@ export class Node {
   #waitUntilReady(): void {
     const giveUp = performance.now() + readyWaitMs;
     while (!this.#init.output().includes("ready")) {
-      if (performance.now() > giveUp) {
-        const said = this.#init.output().trim();
+      const hasEnded = !isRunning(this.#init.pid);
+      const said = this.#init.output().trim();
+      if (hasEnded && !said.includes("ready"))
+        throw new Error(`Cannot set up the node ${this.netns.name}: its first process has ended, it said: ${said}`);
+      if (performance.now() > giveUp)
         throw new Error(`Cannot set up the node ${this.netns.name} within ${readyWaitMs} ms, it said: ${said}`);
-      }
       Bun.sleepSync(2);
     }
+  }
+}
+
+/** Whether the process is there and no zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`) !== "";
+  } catch {
+    return false;
   }
 }
 
