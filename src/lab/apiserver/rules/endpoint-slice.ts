@@ -10,7 +10,7 @@ import { portFaults, subdomainFaults } from "./names.ts";
 const types = ["FQDN", "IPv4", "IPv6"];
 const maxEndpoints = 1000;
 const maxAddresses = 100;
-const maxPorts = 100;
+const maxPorts = 20_000;
 
 export const endpointSliceRules: Rules = {
   validate: (object, old) => {
