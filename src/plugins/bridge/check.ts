@@ -54,9 +54,14 @@ function requireBridge(call: Call, conf: BridgeConf, host: Host): Link {
   return device;
 }
 
-/** Whether the bridge has no hardware address of its own but its lowest port's, which changes as containers come and go. */
-function followsPorts(host: Host, device: Link): boolean {
-  return listLinks(host.route()).some(({ master, mac }) => master === device.index && mac === device.mac);
+/**
+ * Whether the bridge has no hardware address of its own but its lowest port's, which changes as containers come and go: so bridge and
+ * ports are read at once.
+ */
+function followsPorts(host: Host, { index }: Link): boolean {
+  const links = listLinks(host.route());
+  const device = links.find((link) => link.index === index);
+  return links.some(({ master, mac }) => master === index && mac === device?.mac);
 }
 
 function requirePort(conf: BridgeConf, host: Host, inside: Link, device: Link): Link {

@@ -126,6 +126,19 @@ test("a bridge that follows its ports' hardware addresses: ADD tells the present
   });
 });
 
+test("CHECK of a bridge that follows its ports reads both at once: it finds no fault while they change", async () => {
+  await attached(async ({ box, node, attach }) => {
+    box.sh(node, "ip link add port master br0 type veth peer name far".split(" "));
+    const attachment = attach({});
+    await attachment.add();
+    // Lower than that of any other port.
+    const changes = [1, 2].map((last) => `link set port address 02:00:00:00:00:0${last}`).join("\n");
+    const changing = box.start(node, ["sh", "-c", `yes '${changes}' | ip -batch -`]);
+    for (let round = 0; round < 300; round++) await attachment.check();
+    expect(changing.output()).toBe("");
+  });
+});
+
 test("the name of a link that is no bridge is refused", async () => {
   await attached(async ({ box, node, attach }) => {
     box.sh(node, ["ip", "link", "add", "ifb9", "type", "ifb"]);
