@@ -93,7 +93,7 @@ test("host-local and the reference agree on random calls", async () => {
   // The histories must have been eventful.
   expect(repeats).toBeGreaterThan(20);
   expect(failures).toBeGreaterThan(20);
-}, 120_000);
+}, 300_000);
 
 function comparable({ exitCode, code, json }: IpamAnswer) {
   const { dns, ...result } = (json ?? {}) as JsonObject;
