@@ -12,6 +12,7 @@ import type { Protocol } from "./rule.ts";
 export type ServiceEntry = {
   readonly namespace: string;
   readonly name: string;
+  readonly labels: Labels;
   /** Empty for one whose endpoints somebody else writes. */
   readonly selector: Labels;
   /** Of a service without a selector. */
@@ -67,6 +68,7 @@ export function serviceEntry(service: Service, slices: readonly EndpointSlice[])
   return {
     namespace: metadata.namespace ?? "default",
     name: metadata.name,
+    labels: metadata.labels ?? {},
     selector: spec?.selector ?? {},
     endpoints: Object.keys(spec?.selector ?? {}).length > 0 ? [] : endpointsOf(service, slices),
     addresses: [...own, ...external, ...balancer],

@@ -55,11 +55,31 @@ function clusterPolicy(spec: object, name = "p"): KubeObject {
   };
 }
 
+/** The cluster's DNS, whose pods listen on `target`; `labels` of its Service. */
+function dnsOn(target: number, labels: Record<string, string> = {}): readonly KubeObject[] {
+  const ports = ["UDP", "TCP"].map((protocol) => ({ name: protocol, port: 53, protocol, targetPort: target }));
+  return [
+    {
+      ...{ apiVersion: "v1", kind: "Service", metadata: { namespace: "kube-system", name: "kube-dns", labels } },
+      spec: { clusterIP: "10.96.0.10", selector: { "k8s-app": "kube-dns" }, ports },
+    },
+    pod("kube-system/coredns-1", { "k8s-app": "kube-dns" }, "10.0.0.9"),
+  ];
+}
+
 const onlyA = { podSelector: { matchLabels: { pod: "a" } } };
 const onlyB = { podSelector: { matchLabels: { pod: "b" } } };
 const incoming = { ...onlyA, policyTypes: ["Ingress"] };
 const outgoing = { ...onlyA, policyTypes: ["Egress"] };
 const dns = { ports: [{ port: 53, protocol: "UDP" }] };
+const toDns = {
+  namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "kube-system" } },
+  podSelector: { matchLabels: { "k8s-app": "kube-dns" } },
+};
+const allOf53 = [
+  { port: 53, protocol: "UDP" },
+  { port: 53, protocol: "TCP" },
+];
 const everybody = [{ namespaces: {} }];
 
 function from(...peers: readonly object[]): KubeObject {
@@ -193,6 +213,46 @@ const rows: readonly (readonly [warning: string, ...objects: KubeObject[]])[] = 
     "only TCP is allowed to port 53, and names are asked for by UDP",
     policy({ ...outgoing, egress: [{ ports: [{ port: 53 }] }] }),
   ],
+  [
+    "NetworkPolicy x/p spec.egress: port 53 is open, but not to port 53 of the pods of service kube-system/kube-dns: names cannot be looked up (dns-forgotten)",
+    policy({ ...outgoing, egress: [{ to: [onlyB], ports: allOf53 }] }),
+    ...dnsOn(53),
+  ],
+  [
+    "port 53 is open, but not to port 53 of the pods of service kube-system/kube-dns",
+    policy({ ...outgoing, egress: [{ to: [block("10.96.0.10/32")], ports: allOf53 }] }),
+    ...dnsOn(53),
+  ],
+  [
+    "port 53 is open, but not to port 5353 of the pods of service kube-system/kube-dns",
+    policy({ ...outgoing, egress: [{ to: [toDns], ports: allOf53 }] }),
+    ...dnsOn(5353),
+  ],
+  [
+    "port 53 is open, but not to port 53 of service kube-system/kube-dns: names cannot be looked up (dns-forgotten)",
+    policy({ ...outgoing, egress: [{ to: [toDns], ports: allOf53 }] }),
+    ...dnsOn(53, { "service.kubernetes.io/service-proxy-name": "somebody" }),
+  ],
+  [
+    "only UDP is allowed to port 53 of service kube-system/kube-dns: long answers, which come by TCP, are lost",
+    policy({ ...outgoing, egress: [{ to: [toDns], ...dns }] }),
+    ...dnsOn(53),
+  ],
+  [
+    "only TCP is allowed to port 53 of service kube-system/kube-dns, and names are asked for by UDP",
+    policy({ ...outgoing, egress: [{ to: [toDns], ports: [{ port: 53 }] }] }),
+    ...dnsOn(53),
+  ],
+  [
+    "spec.egress: nothing allows egress to port 53: names cannot be looked up (dns-forgotten)",
+    policy({ ...outgoing, egress: [{ to: [toDns], ports: [{ port: 8080 }] }] }),
+    ...dnsOn(53),
+  ],
+  [
+    "it denies UDP to port 5353 of kube-system/coredns-1: names cannot be looked up (dns-forgotten)",
+    clusterPolicy({ egress: [{ action: "Deny", to: everybody }] }),
+    ...dnsOn(5353),
+  ],
   ["it is written more than once", policy(incoming), policy(incoming)],
   [
     "ClusterNetworkPolicy p spec.egress[0]: it denies UDP to port 53 of kube-system/kube-dns: names cannot be looked up (dns-forgotten)",
@@ -258,5 +318,15 @@ describe("lint() warns", () => {
       clusterPolicy({ ingress: [{ action: "Deny", from: [{ pods: { namespaceSelector: {}, ...onlyB } }] }] }),
     ];
     expect(warningsOf(...good)).toEqual([]);
+  });
+
+  test("of nothing where the cluster's DNS can be asked, by whichever policy", () => {
+    const egress = [{ to: [toDns], ports: allOf53 }];
+    const shared = policy({ podSelector: {}, policyTypes: ["Egress"], egress }, "shared");
+    const closed = policy({ ...outgoing, egress: [{ to: [onlyB], ports: [{ port: 8080 }] }] }, "closed");
+    expect(warningsOf(shared, closed, ...dnsOn(53)).filter((text) => text.includes("dns-forgotten"))).toEqual([]);
+    const left = dnsOn(53, { "service.kubernetes.io/service-proxy-name": "somebody" });
+    const byAddress = policy({ ...outgoing, egress: [{ to: [block("10.96.0.10/32")], ports: allOf53 }] });
+    expect(warningsOf(byAddress, ...left).filter((text) => text.includes("dns-forgotten"))).toEqual([]);
   });
 });

@@ -1,9 +1,12 @@
 // Traps that policies fall into, as warnings with their place.
 
 import type { KubeObject } from "#kube/object.ts";
+import { aboutOf } from "#model/policy/about.ts";
+import { classifierOf } from "#model/policy/classify.ts";
 import { faultsOf, inOneObject, type Origin } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import { podAddresses, serviceAddresses } from "./addresses.ts";
+import { clusterDns } from "./cluster-dns.ts";
 import { lintDns } from "./dns.ts";
 import { lintFields } from "./fields.ts";
 import { lintOrder } from "./order.ts";
@@ -23,7 +26,10 @@ export function lint(
   isMeant: (origin: Origin) => boolean = () => true,
 ): readonly Warning[] {
   const written = new Map(objects.map((object) => [keyOf(object.kind, object.metadata), object]));
-  const shared = { world, pods: podAddresses(world), services: serviceAddresses(world) };
+  const shared = {
+    ...{ world, pods: podAddresses(world), services: serviceAddresses(world) },
+    ...{ about: aboutOf(world.policies), classOf: classifierOf(world.policies), dns: clusterDns(world) },
+  };
   const subjects = world.policies.flatMap((policy): readonly Subject[] => {
     if (!isMeant(policy.origin)) return [];
     const object = written.get(keyOf(policy.origin.kind, policy.origin));

@@ -1,9 +1,12 @@
 // What a linter says, and of what.
 
 import type { KubeObject } from "#kube/object.ts";
+import type { About } from "#model/policy/about.ts";
+import type { Classify } from "#model/policy/classify.ts";
 import { formatOrigin, type Origin, type Policy } from "#model/policy/rule.ts";
 import type { World } from "#model/policy/world.ts";
 import type { Addresses } from "./addresses.ts";
+import type { ClusterDns } from "./cluster-dns.ts";
 
 export type Warning = {
   /** A word for the trap. */
@@ -19,6 +22,9 @@ export type Subject = {
   readonly world: World;
   readonly pods: Addresses;
   readonly services: Addresses;
+  readonly about: About;
+  readonly classOf: Classify;
+  readonly dns: ClusterDns | undefined;
 };
 
 /** `NetworkPolicy shop/db spec.ingress[0]: … (or-not-and)` */
