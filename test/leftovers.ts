@@ -18,7 +18,6 @@ export function sweepLeftovers(): void {
 
 /** Kills every process but this one that lives in the named network namespaces, then removes the namespaces. */
 export function removeNamespaces(names: readonly string[]): void {
-<<<<<<< main
   // Open until its processes are gone: one that another run removes meanwhile gives its number to the next that is made, somebody's own.
   const held = names.flatMap(openNamespace);
   try {
@@ -27,10 +26,6 @@ export function removeNamespaces(names: readonly string[]): void {
   } finally {
     for (const fd of held) closeSync(fd);
   }
-=======
-  const inodes = new Set<string | undefined>(names.map(namespaceLink).filter((found) => found !== undefined));
-  killAndWait(processes().filter((pid) => pid !== process.pid && inodes.has(link(`/proc/${pid}/ns/net`))));
->>>>>>> local
   for (const name of names) {
     // Two runs may sweep the same leftovers at once: the loser finds nothing, which is as good.
     Bun.spawnSync(["ip", "netns", "delete", name], { stderr: "ignore" });
