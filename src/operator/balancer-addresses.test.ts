@@ -91,7 +91,7 @@ describe("planBalancers()", () => {
         service("d", { age: 4, spec: { loadBalancerIP: "here" } }),
       ],
       [
-        "Service shop/b asks for 192.0.2.1, which shop/a has",
+        "Service shop/b asks for 192.0.2.1, which shop/a has: they share it where both have the same twill.dev/load-balancer-sharing",
         "Service shop/c asks for 203.0.113.1, which is in no pool",
         'Service shop/d asks for "here", which is no address',
       ],
@@ -112,7 +112,103 @@ describe("planBalancers()", () => {
       ["shop/a 192.0.2.2"],
     ],
   ];
-  for (const [what, services, lines] of rows)
+  const shares = { "twill.dev/load-balancer-sharing": "front" };
+  const port = (number: number, more: Service["spec"] = {}) => ({ ports: [{ port: number }], ...more });
+  const local = { externalTrafficPolicy: "Local", selector: { app: "web" } };
+  const sharingRows: typeof rows = [
+    [
+      "one address to services that say alike, of other ports",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80) }),
+        service("b", { age: 2, annotations: shares, spec: port(443) }),
+        service("c", { age: 3, annotations: shares, spec: { ports: [{ port: 80, protocol: "UDP" }] } }),
+        service("d", { age: 4, spec: port(8080) }),
+      ],
+      ["shop/a 192.0.2.1", "shop/b 192.0.2.1", "shop/c 192.0.2.1", "shop/d 192.0.2.2"],
+    ],
+    [
+      "other addresses to services that say otherwise",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80) }),
+        service("b", { age: 2, annotations: { "twill.dev/load-balancer-sharing": "back" }, spec: port(443) }),
+        service("c", { age: 3, annotations: { "twill.dev/load-balancer-sharing": "" }, spec: port(444) }),
+      ],
+      [
+        "shop/a 192.0.2.1",
+        "shop/b 192.0.2.2",
+        "Service shop/c gets no ipv4 address: all of pool default are taken, add a range",
+      ],
+    ],
+    [
+      "no shared address to one of the same port",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80), has: "192.0.2.1" }),
+        service("b", { age: 2, annotations: shares, spec: port(80) }),
+      ],
+      ["Service shop/b cannot share 192.0.2.1 with shop/a: both are for port tcp 80"],
+    ],
+    [
+      "no shared address where only one wants local endpoints, or others",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80, local) }),
+        service("b", { age: 2, annotations: shares, spec: port(81) }),
+        service("c", { age: 3, annotations: shares, spec: port(82, { ...local, selector: { app: "db" } }) }),
+        service("d", { age: 4, annotations: shares, spec: port(83, local) }),
+      ],
+      [
+        "shop/a 192.0.2.1",
+        "shop/d 192.0.2.1",
+        "Service shop/b cannot share 192.0.2.1 with shop/a: with externalTrafficPolicy Local both need it, in one namespace with one selector",
+        "Service shop/c cannot share 192.0.2.1 with shop/a: with externalTrafficPolicy Local both need it, in one namespace with one selector",
+      ],
+    ],
+    [
+      "a shared address that is asked for, when both say so",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80, { loadBalancerIP: "192.0.2.2" }) }),
+        service("b", { age: 2, annotations: shares, spec: port(81, { loadBalancerIP: "192.0.2.2" }) }),
+        service("c", { age: 3, annotations: shares, spec: port(81, { loadBalancerIP: "192.0.2.2" }) }),
+      ],
+      [
+        "shop/a 192.0.2.2",
+        "shop/b 192.0.2.2",
+        "Service shop/c asks for 192.0.2.2, which shop/b has: both are for port tcp 81",
+      ],
+    ],
+    [
+      "each what it has, also when it could share",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80), has: "192.0.2.1" }),
+        service("b", { age: 2, annotations: shares, spec: port(81), has: "192.0.2.2" }),
+      ],
+      [],
+    ],
+    [
+      "another one to who does not share any more, and nothing to who got the same port",
+      [
+        service("a", { age: 1, annotations: shares, spec: port(80), has: "192.0.2.1" }),
+        service("b", { age: 2, spec: port(81), has: "192.0.2.1" }),
+        service("c", { age: 3, annotations: shares, spec: port(80), has: "192.0.2.1" }),
+      ],
+      [
+        "shop/b 192.0.2.2",
+        "shop/c nothing",
+        "Service shop/c cannot share 192.0.2.1 with shop/a: both are for port tcp 80",
+      ],
+    ],
+    [
+      "both families to services that share",
+      ["a", "b"].map((name, age) =>
+        service(name, {
+          age,
+          annotations: { ...shares, "twill.dev/load-balancer-pool": "blue" },
+          spec: port(80 + age, both),
+        }),
+      ),
+      ["shop/a 198.51.100.7 2001:db8::", "shop/b 198.51.100.7 2001:db8::"],
+    ],
+  ];
+  for (const [what, services, lines] of [...rows, ...sharingRows])
     test(`gives ${what}`, () => expect(show(pool, ...services)).toEqual([...lines]));
 });
 

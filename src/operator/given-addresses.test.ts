@@ -14,6 +14,7 @@ function service(name: string, revision: number, has: readonly Ip[] = [], uid = 
   return {
     ...{ name, uid, revision, createdAt: name, isOurs: true, isFree: false },
     ...{ families: ["ipv4"], asked: [], pool: undefined, has },
+    sharing: { with: undefined, ports: [], localTo: undefined },
   };
 }
 

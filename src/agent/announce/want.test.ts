@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SliceModel } from "#model/service/slice.ts";
 import { type Ip, ip } from "#net/ip.ts";
-import { announcerOf } from "./want.ts";
+import { announcedBy, announcerOf } from "./want.ts";
 
 const nodes = ["a", "b", "c", "d"].map((name) => ({ name, labels: {}, ready: true, leaving: false }));
 const all = Array.from({ length: 200 }, (_, i) => ip(`192.0.2.${i}`));
@@ -15,7 +15,7 @@ function slice(...homes: readonly (readonly [node: string, state: "ready" | "dra
 }
 
 function owners(among: typeof nodes): ReadonlyMap<Ip, string | undefined> {
-  return new Map(all.map((address) => [address, announcerOf(address, open, [], among)]));
+  return new Map(all.map((address) => [address, announcerOf(address, [{ service: open, slices: [] }], among)]));
 }
 
 describe("announcerOf()", () => {
@@ -43,8 +43,23 @@ describe("announcerOf()", () => {
   ];
   for (const [what, slices, owner] of rows) {
     test(`takes ${what}, where the policy is Local`, () =>
-      expect(announcerOf(ip("192.0.2.1"), local, slices, nodes)).toBe(owner));
+      expect(announcerOf(ip("192.0.2.1"), [{ service: local, slices }], nodes)).toBe(owner));
   }
+
+  test("takes one node for services that share an address, which has endpoints of all that want them so", () => {
+    const address = ip("192.0.2.1");
+    const [b, c] = [slice(["b", "ready"]), slice(["b", "ready"], ["c", "ready"])];
+    const use = (externalLocal: boolean, slices: readonly SliceModel[]) => ({
+      service: { balancerAddresses: [address], externalLocal },
+      slices,
+    });
+    const all = [use(true, [c]), use(true, [b]), use(false, [])];
+    expect(announcerOf(address, all, nodes)).toBe("b");
+    expect(announcerOf(address, [use(true, [b]), use(true, [slice(["c", "ready"])])], nodes)).toBeUndefined();
+    const given = nodes.map(({ name }) => announcedBy(name, [...all, use(false, [])], nodes, () => true));
+    expect(given).toEqual([[], [address], [], []]);
+    expect(announcedBy("b", all, nodes, () => false)).toEqual([]);
+  });
 
   test("takes no node that is about to be removed", () => {
     const but = nodes.map((node) => ({ ...node, leaving: node.name !== "d" }));

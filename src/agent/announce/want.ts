@@ -10,21 +10,39 @@ const excludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 export type Balanced = Pick<ServiceModel, "balancerAddresses" | "externalLocal">;
 
+/** A service that has an address, perhaps with others. */
+export type AddressUse = { readonly service: Balanced; readonly slices: readonly SliceModel[] };
+
+type Candidate = Pick<NodeModel, "name" | "labels" | "ready" | "leaving">;
+
+/** The addresses that a node answers for, of those that `isOpen`. */
+export function announcedBy(
+  nodeName: string,
+  uses: readonly AddressUse[],
+  nodes: readonly Candidate[],
+  isOpen: (address: Ip) => boolean,
+): readonly Ip[] {
+  const usesOf = new Map<Ip, AddressUse[]>();
+  for (const use of uses) {
+    for (const address of new Set(use.service.balancerAddresses)) {
+      const known = usesOf.get(address);
+      if (known !== undefined) known.push(use);
+      else if (isOpen(address)) usesOf.set(address, [use]);
+    }
+  }
+  return [...usesOf].flatMap(([address, all]) => (announcerOf(address, all, nodes) === nodeName ? [address] : []));
+}
+
 /**
  * The node for an address: of those that are well, the one whose name and the address make the highest number (rendezvous hashing).
- * When a node fails, only its addresses move. With externalTrafficPolicy Local only nodes with an endpoint of their own can.
- * Undefined: nobody can.
+ * When a node fails, only its addresses move. With externalTrafficPolicy Local only nodes with an endpoint of their own can, of every
+ * service that wants it so. Undefined: nobody can.
  */
-export function announcerOf(
-  address: Ip,
-  service: Balanced,
-  slices: readonly SliceModel[],
-  nodes: readonly Pick<NodeModel, "name" | "labels" | "ready" | "leaving">[],
-): string | undefined {
-  const homes = new Set(service.externalLocal ? homesOf(slices) : []);
+export function announcerOf(address: Ip, uses: readonly AddressUse[], nodes: readonly Candidate[]): string | undefined {
+  const homes = uses.flatMap(({ service, slices }) => (service.externalLocal ? [new Set(homesOf(slices))] : []));
   let best: { readonly name: string; readonly score: number } | undefined;
   for (const { name, labels, ready, leaving } of nodes) {
-    if (!ready || leaving || excludeLabel in labels || (service.externalLocal && !homes.has(name))) continue;
+    if (!ready || leaving || excludeLabel in labels || homes.some((home) => !home.has(name))) continue;
     const score = Bun.hash.xxHash32(`${address} ${name}`);
     if (best === undefined || score > best.score || (score === best.score && name < best.name)) best = { name, score };
   }

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 import { Announcer } from "#agent/announce/announcer.ts";
-import { announcerOf } from "#agent/announce/want.ts";
+import { announcedBy } from "#agent/announce/want.ts";
 import type { AgentConfig } from "#agent/config/config.ts";
 import { Devices } from "#agent/devices/devices.ts";
 import type { OwnTable } from "#agent/own-table.ts";
@@ -253,20 +253,15 @@ export class NodeServices implements AsyncDisposable {
   #announce(): void {
     this.#announcing = undefined;
     const { nodeName, nodes, config, log } = this.#options;
-    const all = nodes();
+    const isOpen = (address: Ip) =>
+      config.services.announce.some((block) => contains(block, address)) && this.#book.ownerOf(address) === undefined;
     try {
-      const ours = [...this.#view.names].flatMap((name) => {
+      const uses = [...this.#view.names].flatMap((name) => {
         const service = this.#view.service(name);
         if (service === undefined || service.balancerAddresses.length === 0) return [];
-        const slices = this.#view.slicesOf(name);
-        return service.balancerAddresses.filter(
-          (address) =>
-            config.services.announce.some((block) => contains(block, address)) &&
-            this.#book.ownerOf(address) === undefined &&
-            announcerOf(address, service, slices, all) === nodeName,
-        );
+        return [{ service, slices: this.#view.slicesOf(name) }];
       });
-      this.#announcer.ensure([...new Set(ours)], this.#devices?.list ?? []);
+      this.#announcer.ensure(announcedBy(nodeName, uses, nodes(), isOpen), this.#devices?.list ?? []);
     } catch (error) {
       log(`announce: ${messageOf(error)}`);
     }

@@ -9,6 +9,8 @@ const samePort = [
   { name: "web", port: 53, targetPort: "http" },
   { name: "talk", port: 53, targetPort: "talk", protocol: "UDP" },
 ];
+const sharing = { "twill.dev/load-balancer-sharing": "front" };
+const otherPort = { name: "http", port: 8000, targetPort: "http" };
 const everywhere = "client a1 a2 u1 u3 h1 node1 node2";
 
 export const outerRows: readonly Row[] = [
@@ -132,6 +134,42 @@ export const outerRows: readonly Row[] = [
           ["client a1 u2", "udp {web:outer} 53", "a1 a2 a3"],
           ["client u1", "tcp {web:outer6} 80", "a1 a2 a3"],
           ["client a1 u1", "tcp {web:outer} 81", "refused"],
+        ],
+      },
+    ],
+  },
+  {
+    title: "services share a balancer's address where both say so, each for its own ports",
+    steps: [
+      {
+        make: [
+          service("web", { ...a, type: "LoadBalancer" }, sharing),
+          service("own", { ...a1, type: "LoadBalancer", ports: [otherPort] }, sharing),
+        ],
+        ask: [
+          ["client a1 u1 node1", "tcp {web:outer} 80", "a1 a2 a3"],
+          ["client a1 u1 node1", "tcp {web:outer} 8000", "a1"],
+          ["client", "tcp {own:outer} 80", "a1 a2 a3"],
+          ["client a1 u1", "tcp {web:outer} 81", "refused"],
+        ],
+      },
+      {
+        change: { "service own": { spec: { ports: [{ ...otherPort, port: 80 }] } } },
+        events: { "service own": "with default/web: both are for port tcp 80" },
+        ask: [
+          ["client a1", "tcp {web:outer} 80", "a1 a2 a3"],
+          ["client a1", "tcp {web:outer} 8000", "refused"],
+        ],
+      },
+      {
+        change: { "service own": { spec: { ports: [otherPort] } } },
+        ask: [["client a1", "tcp {own:outer} 8000", "a1"]],
+      },
+      {
+        remove: ["service web"],
+        ask: [
+          ["client a1", "tcp {own:outer} 8000", "a1"],
+          ["client a1", "tcp {own:outer} 80", "refused"],
         ],
       },
     ],
