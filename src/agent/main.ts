@@ -34,7 +34,7 @@ import { servePlugins } from "#plugins/service/server.ts";
 import { claimSocketPath, type SocketPath } from "#plugins/service/socket-path.ts";
 import { Cluster, rememberedNode } from "./cluster.ts";
 import { writeConflist } from "./cni/conflist.ts";
-import { replayDeletes } from "./cni/deletes.ts";
+import { QueuedDeletes } from "./cni/deletes.ts";
 import { failedSetup } from "./cni/failed-setup.ts";
 import { type TwillHost, twill } from "./cni/plugin.ts";
 import { Ports } from "./cni/ports.ts";
@@ -213,10 +213,10 @@ export class Agent implements AsyncDisposable {
 
   async #serve(stack: AsyncDisposableStack, place: SocketPath): Promise<void> {
     const { config, host, identity, log } = this.#options;
-    const run = (invocation: Invocation) =>
-      invocation.plugin === twill.name ? runPlugin(twill, invocation, this.#twillHost()) : dispatch(invocation, host);
-    const replay = () => replayDeletes(config.cni.deletes, run, log);
-    await replay();
+    const run = (call: Invocation) =>
+      call.plugin === twill.name ? runPlugin(twill, call, this.#twillHost(deletes)) : dispatch(call, host);
+    const deletes = new QueuedDeletes({ folder: config.cni.deletes, run, log });
+    await deletes.replay();
     this.#restoreAll();
     const admits: Admits = (plugin, caller) =>
       // What type `twill` does, it does by numbers and the namespace's path: an agent in a container serves its node.
@@ -247,13 +247,13 @@ export class Agent implements AsyncDisposable {
     const period = setInterval(() => {
       this.#nodesChanged();
       this.policies?.policies.retry();
-      replay().catch((error: unknown) => log(`queued deletes: ${messageOf(error)}`));
+      deletes.replay().catch((error: unknown) => log(`queued deletes: ${messageOf(error)}`));
     }, periodMs);
     stack.defer(() => clearInterval(period));
     const mending = setInterval(() => this.#mend(), mendMs);
     stack.defer(() => clearInterval(mending));
     // A shim that found nobody a moment ago queued its delete after the first look.
-    await replay();
+    await deletes.replay();
   }
 
   async #startServices(stack: AsyncDisposableStack): Promise<NodeServices | undefined> {
@@ -308,7 +308,7 @@ export class Agent implements AsyncDisposable {
     if (model === undefined || model.node === this.nodeName) this.services?.podChanged(pod);
   }
 
-  #twillHost(): TwillHost {
+  #twillHost(deletes: QueuedDeletes): TwillHost {
     const { host } = this.#options;
     return {
       endpoints: this.endpoints,
@@ -316,6 +316,7 @@ export class Agent implements AsyncDisposable {
       mtu: () => this.podMtu(),
       sleep: host.sleep,
       unready: () => this.unready(),
+      settleDelete: (call) => deletes.settle(call),
       paces: () => this.#paces(),
       wishOf: (pod) => this.#pods.wishOf(pod),
       untilInForce: async (endpoint) => await this.policies?.untilInForce(endpoint),

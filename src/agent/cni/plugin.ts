@@ -28,6 +28,8 @@ export type TwillHost = {
   readonly sleep: (ms: number) => Promise<void>;
   /** Why no pod can be wired now, in words; undefined: it can. */
   readonly unready: () => string | undefined;
+  /** Does what was queued for the interface while no agent ran. @throws CniError 11 */
+  readonly settleDelete: (call: Call) => Promise<void>;
   /** Whether the packet path can limit what pods send. */
   readonly paces: () => boolean;
   /** Addresses that a pod's annotation asks for. @throws CniError 11 when nobody can say now, 7 when it is malformed */
@@ -64,6 +66,8 @@ async function add(call: Call, host: TwillHost): Promise<Result> {
 
 async function wire(call: Call, conf: TwillConf, host: TwillHost): Promise<Result> {
   requireReady(host, ErrorCode.tryAgainLater);
+  // A container that is started again has the name that it had.
+  await host.settleDelete(call);
   const { network, containerId, ifname, netns } = call;
   const { addresses, pod, mac, mapsPorts, mtu = host.mtu() } = conf;
   const told: AddressWish | undefined = addresses.length === 0 ? undefined : { addresses, askedBy: "the runtime" };
