@@ -103,6 +103,16 @@ describe("bridge", () => {
     expect(device?.address).not.toBe(interfaces[1]?.["mac"] ?? "");
   });
 
+  test("a bridge that another ADD has just made, and not set up yet, is set up all the same", async () => {
+    using box = new Sandbox();
+    const [node, a] = [box.netns("node"), box.netns("a")];
+    using host = testHost(box, node);
+    box.sh(node, "ip link add br0 type bridge".split(" "));
+    await mustCall(bridge, "ADD", host, { config: config(box), containerId: "a", netns: a.path });
+    const settings = ["accept_ra", "accept_dad"].map((name) => `net.ipv6.conf.br0.${name}`);
+    expect(box.sh(node, ["sysctl", "-n", ...settings])).toBe("0\n0\n");
+  });
+
   test("dual stack: both families work at once, no address is tentative", async () => {
     using box = new Sandbox();
     const [node, a] = [box.netns("node"), box.netns("a")];

@@ -28,6 +28,8 @@ export function ensureBridge(conf: BridgeConf, host: Host): Link {
   }
   const filtering = conf.vlan !== 0 || conf.vlanTrunk.length > 0;
   const promisc = conf.promiscMode && (found.flags & LinkFlag.promisc) === 0;
+  // Whoever makes it beside us at this moment, or died over it, may not have come so far.
+  if (!found.up) prepareBridge(conf, host);
   if (!found.up || promisc)
     route.apply([setLink(found.index, { up: true, ...(promisc ? { promisc } : {}) }, found.name)]);
   if (filtering && found.info.data?.vlanFiltering !== 1) {
@@ -46,11 +48,14 @@ function makeBridge(conf: BridgeConf, host: Host): Link {
     // Another ADD made it between the look and the request.
     if (!isErrno(error, "EEXIST")) throw error;
   }
-  writeSysctlIfThere(host.netns, `net/ipv6/conf/${conf.bridge}/accept_ra`, "0");
-  skipDuplicateCheck(conf, host, conf.bridge);
   const made = findLink(route, conf.bridge);
   if (made !== undefined) return made;
   throw new CniError(ErrorCode.tryAgainLater, `bridge: "${conf.bridge}" vanished while it was being set up: try again`);
+}
+
+function prepareBridge(conf: BridgeConf, host: Host): void {
+  writeSysctlIfThere(host.netns, `net/ipv6/conf/${conf.bridge}/accept_ra`, "0");
+  skipDuplicateCheck(conf, host, conf.bridge);
 }
 
 /**
