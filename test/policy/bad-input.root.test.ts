@@ -44,6 +44,16 @@ function ofCluster(name: string, tier: string, action: string) {
   };
 }
 
+/** Keeps who asks the database from names, which nobody can tell yet. */
+const names = {
+  ...{ apiVersion: "policy.networking.k8s.io/v1alpha2", kind: "ClusterNetworkPolicy", metadata: { name: "names" } },
+  spec: {
+    ...{ tier: "Admin", priority: 7 },
+    subject: { pods: { namespaceSelector: {}, podSelector: { matchLabels: { app: "cart" } } } },
+    egress: [{ action: "Deny", to: [{ domainNames: ["*.example.org"] }] }],
+  },
+};
+
 const blocks = Array.from({ length: manyPeers }, (_, index) => ({
   ipBlock: { cidr: `192.${index >> 8}.${index & 0xff}.0/24` },
 }));
@@ -88,6 +98,12 @@ const rows: readonly Row[] = [
     what: `${manyPeers} peers`,
     policies: [aboutDb("wrong", { from: [...blocks, from("cart")] })],
     ...{ lint: "many-peers", reach: ["shop/cart"] },
+  },
+  {
+    what: "another beside it that denies names of domains, which are not supported: that denies all",
+    policies: [aboutDb("wrong", { from: [from("cart")] }), names],
+    status: "ClusterNetworkPolicy names spec.egress[0].to[0]: names of domains are not supported: the rule denies all",
+    lint: "misread",
   },
   {
     what: "two others that contradict each other at one priority: the first by name is asked first",

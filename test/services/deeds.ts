@@ -5,6 +5,7 @@ import { askWorld } from "#cli/policy/question.ts";
 import { events, services } from "#kube/resource.ts";
 import { nodeSource } from "#lab/probe/cast.ts";
 import { runProbe } from "#lab/probe/run.ts";
+import type { World } from "#model/policy/world.ts";
 import { podTool, within } from "#test/lab.ts";
 import { allPorts, type Made, service } from "./row.ts";
 import type { ServiceLab } from "./service-lab.ts";
@@ -24,6 +25,8 @@ const namespace = "default";
 const a = { selector: { app: "a" } };
 const a2 = { selector: { name: "a2" } };
 const patienceMs = 30_000;
+/** Nobody must answer: an answer that comes later than this is not waited for. */
+const refusedSeconds = 0.3;
 /** A node that says nothing is NotReady after 25 seconds. */
 const crashMs = 60_000;
 /** Long enough that a busy machine asks twice within it. */
@@ -65,19 +68,21 @@ export const deeds: readonly Deed[] = [
       const given = async () => (await lab.resolve("{web:outer}").catch(() => "")) !== "";
       expect(await within(patienceMs, given)).toBe(true);
       const inside = ["a1", "a2", "u1", "u2", "node1", "node2", "h1", "h2"];
-      const isLed = async (from: string, place: string) => {
+      const isLed = async (world: World, from: string, place: string) => {
         const name = from === "client" ? await lab.resolve("{client}") : from;
-        const answers = askWorld(await lab.world(), name, place, namespace);
+        const answers = askWorld(world, name, place, namespace);
         return answers.some(({ route, allowed }) => route !== undefined && allowed);
       };
       const differences = async (host: string, admitted: readonly string[], askers: readonly string[]) => {
         const found = [
           ...(await lab.play({ ask: admitted.map((from) => [from, `tcp ${host} 80`, "a1 a2 a3"] as const) })),
         ];
+        const world = await lab.world();
         for (const from of askers) {
           const isAdmitted = admitted.includes(from);
-          if ((await isLed(from, `${host}:80`)) !== isAdmitted) found.push(`explain is wrong about ${from}`);
-          if (!isAdmitted && (await errorOf(lab, from, host, 80)) === undefined) found.push(`${from} is answered`);
+          if ((await isLed(world, from, `${host}:80`)) !== isAdmitted) found.push(`explain is wrong about ${from}`);
+          if (!isAdmitted && (await errorOf(lab, from, host, 80, refusedSeconds)) === undefined)
+            found.push(`${from} is answered`);
         }
         return found;
       };
@@ -289,7 +294,13 @@ async function announcer(lab: ServiceLab, address: string): Promise<string> {
   return "nobody";
 }
 
-async function errorOf(lab: ServiceLab, from: string, host: string, port: number): Promise<string | undefined> {
+async function errorOf(
+  lab: ServiceLab,
+  from: string,
+  host: string,
+  port: number,
+  timeout = 4,
+): Promise<string | undefined> {
   const [answer] = await lab.question(from, {
     do: "ask",
     protocol: "tcp",
@@ -298,7 +309,7 @@ async function errorOf(lab: ServiceLab, from: string, host: string, port: number
     least: 1,
     most: 1,
     distinct: 1,
-    timeout: 4,
+    timeout,
   });
   return answer?.error;
 }

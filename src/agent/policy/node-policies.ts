@@ -9,7 +9,7 @@ import type { KubeClient } from "#kube/client.ts";
 import type { Pace } from "#kube/reflect.ts";
 import type { NodeModel } from "#model/node.ts";
 import type { PodModel } from "#model/pod.ts";
-import { faultsOf, formatOrigin, type Policy } from "#model/policy/rule.ts";
+import { type Fault, faultsOf, formatOrigin, type Policy } from "#model/policy/rule.ts";
 import { type PodCount, registerMetrics } from "./metrics.ts";
 import { type Policies, policyId } from "./policies.ts";
 import { undeclaredNames } from "./undeclared-names.ts";
@@ -180,6 +180,14 @@ export class NodePolicies implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
+  /** All of them are in the policy's state; its author may look here first. */
+  #tellFaults(id: string, [first, ...more]: readonly Fault[]): void {
+    if (first === undefined) return;
+    this.#misread.add(id);
+    const others = more.length === 0 ? "" : `; ${more.length} more in twill policy status`;
+    this.#options.log(`policies: ${formatOrigin(first.origin)}: ${first.why}${others}`);
+  }
+
   /** By object, of those that are about pods of this node. */
   #counts(): ReadonlyMap<string, PodCount> {
     const counts = new Map<string, { pods: number; inForce: number }>();
@@ -202,7 +210,7 @@ export class NodePolicies implements Disposable {
       this.#forms.delete(id);
       this.#waiting.delete(id);
     } else {
-      if (faultsOf(after.policy).length > 0) this.#misread.add(id);
+      this.#tellFaults(id, faultsOf(after.policy));
       this.#forms.set(id, { generation: after.generation, seenMs: this.#options.nowMs(), sinceMs: undefined });
       this.#waiting.add(id);
     }

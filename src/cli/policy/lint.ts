@@ -5,7 +5,7 @@ import { formatTable } from "#cli/table.ts";
 import { lint } from "#model/policy/lint/lint.ts";
 import { formatWarning } from "#model/policy/lint/warning.ts";
 import { choosesPod } from "#model/policy/match.ts";
-import { byPrecedence, formatOrigin, inOneObject, networkTier, type Origin } from "#model/policy/rule.ts";
+import { byPrecedence, faultsOf, formatOrigin, inOneObject, networkTier, type Origin } from "#model/policy/rule.ts";
 import { worldOf } from "#model/policy/world.ts";
 import { isAbout, isSameObject, policyName } from "./find-policy.ts";
 import { type FileCall, isSourceGiven, readFiles, readSource, type SourceGiven, withFiles } from "./source.ts";
@@ -51,6 +51,7 @@ export async function runList({ flags }: { readonly flags: SourceGiven & InNames
     pods: world.pods
       .filter((pod) => choosesPod(policy.subject, pod) === undefined)
       .map((pod) => `${pod.namespace}/${pod.name}`),
+    faults: faultsOf(policy).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`),
   }));
   if (flags.output === "json") io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
   else if (rows.length === 0) io.stdout("no policies\n");
@@ -64,6 +65,8 @@ export async function runList({ flags }: { readonly flags: SourceGiven & InNames
       String(pods.length),
     ]);
     io.stdout(formatTable([header, ...lines]));
+    const faults = rows.flatMap((row) => row.faults);
+    if (faults.length > 0) io.stdout(`\n${faults.join("\n")}\n`);
   }
   return 0;
 }

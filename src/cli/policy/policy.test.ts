@@ -136,6 +136,29 @@ describe("twill policy", () => {
     ).toEqual([". . yes yes yes", ". . yes . .", "yes . . yes yes", ". . . yes -"]);
   });
 
+  test("says of names of domains, wherever a policy is looked at, that they are not supported", () => {
+    using folder = new Folder();
+    const rule = (action: string) => `{action: ${action}, to: [{domainNames: ["*.example.org"]}]}`;
+    const names =
+      "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: names}\n" +
+      `spec: {tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [${rule("Accept")}, ${rule("Deny")}]}\n`;
+    const from = [...shop, "-m", folder.write("names.yaml", names)];
+    const place = "ClusterNetworkPolicy names spec.egress";
+    const accepting = `${place}[0].to[0]: names of domains are not supported`;
+    const denying = `${place}[1].to[0]: names of domains are not supported: the rule denies all`;
+    const rows: readonly (readonly [words: readonly string[], ...parts: string[]])[] = [
+      [["list"], `\n${denying}\n`, `${accepting}\n`],
+      [["list", "-o", "json"], `"${denying}"`, `"${accepting}"`],
+      [["lint"], `${accepting}: this part matches nothing (matches-nothing)\n`, `${denying} (misread)\n`],
+      [["show", "names"], `${accepting}: this part matches nothing`, denying],
+      [["try", "-f", folder.path("names.yaml"), ...shop], `${accepting}\n`, `${denying}\n`],
+    ];
+    for (const [words, ...parts] of rows) {
+      const { stdout, stderr } = twill("policy", ...words, ...(words[0] === "try" ? [] : from));
+      for (const part of parts) expect(`${stdout}${stderr}`, words.join(" ")).toContain(part);
+    }
+  }, 60_000);
+
   test("shows what a policy would change", () => {
     const { exitCode, stdout } = twill("policy", "try", ...shop, "-f", "examples/policies/three-tier.yaml");
     expect(stdout).toContain("loses  world          →  shop/database:tcp/5432\n");

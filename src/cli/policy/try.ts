@@ -9,6 +9,7 @@ import { type CommandIo, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 import { changesBetween } from "#model/policy/difference.ts";
 import type { Cell } from "#model/policy/matrix.ts";
+import { faultsOf, formatOrigin } from "#model/policy/rule.ts";
 import { worldOf } from "#model/policy/world.ts";
 import { cutsOf, formatCuts } from "./cuts.ts";
 import { findPolicies, isSameObject } from "./find-policy.ts";
@@ -32,8 +33,13 @@ export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number>
   const { objects, world: before } = await readSource(flags, io);
   const gone = flags.without.flatMap((name) => findPolicies(before.policies, name, flags.namespace));
   const left = objects.filter((object) => !gone.some(({ origin }) => isSameObject(origin, object)));
-  const wanted = withFiles(left, readFiles(flags.file));
+  const files = readFiles(flags.file);
+  const wanted = withFiles(left, files);
   const after = { objects: wanted, world: worldOf(wanted) };
+  const faults = after.world.policies
+    .filter(({ origin }) => files.some((object) => isSameObject(origin, object)))
+    .flatMap(faultsOf)
+    .map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`);
   const changes = changesBetween(before, after.world, progressOn(io.stderr, "sources compared"));
   const seen = await askConnections(flags, io);
   const cuts =
@@ -45,10 +51,13 @@ export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number>
           seen.answers.map(({ answer }) => answer),
         );
   if (flags.output === "json")
-    io.stdout(`${JSON.stringify({ changes, ...(cuts === undefined ? {} : { cuts }) }, null, 2)}\n`);
+    io.stdout(`${JSON.stringify({ changes, ...(cuts === undefined ? {} : { cuts }), faults }, null, 2)}\n`);
   else {
     const where = seen?.isOne === false ? `on ${seen.answers.length} nodes` : "on this node";
-    io.stdout(`${formatChanges(changes)}${cuts === undefined ? "" : `\n${formatCuts(cuts, flags.last, where)}`}`);
+    const wrong = faults.length === 0 ? "" : `\n${faults.join("\n")}\n`;
+    io.stdout(
+      `${formatChanges(changes)}${wrong}${cuts === undefined ? "" : `\n${formatCuts(cuts, flags.last, where)}`}`,
+    );
   }
   return changes.length === 0 && (cuts ?? []).length === 0 ? 0 : 1;
 }
