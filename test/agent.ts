@@ -13,6 +13,7 @@ import { ownNamespaces } from "#plugins/service/identity.ts";
 import { BareServer } from "./lab/bare-server.ts";
 import { type Netns as BoxNetns, Sandbox } from "./sandbox.ts";
 import { Shim } from "./shim.ts";
+import { until } from "./until.ts";
 
 /** As a result is printed. */
 export type PrintedResult = {
@@ -123,7 +124,7 @@ state: { folder: ${this.folder}/state }`);
       log: (line) => this.log.push(line),
     });
     this.#running = { agent, stack: stack.move() };
-    await until("the agent is ready", () => agent.unready() === undefined);
+    await until(() => agent.unready() === undefined, "the agent is ready");
   }
 
   async stopAgent(): Promise<void> {
@@ -188,15 +189,6 @@ state: { folder: ${this.folder}/state }`);
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopAgent();
     this.#stack.dispose();
-  }
-}
-
-const patienceMs = 30_000;
-
-/** Waits until something holds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + patienceMs; !(await holds()); await Bun.sleep(5)) {
-    if (Date.now() > end) throw new Error(`${what}: it did not come to that`);
   }
 }
 

@@ -120,10 +120,3 @@ export async function fastestMs(
   }
   return fastest;
 }
-
-export async function until(done: () => boolean, what: () => string = () => String(done)): Promise<void> {
-  for (let round = 0; !done(); round++) {
-    if (round > 1500) throw new Error(`It does not come true within thirty seconds: ${what()}`);
-    await Bun.sleep(20);
-  }
-}

@@ -3,8 +3,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Event } from "kubernetes-types/core/v1";
 import { events, pods } from "#kube/resource.ts";
-import { addressAt, type CniChanges, startNode, until } from "#test/agent.ts";
+import { addressAt, type CniChanges, startNode } from "#test/agent.ts";
 import { ask, startEcho } from "#test/traffic.ts";
+import { until } from "#test/until.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
 setDefaultTimeout(60_000);
@@ -124,7 +125,7 @@ describe("a port of the node", () => {
       await using it = await startNode(both);
       const { netns, result } = await it.node.addPod("a", { conf: { runtimeConfig: { portMappings } } });
       it.box.sh(it.node.netns, ["ip", "netns", "del", netns.name]);
-      await until("the endpoint is gone", () => it.node.agent.endpoints.list().length === 0);
+      await until(() => it.node.agent.endpoints.list().length === 0, "the endpoint is gone");
       expect(await it.node.cni(command, command === "DEL" ? "a" : "", "", changes)).toMatchObject({ exitCode: 0 });
       expect(it.node.sh("nft", "list", "table", "inet", "twill_portmap")).not.toContain(addressAt(result, 0));
     });
@@ -167,8 +168,9 @@ describe("what a pod's annotation asks for", () => {
       expect(JSON.parse(ran.stdout)).toMatchObject({ code, msg: sentence });
       // People look for it at the pod.
       const told = async () => (await it.server.client.listAll(events)).items.map(eventText);
-      await until(`an event of ${name}`, async () =>
-        (await told()).includes(`${name}: FailedNetworkSetup: ${sentence}`),
+      await until(
+        async () => (await told()).includes(`${name}: FailedNetworkSetup: ${sentence}`),
+        `an event of ${name}`,
       );
     }
     // Containers that no API server knows: a runtime's own.
@@ -205,7 +207,7 @@ describe("addresses", () => {
     const tracked = () => it.node.sh("cat", "/proc/net/nf_conntrack");
     expect(tracked()).toContain(`dst=${address}`);
     await it.node.cni("DEL", "b", b.netns.path);
-    await until("the connection is forgotten", () => !tracked().includes(`dst=${address}`));
+    await until(() => !tracked().includes(`dst=${address}`), "the connection is forgotten");
   });
 });
 

@@ -1,7 +1,8 @@
 // The agent as a container runtime meets it: pods wired through the real shim, in namespaces, both families.
 
 import { describe, expect, test } from "bun:test";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
+import { until } from "#test/until.ts";
 
 const blocks = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const ping = (address: string) => ["ping", "-c", "1", "-W", "10", "-n", address];
@@ -37,6 +38,6 @@ describe("type twill", () => {
     expect(await node.cni("DEL", "a", a.netns.path)).toMatchObject({ exitCode: 0 });
     // Its link goes in a moment; it reaches nobody by it.
     expect(box.run(a.netns, ["ping", "-c", "1", "-W", "1", "-n", addressAt(b.result, 0)]).exitCode).not.toBe(0);
-    await until("its link is gone", () => !box.sh(a.netns, ["ip", "-o", "link"]).includes("eth0"));
+    await until(() => !box.sh(a.netns, ["ip", "-o", "link"]).includes("eth0"), "its link is gone");
   });
 });

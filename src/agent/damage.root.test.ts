@@ -9,7 +9,8 @@ import { pinName } from "#datapath/pins.ts";
 import { policySet } from "#datapath/policy-format.ts";
 import { openPinned } from "#kernel/bpf-map.ts";
 import { ip } from "#net/ip.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
+import { until } from "#test/until.ts";
 import { pinsOf } from "./open-datapath.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
@@ -61,24 +62,24 @@ test("the node's side of a pod comes back, and what a pod's namespace takes alon
   const isPoliced = () => it.node.sh("tc", "qdisc").includes(`dev ${link} parent ffff:fff1 ingress_block 31`);
   const isReached = () => [four, six].every((each) => it.box.run(b.netns, reachesNow(each)).exitCode === 0);
   const isNear = () => [four, six].every((each) => it.box.run(it.node.netns, reachesNow(each)).exitCode === 0);
-  await until("all is well before", () => isReached() && isNear());
+  await until(() => isReached() && isNear(), "all is well before");
   for (const [command, told] of damages) {
     it.node.log.length = 0;
     const ran = it.box.run(it.node.netns, ["sh", "-c", command]);
     expect(`${command}: ${ran.stderr}`).toBe(`${command}: `);
     const isTold = () => it.node.log.some((line) => line.startsWith("a eth0: ") && line.includes(told));
-    await until(`${command}: ${told}`, isTold);
-    await until(command, () => isPoliced() && isReached() && isNear());
+    await until(isTold, `${command}: ${told}`);
+    await until(() => isPoliced() && isReached() && isNear(), command);
   }
   it.box.sh(it.node.netns, ["ip", "netns", "del", b.netns.name]);
-  await until("the other's record goes", () => it.node.agent.endpoints.list().length === 1);
+  await until(() => it.node.agent.endpoints.list().length === 1, "the other's record goes");
 });
 
 test("programs, rules and settings of the node come back", async () => {
   await using it = await startNode(both, { services: "{ announce: [192.0.2.0/24] }" });
   it.node.sh("ip", "link", "add", "up0", "address", "02:00:00:00:00:55", "type", "veth", "peer", "name", "up1");
   it.node.sh("sh", "-c", "ip link set up0 up; ip link set up1 up; ip route add default dev up0");
-  await until("the device is watched", () => it.node.log.some((line) => line.includes("watch what up0 receives")));
+  await until(() => it.node.log.some((line) => line.includes("watch what up0 receives")), "the device is watched");
   const rows: readonly (readonly [command: string, shown: string, whole: string, told: string])[] = [
     [
       "tc filter del block 31",
@@ -136,7 +137,7 @@ test("programs, rules and settings of the node come back", async () => {
   for (const [command, show, whole, told] of rows) {
     it.node.log.length = 0;
     it.node.sh("sh", "-c", command);
-    await until(`${command}: ${told}`, () => it.node.log.some((line) => line.startsWith(told)));
+    await until(() => it.node.log.some((line) => line.startsWith(told)), `${command}: ${told}`);
     expect(`${command}: ${it.node.sh("sh", "-c", show)}`).toContain(whole);
     expect(it.node.sh("sh", "-c", show)).not.toContain(" accept\n");
   }
@@ -170,7 +171,7 @@ test("what the packet path's maps say of the node and its pods comes back", asyn
     it.node.log.length = 0;
     damage();
     expect(all()).not.toBe(before);
-    await until(told, () => it.node.log.includes(`endpoints: ${told}, mended`));
+    await until(() => it.node.log.includes(`endpoints: ${told}, mended`), told);
     expect(all()).toBe(before);
   }
 });

@@ -5,7 +5,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodes } from "#kube/resource.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
+import { until } from "#test/until.ts";
 
 // Loading the programs takes a machine that is busy a second or more, and some agents start here twice.
 setDefaultTimeout(120_000);
@@ -22,7 +23,7 @@ describe("forwarding", () => {
     it.node.sh("ip", "link", "add", "uplink", "type", "bridge");
     it.node.sh("sysctl", "-qw", "net.ipv6.conf.uplink.accept_ra=1");
     it.node.sh("sysctl", "-qw", ...switches.map((each) => `${each}=0`));
-    await until("it is on", on);
+    await until(on, "it is on");
     expect(it.node.sh("sysctl", "-n", "net.ipv6.conf.uplink.accept_ra")).toBe("2\n");
     const said = it.node.log.filter((line) => line.startsWith("forwarding: "));
     expect(new Set(said)).toEqual(new Set(switches.map((each) => `forwarding: put back ${each}`)));
@@ -42,9 +43,9 @@ describe("a node's own address", () => {
     expect([sourceTo(it, four), sourceTo(it, six)]).toEqual(["172.30.0.11", "fd00:30::11"]);
     // The kernel takes routes along with the source that they name.
     it.node.sh("ip", "address", "del", "172.30.0.11/32", "dev", "lo");
-    await until("pods are reached all the same", () => sourceTo(it, four) === "10.96.0.10");
+    await until(() => sourceTo(it, four) === "10.96.0.10", "pods are reached all the same");
     it.node.sh("ip", "address", "add", "172.30.0.11/32", "dev", "lo");
-    await until("the node speaks as itself", () => sourceTo(it, four) === "172.30.0.11");
+    await until(() => sourceTo(it, four) === "172.30.0.11", "the node speaks as itself");
     await it.node.stopAgent();
     await it.node.startAgent();
     expect(it.node.log.filter((line) => line.includes("put back")).length).toBe(2);

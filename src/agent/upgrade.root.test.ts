@@ -4,7 +4,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createMap, lookUpElement, MapType, nextKey, openPinned, pin, updateElement } from "#kernel/bpf-map.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
+import { until } from "#test/until.ts";
 
 // Loading the programs takes a machine that is busy a second or more.
 setDefaultTimeout(120_000);
@@ -53,7 +54,7 @@ describe("an agent of another release", () => {
     expect(readdirSync(folder).filter((name) => /aside|endpoints-16-20/.test(name))).toEqual([]);
     const numbers = () => [...flood.output().matchAll(/icmp_seq=(\d+)/g)].map(([, number]) => Number(number));
     const before = numbers().length;
-    await until("they speak on", () => numbers().length > before + 5);
+    await until(() => numbers().length > before + 5, "they speak on");
     flood.kill();
     const sequence = numbers();
     expect(sequence).toEqual(sequence.map((_, index) => index + 1));

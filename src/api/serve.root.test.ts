@@ -4,7 +4,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ip } from "#net/ip.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
+import { until } from "#test/until.ts";
 import { askAgent } from "./client.ts";
 import type { ConnectionsMessage, DropsMessage, IpamMessage, StatusMessage } from "./messages.ts";
 import { serveApi, serveHealth } from "./serve.ts";
@@ -73,10 +74,10 @@ describe("the local API", () => {
       await it.server.addNode("n2", ["10.244.2.0/24"], ["172.30.0.12"]);
       await it.server.addNode("n3", ["10.244.3.0/24"], ["172.30.9.9"]);
       const peers = async () => (await askAgent<StatusMessage>(socket, "GET /v1/status")).peers;
-      await until("they are known", async () => {
+      await until(async () => {
         const known = await peers();
         return known.length === 2 && known.some(({ via }) => via !== null);
-      });
+      }, "they are known");
       expect((await peers()).map(({ node, way, via }) => [node, way, via])).toEqual([
         ["n2", "direct", ip("172.30.0.12")],
         ["n3", "unknown", null],

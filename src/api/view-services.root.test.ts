@@ -2,10 +2,11 @@
 
 import { expect, test } from "bun:test";
 import { endpointSlices, services } from "#kube/resource.ts";
-import { startNode, until } from "#test/agent.ts";
+import { startNode } from "#test/agent.ts";
 import { slice } from "#test/lab/services.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { SocketNode } from "#test/sockets/socket-node.ts";
+import { until } from "#test/until.ts";
 import { viewNamedServices, viewServices } from "./view-services.ts";
 
 test("viewServices() tells where services are reached, who answers, and what is amiss", async () => {
@@ -28,8 +29,8 @@ test("viewServices() tells where services are reached, who answers, and what is 
   );
   const view = () => viewServices(it.node.agent).services?.[0];
   await until(
-    "the service is served",
     () => view()?.frontends[0]?.inside === 2 && view()?.frontends[0]?.served === true,
+    "the service is served",
   );
   expect(view()).toMatchObject({
     name: "shop/web",

@@ -2,9 +2,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cable, callDhcp, resultOf, standaloneHost, until } from "#test/dhcp-node.ts";
+import { cable, callDhcp, resultOf, standaloneHost } from "#test/dhcp-node.ts";
 import { startDhcpServer } from "#test/peers/dhcp.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 
 setDefaultTimeout(120_000);
 

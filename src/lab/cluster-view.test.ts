@@ -6,17 +6,9 @@ import { endpointSlices, namespaces, services } from "#kube/resource.ts";
 import { localTransport } from "#lab/apiserver/local-transport.ts";
 import { TestApi } from "#test/lab/api.ts";
 import { pace } from "#test/lab/cluster.ts";
+import { until } from "#test/until.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { lookUp, namesOf } from "./dns/cluster-names.ts";
-
-const waitMs = 5000;
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let waited = 0; !isSo(); waited += 5) {
-    if (waited > waitMs) throw new Error("It does not come to it");
-    await Bun.sleep(5);
-  }
-}
 
 function slice(name: string, service: string, addresses: readonly string[]) {
   return {

@@ -2,15 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { Netns } from "#kernel/netns.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 import type { LinkFilter } from "./event-filter.ts";
 import { Monitor, type NetworkEvent } from "./monitor.ts";
 
 const topics = ["link", "address", "route", "neighbour"] as const;
-const waitMs = 30_000;
-
-async function until(done: () => boolean): Promise<void> {
-  for (const end = performance.now() + waitMs; !done() && performance.now() < end; ) await Bun.sleep(2);
-}
 
 /** One line an event: `set link v0`. */
 function show(event: NetworkEvent): string {

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { processesBelow } from "#lab/cgroup.ts";
+import { until } from "#test/until.ts";
 import { groupOf, TestLabs } from "../lab.ts";
 import { kubectlVersions } from "../peers/kubectl.ts";
 
@@ -61,10 +62,10 @@ export class StreamingTarget implements AsyncDisposable {
     writeFileSync(join(labs.folder, "pod.yaml"), manifest);
     const [newest = ""] = kubectls.slice(-1).map(({ path }) => path);
     await this.ok(newest, ["apply", "-f", join(labs.folder, "pod.yaml")]);
-    await until("the failing container runs again", async () => {
+    await until(async () => {
       const count = "jsonpath={.status.containerStatuses[?(@.name=='failing')].restartCount}";
       return (await this.ok(newest, ["get", "pod", "target", "-o", count])) >= "1";
-    });
+    }, "the failing container runs again");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,11 +109,4 @@ export class StreamingTarget implements AsyncDisposable {
       }
     });
   }
-}
-
-/** @throws Error when it does not become true. */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + patienceMs; performance.now() < end; await Bun.sleep(50))
-    if (await isTrue()) return;
-  throw new Error(`It did not happen that ${what}`);
 }

@@ -2,6 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "#test/until.ts";
 import { type Netns, Sandbox } from "../sandbox.ts";
 import { needsTools } from "../tools.ts";
 import { type DhcpOptions, startDhcpServer } from "./dhcp.ts";
@@ -105,11 +106,4 @@ function link(box: Sandbox): { host: Netns; pod: Netns } {
   box.sh(host, ["ip", "link", "set", "eth0", "up"]);
   box.sh(pod, ["ip", "link", "set", "eth0", "address", mac, "up"]);
   return { host, pod };
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let round = 0; !done(); round++) {
-    if (round > 500) throw new Error(`It does not come true within ten seconds: ${done}`);
-    await Bun.sleep(20);
-  }
 }

@@ -9,6 +9,7 @@ import { ip } from "#net/ip.ts";
 import { Connection } from "#netlink/connection.ts";
 import { findLink } from "#netlink/link.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 import { Fabric } from "./fabric.ts";
 import type { Checksums } from "./offload-memory.ts";
 import { probePort } from "./probe-message.ts";
@@ -174,10 +175,6 @@ function isSummedQuestion(frame: Uint8Array): boolean {
   if (frame.length < innerUdp + 8) return false;
   const header = new DataView(frame.buffer, frame.byteOffset + innerUdp);
   return header.getUint16(2) === probePort && header.getUint16(6) !== 0;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let look = 0; look < 800 && !condition(); look++) await Bun.sleep(50);
 }
 
 describe("checksums in the overlay", () => {

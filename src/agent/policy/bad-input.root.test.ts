@@ -4,10 +4,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { networkPolicies, pods } from "#kube/resource.ts";
 import type { Transport } from "#kube/transport.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
 import type { Netns } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
 import { ask, askBriefly, startEcho } from "#test/traffic.ts";
+import { until } from "#test/until.ts";
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 const [port, limitMs] = [8080, 60_000];
@@ -109,11 +110,11 @@ describe("what an API server should not have taken", () => {
         await apply("wrong", "db", rule, { from: [from("cart")] });
         const state = () =>
           it.node.agent.policies?.states().find(({ policy }) => policy === "NetworkPolicy shop/wrong");
-        await until("it is in force", () => state()?.inForce === 1 && state()?.sinceMs !== undefined);
+        await until(() => state()?.inForce === 1 && state()?.sinceMs !== undefined, "it is in force");
         expect(state()?.faults).toEqual([expect.stringContaining(status)]);
         expect([reaching("db", "cart"), reaching("mail", "web")]).toEqual([["cart"], ["web"]]);
         await it.server.client.remove(networkPolicies, { namespace: "shop", name: "wrong" });
-        await until("it is gone", () => state() === undefined);
+        await until(() => state() === undefined, "it is gone");
       },
       limitMs,
     );

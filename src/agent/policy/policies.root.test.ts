@@ -11,10 +11,11 @@ import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import { networkPolicies, pods } from "#kube/resource.ts";
 import { keepAnnotation } from "#model/policy/keep.ts";
 import { ip } from "#net/ip.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
 import type { Netns } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
 import { ask, askBriefly, startEcho } from "#test/traffic.ts";
+import { until } from "#test/until.ts";
 import { readDenials } from "./denials.ts";
 
 const both = ["10.244.1.0/24", "fd00:10:244:1::/64"];
@@ -92,7 +93,7 @@ describe("a node's policies", () => {
       ]);
 
       await applyPolicy(it, ["web"]);
-      await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
+      await until(() => isInForce(it, "NetworkPolicy shop/db"), "the policy is in force");
       expect([reach(web), reach(cart, askBriefly)]).toEqual([
         [true, true],
         [false, false],
@@ -107,12 +108,12 @@ describe("a node's policies", () => {
       await it.server.client.patch(pods, { namespace: "shop", name: "cart" }, "merge", {
         metadata: { labels: { app: "web" } },
       });
-      await until("the label is seen", () => reach(cart, askBriefly).every(Boolean));
+      await until(() => reach(cart, askBriefly).every(Boolean), "the label is seen");
       await it.server.client.remove(networkPolicies, { namespace: "shop", name: "db" });
-      await until("the policy is gone", () => it.node.agent.policies?.states().length === 0);
+      await until(() => it.node.agent.policies?.states().length === 0, "the policy is gone");
       expect(reach(web)).toEqual([true, true]);
       const { held } = it.node.agent.policies?.policies ?? {};
-      await until("nothing is left", () => held?.sets.size === 0);
+      await until(() => held?.sets.size === 0, "nothing is left");
       expect([held?.choices.size, held?.lists.size]).toEqual([0, 0]);
     },
     testMs,
@@ -164,11 +165,11 @@ describe("a node's policies", () => {
           isOver = true;
         });
         const lines = () => talk.output().split("\n").length;
-        await until("they talk", () => lines() > 2);
+        await until(() => lines() > 2, "they talk");
         await applyPolicy(it, [], { [keepAnnotation]: keep });
-        await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
+        await until(() => isInForce(it, "NetworkPolicy shop/db"), "the policy is in force");
         const before = lines();
-        await until("they talk on, or do not", () => isOver || lines() > before + 3);
+        await until(() => isOver || lines() > before + 3, "they talk on, or do not");
         expect(isOver).toBe(!survives);
         expect(askBriefly(it.box, web.netns, db.v4, port)).toBe("");
         const { policies, datapath } = it.node.agent;
@@ -190,7 +191,7 @@ describe("a node's policies", () => {
       await using it = await start(1);
       await it.server.addNamespace("shop");
       await applyPolicy(it, []);
-      await until("the policy is known", () => it.node.agent.policies?.states().length === 1);
+      await until(() => it.node.agent.policies?.states().length === 1, "the policy is known");
       const { stdout } = await it.node.cni("ADD", "ghost", it.box.netns("ghost").path, args("ghost"));
       expect(JSON.parse(stdout)).toMatchObject({
         code: 11,
@@ -208,7 +209,7 @@ describe("a node's policies", () => {
       await it.server.addNamespace("shop");
       await applyPolicy(it, ["web"]);
       const [db, web, cart] = [await addPod(it, "db"), await addPod(it, "web"), await addPod(it, "cart")];
-      await until("the policy is in force", () => isInForce(it, "NetworkPolicy shop/db"));
+      await until(() => isInForce(it, "NetworkPolicy shop/db"), "the policy is in force");
       const { identities, sets, choices, lists } = it.node.agent.datapath?.policy ?? raise("the programs are not used");
       it.node.log.length = 0;
       const own = ip(web.v4);
@@ -226,9 +227,9 @@ describe("a node's policies", () => {
       const whats = ["policies: identity", "policies: policy", "policies: choice", "policies: entry"];
       const all = [...whats, "endpoints: endpoint", "endpoints: source"];
       const isMended = (what: string) => it.node.log.some((line) => line.startsWith(what) && line.endsWith(", mended"));
-      await until("all is mended", () => all.every(isMended));
+      await until(() => all.every(isMended), "all is mended");
       for (const address of [db.v4, db.v6]) {
-        await until(`${address} answers`, () => askBriefly(it.box, web.netns, address, port).startsWith("db"));
+        await until(() => askBriefly(it.box, web.netns, address, port).startsWith("db"), `${address} answers`);
         expect(askBriefly(it.box, cart.netns, address, port)).toBe("");
       }
       expect(it.node.agent.metrics.format()).toMatch(/^twill_policy_mended_total [1-9]/m);

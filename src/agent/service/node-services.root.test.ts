@@ -5,11 +5,12 @@ import { Netns } from "#kernel/netns.ts";
 import type { EndpointSlice } from "#kube/kinds.ts";
 import { endpointSlices, pods, services } from "#kube/resource.ts";
 import { ip } from "#net/ip.ts";
-import { addressAt, startNode, type TestAgentNode, until } from "#test/agent.ts";
+import { addressAt, startNode, type TestAgentNode } from "#test/agent.ts";
 import { slice } from "#test/lab/services.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { SocketNode } from "#test/sockets/socket-node.ts";
 import { ask, join, startEcho } from "#test/traffic.ts";
+import { until } from "#test/until.ts";
 import { releaseReservedPorts } from "./leave.ts";
 
 const namespace = "shop";
@@ -24,9 +25,9 @@ function endpointsOf(...addresses: readonly string[]): EndpointSlice {
 /** When the node's map leads somewhere else. */
 async function untilLed(node: TestAgentNode, count: number, address = vip, port = 80): Promise<void> {
   const { frontends } = node.agent.datapath?.services ?? {};
-  await until(`${address}:${port} leads to ${count}`, () => {
+  await until(() => {
     return frontends?.get({ address: ip(address), port, protocol: 6 })?.inside.count === count;
-  });
+  }, `${address}:${port} leads to ${count}`);
 }
 
 test(
@@ -60,7 +61,7 @@ test(
     expect(ask(box, a.netns, vip, 80)).toBe(`b ${addressAt(a.result, 0)}`);
     node.log.length = 0;
     await node.startAgent();
-    await until("services are there", () => node.agent.services?.isServing === true);
+    await until(() => node.agent.services?.isServing === true, "services are there");
     expect(node.log.filter((line) => /services: (set|add|remove|retire)/.test(line))).toEqual([]);
     const { frontends } = node.agent.datapath?.services ?? {};
     frontends?.delete({ address: ip(vip), port: 80, protocol: 6 });
@@ -105,8 +106,8 @@ test(
     await node.cni("DEL", "web", pod.netns.path, changes);
     const { frontends } = node.agent.datapath?.services ?? {};
     await until(
-      "the port is closed",
       () => frontends?.get({ address: ip("192.0.2.1"), port: 8088, protocol: 6 }) === undefined,
+      "the port is closed",
     );
   },
   testMs,

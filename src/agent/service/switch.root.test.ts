@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { endpointSlices, services } from "#kube/resource.ts";
-import { addressAt, startNode, until } from "#test/agent.ts";
+import { addressAt, startNode } from "#test/agent.ts";
 import { slice } from "#test/lab/services.ts";
 import type { Netns, Sandbox } from "#test/sandbox.ts";
 import { ControlGroup } from "#test/sockets/control-group.ts";
@@ -27,9 +27,11 @@ while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 `;
 
+import { until } from "#test/until.ts";
+
 async function startServer(box: Sandbox, netns: Netns): Promise<void> {
   const server = box.start(netns, ["/usr/bin/python3", "-c", echo]);
-  await until("the server listens", () => server.output().includes("listening"));
+  await until(() => server.output().includes("listening"), "the server listens");
 }
 
 /** What kube-proxy makes of the service. */
@@ -93,7 +95,7 @@ test(
 
     const served = `{ enabled: true, cgroup: ${groups.path} }`;
     await node.restartWith(served);
-    await until("the packet path has taken over", () => node.agent.datapath?.isHeldBack === false);
+    await until(() => node.agent.datapath?.isHeldBack === false, "the packet path has taken over");
     expect(node.log.join("\n")).toContain("2 connections that the kernel has translated are ours now");
     expect(await talk("kernel's")).toEqual(said(1));
     await open("ours");
@@ -104,7 +106,7 @@ test(
 
     for (const maxConnections of [8192, 4096]) {
       await node.restartWith(served, { maxConnections });
-      await until("services are served", () => node.agent.services?.isServing === true);
+      await until(() => node.agent.services?.isServing === true, "services are served");
       expect(node.agent.datapath?.connections.translations.maxEntries).toBe(2 * maxConnections);
       expect((await talk("ours", "kernel's")).slice(0, 2)).toEqual(said(2).slice(0, 2));
     }

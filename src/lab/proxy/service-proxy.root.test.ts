@@ -13,6 +13,7 @@ import { TestApi } from "#test/lab/api.ts";
 import { pace } from "#test/lab/cluster.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { addBridge, addPod, ask, askBriefly, makeWorld, startEcho, type World } from "#test/traffic.ts";
+import { until } from "#test/until.ts";
 import type { NodeSide } from "./node-side.ts";
 import { startServiceProxy } from "./service-proxy.ts";
 
@@ -23,7 +24,6 @@ const side: NodeSide = {
   serviceBlocks: { ipv4: cidr("10.96.0.0/16"), ipv6: cidr("fd00:10:96::/112") },
 };
 const web = "10.96.0.20";
-const waitMs = 30_000;
 /** The proxy gathers changes for 10 ms. */
 const settledMs = 40;
 const testMs = 60_000;
@@ -286,10 +286,3 @@ describe("startServiceProxy()", () => {
     testMs,
   );
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let waited = 0; !condition(); waited += 20) {
-    if (waited > waitMs) throw new Error("It does not come to it");
-    await Bun.sleep(20);
-  }
-}

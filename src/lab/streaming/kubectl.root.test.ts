@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { kubectls, limitMs, patienceMs, StreamingTarget, until } from "#test/lab/streaming-target.ts";
+import { kubectls, limitMs, patienceMs, StreamingTarget } from "#test/lab/streaming-target.ts";
+import { until } from "#test/until.ts";
 
 const stack = new AsyncDisposableStack();
 let target: StreamingTarget;
@@ -116,19 +117,19 @@ for (const { minor, path } of kubectls) {
         const command = ["exec", "-it", "target", "-c", "web", "--", "sh"];
         const child = Bun.spawn([path, ...command], { ...target.surroundings, terminal, timeout: patienceMs });
         const type = (text: string) => child.terminal?.write(text);
-        await until("there is a prompt", () => seen.includes("# "));
+        await until(() => seen.includes("# "), "there is a prompt");
         type("tty; stty size\n");
-        await until("the first size is there", () => seen.includes("30 100"));
+        await until(() => seen.includes("30 100"), "the first size is there");
         expect(seen).toContain("/dev/pts/");
         child.terminal?.resize(120, 50);
-        await until("the size has changed", () => {
+        await until(() => {
           type("stty size\n");
           return seen.includes("50 120");
-        });
+        }, "the size has changed");
         type("sleep 1234\n");
-        await until("the program runs", () => target.isRunning("sleep 1234"));
+        await until(() => target.isRunning("sleep 1234"), "the program runs");
         type("\x03");
-        await until("the program was interrupted", () => !target.isRunning("sleep 1234"));
+        await until(() => !target.isRunning("sleep 1234"), "the program was interrupted");
         type("exit 9\n");
         expect(await child.exited).toBe(9);
       },
@@ -138,9 +139,9 @@ for (const { minor, path } of kubectls) {
     test("a client that is killed takes its program along", async () => {
       const words = `sleep 1${minor}.1`;
       const child = Bun.spawn([path, ...exec("web", "sh", "-c", `${words}; true`)], target.surroundings);
-      await until("the program runs", () => target.isRunning(words));
+      await until(() => target.isRunning(words), "the program runs");
       child.kill("SIGKILL");
-      await until("the program is gone", () => !target.isRunning(words));
+      await until(() => !target.isRunning(words), "the program is gone");
     });
 
     test(
@@ -150,10 +151,10 @@ for (const { minor, path } of kubectls) {
         const options = { ...target.surroundings, stdin: "pipe", stderr: "ignore" } as const;
         const child = Bun.spawn([path, ...execInput("web", "sh", "-c", `${words}; true`)], options);
         void Promise.resolve(child.stdin.write(new Uint8Array(20_000_000))).catch(() => undefined);
-        await until("the program runs", () => target.isRunning(words));
+        await until(() => target.isRunning(words), "the program runs");
         await Bun.sleep(300);
         child.kill("SIGKILL");
-        await until("the program is gone", () => !target.isRunning(words));
+        await until(() => !target.isRunning(words), "the program is gone");
       },
       limitMs,
     );

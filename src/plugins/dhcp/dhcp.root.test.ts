@@ -2,19 +2,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  cable,
-  callDhcp,
-  clientId,
-  DhcpNode,
-  fastestMs,
-  podMac,
-  resultOf,
-  standaloneHost,
-  until,
-} from "#test/dhcp-node.ts";
+import { cable, callDhcp, clientId, DhcpNode, fastestMs, podMac, resultOf, standaloneHost } from "#test/dhcp-node.ts";
 import { type DhcpOptions, startDhcpServer } from "#test/peers/dhcp.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 
 setDefaultTimeout(120_000);
 

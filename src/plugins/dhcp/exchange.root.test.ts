@@ -6,8 +6,9 @@ import { EtherType, PacketSocket } from "#kernel/packet-socket.ts";
 import { type Ip, ip } from "#net/ip.ts";
 import { mac } from "#net/mac.ts";
 import { decodeUdpFrame, encodeUdpFrame, type UdpFrame } from "#net/udp-frame.ts";
-import { cable, DhcpNode, podMac, resultOf, until } from "#test/dhcp-node.ts";
+import { cable, DhcpNode, podMac, resultOf } from "#test/dhcp-node.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 import { encodeMessage, type Message, message } from "./message.ts";
 import { type messageTypes, option, readOption, writeOption } from "./option.ts";
 

@@ -10,10 +10,11 @@ import { type Host, OpenHost } from "#plugins/host.ts";
 import { macvlan } from "#plugins/macvlan/plugin.ts";
 import { ptp } from "#plugins/ptp/plugin.ts";
 import { callPlugin, mustCall } from "#test/cni-call.ts";
-import { fastestMs, until } from "#test/dhcp-node.ts";
+import { fastestMs } from "#test/dhcp-node.ts";
 import { linkNames } from "#test/link-witness.ts";
 import { startDhcpServer } from "#test/peers/dhcp.ts";
 import { type Netns as BoxNetns, Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { dhcp } from "./plugin.ts";
 

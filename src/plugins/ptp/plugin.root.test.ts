@@ -10,7 +10,6 @@ import { staticIpam } from "#plugins/static/plugin.ts";
 import { type Attached, withAttached } from "#test/attached.ts";
 import { TestAttachment } from "#test/attachment.ts";
 import { testDelMatrix } from "#test/del-matrix.ts";
-import { until } from "#test/dhcp-node.ts";
 import { testHost } from "#test/host.ts";
 import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
@@ -18,6 +17,7 @@ import { linkNames, seeAddresses, seeDefaultRoutes, seeLink } from "#test/link-w
 import { type Netns, Sandbox } from "#test/sandbox.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { ask, join as joinByCable, startEcho } from "#test/traffic.ts";
+import { until } from "#test/until.ts";
 import { ptp } from "./plugin.ts";
 
 const setUp = (): JsonObject => ({});

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Outcome } from "#cni/plugin.ts";
 import { Sandbox } from "#test/sandbox.ts";
 import { Shim } from "#test/shim.ts";
+import { until } from "#test/until.ts";
 import { type Answer, decodeAnswer, encodeRequest } from "./frame.ts";
 import { ownNamespaces } from "./identity.ts";
 import { type ServiceOptions, servePlugins } from "./server.ts";
@@ -53,11 +54,6 @@ function errorOf(answer: Answer): { code: number; msg: string } {
   if (answer.action !== "answer") throw new Error("The service sent the caller away");
   expect(answer.outcome.exitCode).toBe(1);
   return JSON.parse(answer.outcome.stdout);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let n = 0; n < 6000 && !condition(); n++) await Bun.sleep(5);
-  expect(condition()).toBe(true);
 }
 
 describe("one connection", () => {

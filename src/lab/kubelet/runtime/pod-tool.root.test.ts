@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { cgroupMount } from "#kernel/cgroup-mount.ts";
 import { processesIn, removeGroup } from "#lab/cgroup.ts";
 import { Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 
 const tool = new URL("../../../../dist/twill-pod", import.meta.url).pathname;
 
@@ -27,13 +28,6 @@ class Group implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await removeGroup(this.path, Bun.sleep);
-  }
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 3000) throw new Error("it did not come to pass");
-    await Bun.sleep(10);
   }
 }
 

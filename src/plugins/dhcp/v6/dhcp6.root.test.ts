@@ -1,9 +1,10 @@
 // DHCPv6 with real servers: leases got, renewed, taken up again by the next keeper, given back; alone and beside IPv4.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { LeaseStore } from "#plugins/dhcp/lease-store.ts";
-import { cable, DhcpNode, fastestMs, resultOf, until } from "#test/dhcp-node.ts";
+import { cable, DhcpNode, fastestMs, resultOf } from "#test/dhcp-node.ts";
 import { type DhcpOptions, startDhcpServer } from "#test/peers/dhcp.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { until } from "#test/until.ts";
 
 setDefaultTimeout(120_000);
 
