@@ -228,6 +228,16 @@ describe("the kubelet", () => {
         ]),
       );
 
+      const beside = { ...shell("echo beside; test -e /conf || echo alone"), name: "debugger" };
+      const wanted = { spec: { ephemeralContainers: [beside] } };
+      await node.client.patch(pods, { ...place("full"), subresource: "ephemeralcontainers" }, "merge", wanted);
+      await node.until("what was put beside it has ended", async () => {
+        const { status } = await node.pod("full");
+        return status?.ephemeralContainerStatuses?.[0]?.state?.terminated?.exitCode === 0;
+      });
+      expect(node.log(full, "debugger")).toMatch(/ stdout F beside\n.* stdout F alone\n$/);
+      expect(isReady(await node.pod("full"))).toBe(true);
+
       const uid = full.metadata.uid ?? "";
       const logFile = join(node.folder, "kubelet", "logs", `${uid}.c.0.log`);
       // Open, it can be read when it has gone with its pod.

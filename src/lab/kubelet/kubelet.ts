@@ -17,6 +17,7 @@ import type { Ip } from "#net/ip.ts";
 import { ObjectCache } from "./node/object-cache.ts";
 import { findProgram } from "./node/programs.ts";
 import { refusalOf } from "./pod/admission.ts";
+import { containersOf } from "./pod/plan.ts";
 import type { ClusterDns } from "./pod/resolver.ts";
 import { Containers } from "./runtime/containers.ts";
 import type { NodeNetwork } from "./runtime/network.ts";
@@ -121,9 +122,10 @@ export class Kubelet implements Disposable {
   /** A container of a pod of this node; without a name the pod's first. Undefined when there is none. */
   find(namespace: string, name: string, container: string | undefined): FoundContainer | undefined {
     const pod = this.#pods.objects.get(`${namespace}/${name}`);
-    const all = [...(pod?.spec?.containers ?? []), ...(pod?.spec?.initContainers ?? [])];
-    const found = container === undefined || container === "" ? all[0] : all.find((each) => each.name === container);
-    if (pod === undefined || found === undefined) return undefined;
+    if (pod === undefined) return undefined;
+    const isFirst = container === undefined || container === "";
+    const found = isFirst ? pod.spec?.containers[0] : containersOf(pod).find((each) => each.name === container);
+    if (found === undefined) return undefined;
     return { uid: pod.metadata.uid ?? "", pod, container: found.name };
   }
 

@@ -32,6 +32,24 @@ describe("planPod()", () => {
   const rows: readonly (readonly [what: string, spec: Partial<PodSpec>, all: readonly Instance[], plan: string])[] = [
     ["starts all containers", { containers: [a, b] }, [], "start a#0, start b#0"],
     ["leaves what runs", { containers: [a] }, [run("a", "running")], ""],
+    [
+      "starts what is put beside others",
+      { containers: [a], ephemeralContainers: [{ name: "debugger" }] },
+      [run("a", "running")],
+      "start debugger#0",
+    ],
+    [
+      "runs what is put beside others once",
+      { containers: [a], ephemeralContainers: [{ name: "debugger" }] },
+      [run("a", "running"), run("debugger", 1)],
+      "",
+    ],
+    [
+      "puts nothing beside what is over",
+      { containers: [a], restartPolicy: "Never", ephemeralContainers: [{ name: "debugger" }] },
+      [run("a", 0)],
+      "Succeeded",
+    ],
     ["restarts what failed", { containers: [a] }, [run("a", 1)], "start a#1"],
     ["restarts what succeeded, by Always", { containers: [a] }, [run("a", 0, 3)], "start a#4"],
     [

@@ -30,6 +30,11 @@ export type PodPlan = {
 
 type RestartPolicy = "Always" | "OnFailure" | "Never";
 
+/** All containers of a pod: those that come first, its own, and those that `kubectl debug` has put beside them (KEP-277). */
+export function containersOf({ spec }: Pod): readonly Container[] {
+  return [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])];
+}
+
 /** A sidecar: an init container that goes on running beside the others (KEP-753). */
 export function isSidecar(container: Container): boolean {
   return container.restartPolicy === "Always";
@@ -41,6 +46,15 @@ export function lastRun(facts: Pick<ContainerFacts, "instances">, name: string):
 }
 
 export function planPod(pod: Pod, facts: ContainerFacts, nowMs: number): PodPlan {
+  const plan = planLasting(pod, facts, nowMs);
+  if (plan.finished !== undefined) return plan;
+  // They run once, whatever becomes of the others.
+  const fresh = (pod.spec?.ephemeralContainers ?? []).filter(({ name }) => lastRun(facts, name) === undefined);
+  const starts = fresh.map(({ name }) => ({ do: "start", container: name, attempt: 0, why: "it never ran" }) as const);
+  return { ...plan, steps: [...plan.steps, ...starts] };
+}
+
+function planLasting(pod: Pod, facts: ContainerFacts, nowMs: number): PodPlan {
   const { initContainers = [], containers = [], restartPolicy } = pod.spec ?? { containers: [] };
   const policy = (restartPolicy ?? "Always") as RestartPolicy;
   const steps: ContainerStep[] = [];

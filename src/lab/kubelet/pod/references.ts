@@ -2,6 +2,7 @@
 
 import type { ServiceAccountTokenProjection } from "kubernetes-types/core/v1";
 import type { Pod } from "#kube/kinds.ts";
+import { containersOf } from "./plan.ts";
 
 export type References = {
   readonly configMaps: ReadonlySet<string>;
@@ -10,8 +11,8 @@ export type References = {
 };
 
 export function referencesOf(pod: Pod): References {
-  const { containers = [], initContainers = [], volumes = [] } = pod.spec ?? { containers: [] };
-  const all = [...initContainers, ...containers];
+  const { volumes = [] } = pod.spec ?? {};
+  const all = containersOf(pod);
   const variables = all.flatMap(({ env = [] }) => env.map(({ valueFrom }) => valueFrom));
   const whole = all.flatMap(({ envFrom = [] }) => envFrom);
   const projected = volumes.flatMap((volume) => volume.projected?.sources ?? []);

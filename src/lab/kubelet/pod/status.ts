@@ -23,7 +23,8 @@ export type PodFacts = ContainerFacts & {
 
 /** The whole status; `now` is RFC 3339 for what changes with it. */
 export function podStatus(pod: Pod, facts: PodFacts, now: string): PodStatus {
-  const { initContainers = [], containers = [] } = pod.spec ?? { containers: [] };
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? { containers: [] };
+  const beside = ephemeralContainers.map((container) => containerStatus(pod, container, facts, false));
   const init = initContainers.map((container) => containerStatus(pod, container, facts, true));
   const main = containers.map((container) => containerStatus(pod, container, facts, false));
   const initialized = isInitialized(pod, facts);
@@ -39,6 +40,7 @@ export function podStatus(pod: Pod, facts: PodFacts, now: string): PodStatus {
     conditions: conditions(pod, facts, { init, main, initialized, phase }, now),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
+    ...(beside.length === 0 ? {} : { ephemeralContainerStatuses: beside.map((each) => ({ ...each, ready: false })) }),
   };
 }
 

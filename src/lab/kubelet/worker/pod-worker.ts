@@ -12,7 +12,14 @@ import { afterRestart, type Backoff, noBackoff } from "#lab/kubelet/pod/backoff.
 import { ConfigError, type Sources } from "#lab/kubelet/pod/environment.ts";
 import type { NodeFacts } from "#lab/kubelet/pod/fields.ts";
 import { knownRun } from "#lab/kubelet/pod/known-run.ts";
-import { type ContainerFacts, type ContainerStep, finishedPhase, lastRun, planPod } from "#lab/kubelet/pod/plan.ts";
+import {
+  type ContainerFacts,
+  type ContainerStep,
+  containersOf,
+  finishedPhase,
+  lastRun,
+  planPod,
+} from "#lab/kubelet/pod/plan.ts";
 import { sandboxRequest } from "#lab/kubelet/pod/sandbox-request.ts";
 import { podStatus, type Waiting } from "#lab/kubelet/pod/status.ts";
 import { containerPath } from "#lab/kubelet/runtime/pod-tool.ts";
@@ -326,8 +333,7 @@ export class PodWorker {
   }
 
   #containers(): readonly Container[] {
-    const { containers = [], initContainers = [] } = this.#pod.spec ?? { containers: [] };
-    return [...initContainers, ...containers];
+    return containersOf(this.#pod);
   }
 
   #facts(): ContainerFacts {

@@ -48,8 +48,9 @@ export function openWebSocketCommand(
       resize.end();
       left.abort();
     });
-  // The first word says to the client that it works: an empty message on a channel that it reads.
-  void send(wanted.stdout ? channels.stdout : channels.error, new Uint8Array());
+  // An empty message on a channel that it reads says to the client that it works. kubectl, which alone speaks v5, needs no such word, and
+  // complains of a stream that it does not know when the word comes before it has made its streams.
+  if (protocol !== v5) void send(wanted.stdout ? channels.stdout : channels.error, new Uint8Array());
   return {
     stdin: wanted.stdin ? stdin.source() : undefined,
     stdout: wanted.stdout ? sink(channels.stdout) : undefined,
