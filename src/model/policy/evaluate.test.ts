@@ -220,6 +220,22 @@ describe("explain()", () => {
       "",
     ]);
   });
+
+  test("tells of a block that excepts the other end ahead of others, however many there are", () => {
+    const blocks = Array.from({ length: 20 }, (_, index) => ({ ipBlock: { cidr: `192.0.${index}.0/24` } }));
+    const near = { ipBlock: { cidr: "10.0.0.0/8", except: ["10.0.0.4/32"] } };
+    const lines = decide("y/b -> x/a:80", policy("p", { ...all, ingress: [{ from: [...blocks, near] }] })).text.split(
+      "\n",
+    );
+    expect(lines.filter((line) => line.includes("spec.ingress[0]"))).toEqual([
+      "  NetworkPolicy x/p spec.ingress[0].from[20]: 10.0.0.4 is in 10.0.0.4/32, which is excepted",
+      "  NetworkPolicy x/p spec.ingress[0].from[0]: 10.0.0.4 is not in 192.0.0.0/24",
+      "  NetworkPolicy x/p spec.ingress[0].from[1]: 10.0.0.4 is not in 192.0.1.0/24",
+      "  NetworkPolicy x/p spec.ingress[0].from[2]: 10.0.0.4 is not in 192.0.2.0/24",
+      "  NetworkPolicy x/p spec.ingress[0].from[3]: 10.0.0.4 is not in 192.0.3.0/24",
+      "  NetworkPolicy x/p spec.ingress[0]: and 16 more that do not fit",
+    ]);
+  });
 });
 
 describe("changesBetween()", () => {

@@ -26,12 +26,18 @@ export function mismatchesOf(
 ): readonly string[] {
   const placed = (place: Origin, mismatch: Mismatch): Mismatch =>
     mismatch === undefined ? undefined : `${place.path.slice(origin.path.length)}: ${mismatch}`;
-  const ofPeers = (peers ?? []).map((peer) => placed(peer.origin, peerMismatch(peer, other)));
+  const ofPeers = nearestFirst(peers ?? [], other).map((peer) => placed(peer.origin, peerMismatch(peer, other)));
   const ofPorts = (ports ?? []).map((port) => placed(port.origin, portMismatch(port, destination, traffic)));
   return [
     ...unlessOneMatches("its list of peers", peers, ofPeers),
     ...unlessOneMatches("its list of ports", ports, ofPorts),
   ];
+}
+
+/** A block that has the other end in it, and excepts it, ahead of hundreds that have nothing to do with it. */
+function nearestFirst(peers: readonly Peer[], { addresses }: Party): readonly Peer[] {
+  const isNear = (peer: Peer) => peer.peer === "block" && addresses.some((address) => contains(peer.block, address));
+  return [...peers.filter(isNear), ...peers.filter((peer) => !isNear(peer))];
 }
 
 function unlessOneMatches(
