@@ -57,6 +57,7 @@ import { Pods } from "./pods.ts";
 import type { Remembered } from "./policy/naming.ts";
 import { NodePolicies } from "./policy/node-policies.ts";
 import { Policies } from "./policy/policies.ts";
+import { checkRights } from "./rights.ts";
 import { leaveServices } from "./service/leave.ts";
 import { NodeServices } from "./service/node-services.ts";
 import { ServicePorts } from "./service/service-ports.ts";
@@ -117,6 +118,7 @@ export class Agent implements AsyncDisposable {
 
   /** Resolves when calls are served. @throws StateError, SocketPathError, KernelError, each saying what to do */
   static async start(options: AgentOptions): Promise<Agent> {
+    checkRights();
     await using stack = new AsyncDisposableStack();
     // Ahead of all else: a second agent must not touch what the first one has made.
     const place = stack.use(await claimSocketPath(options.socket));
