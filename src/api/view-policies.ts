@@ -5,6 +5,7 @@ import { readDenials } from "#agent/policy/denials.ts";
 import { monotonicSeconds } from "#kernel/monotonic-clock.ts";
 import type { DenialsMessage, PoliciesMessage } from "./messages.ts";
 
+/** Policies by name, with the pods of this node on which each is in force; `policies: null` where they are not enforced. */
 export function viewPolicies({ nodeName, policies }: Agent): PoliciesMessage {
   if (policies === undefined) return { node: nodeName, policies: null };
   const all = policies.states().map(({ sinceMs, ...state }) => ({
@@ -17,6 +18,7 @@ export function viewPolicies({ nodeName, policies }: Agent): PoliciesMessage {
 /** IANA, "Protocol Numbers". */
 const protocols: Readonly<Record<number, string>> = { 1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 132: "sctp" };
 
+/** What was refused of late; nothing where policies are not enforced. */
 export function viewDenials({ policies, datapath }: Agent): DenialsMessage {
   if (policies === undefined || datapath === undefined) return { denials: [] };
   const denials = readDenials(datapath.policy, policies.policies, monotonicSeconds());

@@ -11,6 +11,7 @@ export function incomplete(agent: Agent): string | undefined {
   return agent.unready() ?? (agent.services?.isServing === false ? "The agent waits for services" : undefined);
 }
 
+/** The node at a glance, and what is amiss. */
 export function viewStatus(agent: Agent): StatusMessage {
   const { cluster, endpoints, datapath } = agent;
   const unready = incomplete(agent);
@@ -52,12 +53,14 @@ function viewPeer({ fabric }: Agent, { name, addresses, blocks }: NodeModel): Pe
   return { node: name, addresses: Object.values(addresses), blocks, way, via: entry?.node ?? null };
 }
 
+/** One interface of one pod. */
 export function viewEndpoint(endpoint: Endpoint): EndpointMessage {
   const { id, pod, containerId, ifname, mac, hostName, mtu, state } = endpoint;
   const name = pod === undefined ? null : `${pod.namespace}/${pod.name}`;
   return { id, pod: name, containerId, ifname, addresses: addressesOf(endpoint), mac, link: hostName, mtu, state };
 }
 
+/** The pools of the node's blocks, and who has which address. */
 export function viewIpam(agent: Agent): IpamMessage {
   const { ipam, endpoints } = agent;
   const now = agent.nowMs();
@@ -71,6 +74,7 @@ export function viewIpam(agent: Agent): IpamMessage {
   return { pools, addresses };
 }
 
+/** Packets by what became of them; `outcomes: null` without programs. */
 export function viewDrops({ datapath }: Agent): DropsMessage {
   const counts = datapath?.counts();
   return { outcomes: counts === undefined ? null : toNumbers(counts) };

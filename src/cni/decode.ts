@@ -138,10 +138,12 @@ export function refine<T>(decoder: Decoder<T>, wants: string, accepts: (value: T
   };
 }
 
+/** What another decoder gives, converted. @throws what `convert` throws */
 export function map<T, U>(decoder: Decoder<T>, convert: (value: T) => U): Decoder<U> {
   return (value) => convert(decoder(value));
 }
 
+/** A list, each item by the same decoder; errors name the index. */
 export function list<T>(item: Decoder<T>): Decoder<readonly T[]> {
   return (value) => {
     if (!Array.isArray(value)) throw new Mismatch("a list", value as Json | undefined);
@@ -178,6 +180,7 @@ export function object<const F extends Fields>(fields: F): Decoder<Shape<F>> {
   };
 }
 
+/** Undefined where the field is not there. */
 export function optional<T>(decoder: Decoder<T>): Decoder<T | undefined> {
   return (value) => (value === undefined ? undefined : decoder(value));
 }
@@ -187,6 +190,7 @@ export function unlessEmpty<T>(decoder: Decoder<T>): Decoder<T | undefined> {
   return (value) => (value === undefined || value === "" ? undefined : decoder(value));
 }
 
+/** `fallback` where the field is not there. */
 export function withDefault<T>(decoder: Decoder<T>, fallback: T): Decoder<T> {
   return (value) => (value === undefined ? fallback : decoder(value));
 }

@@ -33,14 +33,17 @@ export async function delegateAdd(call: Call, type: string, options: DelegateOpt
   return await delegate(call, type, "ADD", options);
 }
 
+/** Runs another plugin's DEL on the same call. @throws CniError, the plugin's own */
 export async function delegateDel(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
   await delegate(call, type, "DEL", options);
 }
 
+/** Runs another plugin's CHECK on the same call. @throws CniError, the plugin's own */
 export async function delegateCheck(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
   await delegate(call, type, "CHECK", options);
 }
 
+/** Runs another plugin's GC on the same call. @throws CniError, the plugin's own */
 export async function delegateGc(call: Call, type: string, options: DelegateOptions = {}): Promise<void> {
   await delegate(call, type, "GC", options);
 }

@@ -21,6 +21,7 @@ export function compareVersions(a: SpecVersion, b: SpecVersion): number {
   return specVersions.indexOf(a) - specVersions.indexOf(b);
 }
 
+/** Whether `version` is `floor` or newer. */
 export function atLeast(version: SpecVersion, floor: SpecVersion): boolean {
   return compareVersions(version, floor) >= 0;
 }

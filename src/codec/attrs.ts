@@ -20,6 +20,7 @@ const nestedFlag = 0x8000;
 const typeMask = 0x3fff;
 const headerSize = 4;
 
+/** An attribute of a number, with the codec of what it holds. */
 export function attr<T>(type: number, codec: Codec<T>): Attr<T> {
   return { type, codec, nested: false };
 }
@@ -95,6 +96,7 @@ export function findAttr<T>(reader: Reader, { type: wanted, codec }: Attr<T>): T
   return undefined;
 }
 
+/** Writes header, content and padding; `type` with its flags. @throws RangeError beyond 65,535 bytes */
 export function writeAttr<T>(writer: Writer, type: number, codec: Codec<T>, value: T): void {
   const start = writer.reserve(headerSize);
   codec.encode(writer, value);

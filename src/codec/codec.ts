@@ -122,6 +122,7 @@ export class Reader {
   }
 }
 
+/** The bytes of a value. @throws RangeError when it does not fit its format */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   const writer = new Writer();
   codec.encode(writer, value);

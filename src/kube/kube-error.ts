@@ -93,10 +93,12 @@ function qualified({ group, plural }: Subject): string {
   return group === "" ? plural : `${plural}.${group}`;
 }
 
+/** No object has this name. */
 export function notFound(subject: Subject, name: string): KubeError {
   return kubeError("NotFound", `${qualified(subject)} "${name}" not found`, detailsOf(subject, name));
 }
 
+/** Another object has this name. */
 export function alreadyExists(subject: Subject, name: string): KubeError {
   return kubeError("AlreadyExists", `${qualified(subject)} "${name}" already exists`, detailsOf(subject, name));
 }
@@ -115,11 +117,13 @@ export function invalid(kind: string, group: string, name: string, causes: reado
   return kubeError("Invalid", `${qualifiedKind} "${name}" is invalid: ${what}`, { name, group, kind, causes });
 }
 
+/** The caller may not, or the server's own rules refuse it: `why` says which. */
 export function forbidden(subject: Subject, name: string, why: string): KubeError {
   const object = name === "" ? qualified(subject) : `${qualified(subject)} "${name}"`;
   return kubeError("Forbidden", `${object} is forbidden: ${why}`, detailsOf(subject, name));
 }
 
+/** The request itself cannot be understood. */
 export function badRequest(message: string): KubeError {
   return kubeError("BadRequest", message);
 }

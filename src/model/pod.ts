@@ -33,6 +33,7 @@ export const addressesAnnotation = "twill.dev/addresses";
 /** Kubernetes API, "Well-Known Labels, Annotations and Taints". */
 const fileAnnotation = "kubernetes.io/config.hash";
 
+/** From Kubernetes' object; the only place that reads one. */
 export function toPodModel(pod: Pod): PodModel {
   const { metadata, spec, status } = pod;
   const { namespace = "default", name, uid = "", annotations = {}, labels = {}, creationTimestamp = "" } = metadata;

@@ -23,6 +23,7 @@ export function ifAddr(text: string): IfAddr {
   return parsed;
 }
 
+/** `10.1.2.3/24`; undefined for anything else. */
 export function parseIfAddr(text: string): IfAddr | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
@@ -57,10 +58,12 @@ export function addressOf(prefix: Cidr | IfAddr): Ip {
   return prefix.slice(0, prefix.indexOf("/")) as Ip;
 }
 
+/** The prefix length. */
 export function lengthOf(prefix: Cidr | IfAddr): number {
   return Number(prefix.slice(prefix.indexOf("/") + 1));
 }
 
+/** The family of a block or of an interface address. */
 export function familyOfCidr(prefix: Cidr | IfAddr): Family {
   return familyOf(addressOf(prefix));
 }
@@ -79,6 +82,7 @@ export function boundsOf(block: Cidr | IfAddr): { readonly first: bigint; readon
   return { first, last: first + (1n << BigInt(bitsOf(familyOfCidr(block)) - lengthOf(block))) - 1n };
 }
 
+/** Whether an address is in a block; never one of the other family. */
 export function contains(block: Cidr, address: Ip): boolean {
   const family = familyOf(address);
   if (familyOfCidr(block) !== family) return false;
@@ -101,6 +105,7 @@ function ipv4ToNumber(address: Ip): number {
   return number;
 }
 
+/** Whether two blocks have an address in common: then one contains the other. */
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return contains(a, addressOf(b)) || contains(b, addressOf(a));
 }
@@ -110,6 +115,7 @@ export function defaultCidr(family: Family): Cidr {
   return (family === "ipv4" ? "0.0.0.0/0" : "::/0") as Cidr;
 }
 
+/** Whether it is all addresses of its family. */
 export function isDefault(block: Cidr): boolean {
   return block === "0.0.0.0/0" || block === "::/0";
 }

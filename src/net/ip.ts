@@ -15,11 +15,13 @@ export function ip(text: string): Ip {
   return parsed;
 }
 
+/** The address in its canonical form; undefined for what is none, zones and leading zeros included. */
 export function parseIp(text: string): Ip | undefined {
   const bytes = text.includes(":") ? parseIpv6(text) : parseIpv4(text);
   return bytes === undefined ? undefined : ipFromBytes(bytes);
 }
 
+/** By its text alone: an `Ip` is canonical. */
 export function familyOf(address: Ip): Family {
   return address.includes(":") ? "ipv6" : "ipv4";
 }
@@ -43,6 +45,7 @@ export function ipFromBytes(bytes: Uint8Array): Ip {
   throw new RangeError(`An IP address has 4 or 16 bytes, not ${bytes.length}`);
 }
 
+/** The address as a number, in network byte order. */
 export function ipToBigint(address: Ip): bigint {
   let n = 0n;
   for (const byte of ipBytes(address)) n = (n << 8n) | BigInt(byte);

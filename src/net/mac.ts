@@ -12,6 +12,7 @@ export function mac(text: string): Mac {
   return parsed;
 }
 
+/** Six bytes in hexadecimal, with colons or hyphens; undefined for anything else. */
 export function parseMac(text: string): Mac | undefined {
   if (!/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$/.test(text)) return undefined;
   return text.toLowerCase().replaceAll("-", ":") as Mac;
@@ -23,6 +24,7 @@ export function isInterfaceMac(address: Mac): boolean {
   return (first & 1) === 0 && [first, ...rest].some((byte) => byte !== 0);
 }
 
+/** Six bytes, in the order of the text. */
 export function macBytes(address: Mac): Uint8Array {
   return Uint8Array.from(address.split(":"), (part) => Number.parseInt(part, 16));
 }

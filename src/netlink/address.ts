@@ -52,10 +52,12 @@ export type AddressOptions = {
   readonly allow?: readonly string[];
 };
 
+/** Fails with EEXIST when the link has the address, unless `allow` has that. */
 export function addAddress(index: number, address: IfAddr, options: AddressOptions = {}): Request {
   return request(AddressType.new, Flag.create | Flag.exclusive, "add", index, address, options);
 }
 
+/** That the link or the address is gone is no error. */
 export function removeAddress(index: number, address: IfAddr, options: AddressOptions = {}): Request {
   const allow = ["EADDRNOTAVAIL", "ENODEV", ...(options.allow ?? [])];
   return request(AddressType.del, 0, "remove", index, address, { ...options, allow });
@@ -71,6 +73,7 @@ export function listAddresses(connection: Connection, index = 0): readonly LinkA
   return found.filter((address) => address !== undefined);
 }
 
+/** Undefined for a message without an address. */
 export function toAddress({ header, attrs }: AddressMessage): LinkAddress | undefined {
   const address = attrs.local ?? attrs.address;
   if (address === undefined) return undefined;

@@ -74,6 +74,7 @@ export function listPortVlans(connection: Connection, ifindex: number): readonly
     .flatMap(({ vlans }) => vlans);
 }
 
+/** Of an RTM_NEWLINK message of family bridge. */
 export function readPort(body: Reader): { readonly ifindex: number; readonly vlans: readonly PortVlan[] } {
   const { header, attrs } = portMessage.decode(body);
   return { ifindex: header.index, vlans: expand(attrs.spec?.vlans ?? []) };
@@ -117,6 +118,7 @@ function toInfos({ vid, rangeEnd = vid, pvid, untagged }: PortVlanRange): readon
   ];
 }
 
+/** Single VLANs, where the kernel sends ranges by their ends. */
 export function expand(infos: readonly Infer<typeof vlanInfo>[]): readonly PortVlan[] {
   const out: PortVlan[] = [];
   let begin: number | undefined;

@@ -119,6 +119,7 @@ export function forgetConnections(connection: Connection, of: Family, match: Con
   return connection.tryApply(listConnections(connection, of, match).map(removeTracked));
 }
 
+/** Whether a connection has all that is asked for; what is not asked may be anything. */
 export function matches({ protocol, original, reply }: TrackedConnection, match: ConntrackMatch): boolean {
   const all: readonly (readonly [wanted: unknown, found: readonly unknown[]])[] = [
     [match.protocol, [protocol]],

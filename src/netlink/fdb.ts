@@ -44,6 +44,7 @@ export function addFdbEntry(entry: FdbEntry): Request {
   return newRequest(entry, "add", Flag.create | Flag.exclusive);
 }
 
+/** Makes the entry, or takes the place of the one that the address has there. */
 export function replaceFdbEntry(entry: FdbEntry): Request {
   return newRequest(entry, "replace", Flag.create | Flag.replace);
 }

@@ -123,6 +123,7 @@ export function listFilters(connection: Connection, ifindex: number, parent: num
     .filter(({ kind, matchesAll }) => kind !== "u32" || matchesAll !== undefined);
 }
 
+/** Of an RTM_NEWTFILTER message; what only u32 filters have is missing of others. */
 export function readFilter(body: Reader): Filter {
   const { header, attrs } = filterMessage.decode(body);
   const { ifindex, parent, handle, info } = header;

@@ -103,6 +103,7 @@ export function addVeth(
   return { ...request, text: `add link ${near.name} type veth peer ${peer.name}` };
 }
 
+/** Changes what `settings` has, and nothing else; `name` is for errors. Fails with ENODEV without the link. */
 export function setLink(index: number, settings: LinkSettings, name = `#${index}`): Request {
   return makeRequest(
     linkMessage,
@@ -183,6 +184,7 @@ export function removeLinkGroup(group: number): Request {
 /** RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): counters are half of an answer, and nobody reads them here. */
 const skipStats = 8;
 
+/** By name or number; undefined when there is none. @throws KernelError */
 export function findLink(connection: Connection, which: string | number): Link | undefined {
   return connection.find(getLink(which), (body) => toLink(linkMessage.decode(body)));
 }
@@ -204,6 +206,7 @@ function getLink(which: string | number): Request {
   );
 }
 
+/** All links of the connection's namespace, without their counters. @throws KernelError */
 export function listLinks(connection: Connection): readonly Link[] {
   const request = makeRequest(
     linkMessage,

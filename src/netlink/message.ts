@@ -59,6 +59,7 @@ export function makeRequest<T>(
   return { ...rest, body: writer.finish() };
 }
 
+/** Appends header (struct nlmsghdr) and body, aligned; `flags` are those beside the request's own. */
 export function writeMessage(writer: Writer, request: Request, sequence: number, flags: number): void {
   const start = writer.reserve(headerBytes);
   writer.append(request.body);

@@ -80,6 +80,7 @@ export function addNeighbour(neighbour: NewNeighbour): Request {
   return newRequest(neighbour, "add", Flag.create | Flag.exclusive);
 }
 
+/** Makes the entry, or takes the place of the one that the address has on the link. */
 export function replaceNeighbour(neighbour: NewNeighbour): Request {
   return newRequest(neighbour, "replace", Flag.create | Flag.replace);
 }

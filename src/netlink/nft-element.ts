@@ -88,6 +88,7 @@ export function removeChain(chain: NftChain): Request {
   return chainRequest(chain, NftMessage.removeChain, "remove");
 }
 
+/** Asks for a chain; fails with ENOENT when table or chain is not there. */
 export function getChain(chain: NftChain): Request {
   return chainRequest(chain, NftMessage.getChain, "get");
 }
@@ -120,6 +121,7 @@ export type HeldElement = {
   readonly verdict: NftVerdict | undefined;
 };
 
+/** Of an NFT_MSG_NEWSETELEM message with one element, as answers to `getElement` are. */
 export function readElement(body: Reader): HeldElement {
   const { data, userdata } = elementMessage.decode(body).attrs.elements?.one ?? {};
   return {
@@ -136,10 +138,12 @@ export function holdsSame(held: HeldElement, element: NftElement): boolean {
   return formatVerdict(held.verdict) === formatVerdict(element.verdict);
 }
 
+/** Of type ipv4_addr or ipv6_addr. */
 export function nftIp(ip: Ip): NftPart {
   return { text: ip, bytes: ipBytes(ip) };
 }
 
+/** Of type ether_addr. */
 export function nftMac(mac: Mac): NftPart {
   return { text: mac, bytes: macBytes(mac) };
 }
@@ -147,10 +151,12 @@ export function nftMac(mac: Mac): NftPart {
 /** Transport protocols by name (IANA protocol numbers). */
 export const nftProtocols = { tcp: 6, udp: 17, dccp: 33, sctp: 132 } as const;
 
+/** Of type inet_proto. */
 export function nftProtocol(protocol: keyof typeof nftProtocols): NftPart {
   return { text: protocol, bytes: Uint8Array.of(nftProtocols[protocol]) };
 }
 
+/** Of type inet_service, network byte order. */
 export function nftPort(port: number): NftPart {
   return { text: String(port), bytes: encode(u16be, port) };
 }
@@ -158,6 +164,7 @@ export function nftPort(port: number): NftPart {
 /** IFNAMSIZ */
 const ifnameBytes = 16;
 
+/** Of type ifname: 16 bytes, filled up with zeros. */
 export function nftIfname(name: string): NftPart {
   const bytes = new Uint8Array(ifnameBytes);
   bytes.set(new TextEncoder().encode(name).subarray(0, ifnameBytes - 1));

@@ -101,6 +101,7 @@ export function listQdiscs(connection: Connection, ifindex?: number): readonly Q
   return all.filter((qdisc) => (ifindex === undefined || qdisc.ifindex === ifindex) && qdisc.handle !== 0);
 }
 
+/** Of an RTM_NEWQDISC message. */
 export function readQdisc(body: Reader): Qdisc {
   const { header, attrs } = qdiscMessage.decode(body);
   const { ifindex, parent, handle } = header;

@@ -41,6 +41,7 @@ export function toRateSpec(rateBytes: number): {
   };
 }
 
+/** Bytes a second: the 64-bit number where the kernel sends one, for 32 bits end at 34 Gbit/s. */
 export function fromRateSpec(rate: number, rate64: bigint | undefined): number {
   return rate64 === undefined ? rate : Number(rate64);
 }

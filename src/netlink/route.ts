@@ -125,10 +125,12 @@ export function isPlainRoute({ dst, type, priority = 0, tos, mtu, advmss, multip
   return type === "unicast" && limits.length === 0 && priority === plainPriority[familyOfCidr(dst)];
 }
 
+/** Fails with EEXIST when there is one of the same destination, table and priority, unless `allow` has that. */
 export function addRoute(route: Route, allow?: readonly string[]): Request {
   return request(route, RouteType.new, Flag.create | Flag.exclusive, "add", allow);
 }
 
+/** Makes the route, or takes the place of the one of the same destination, table and priority. */
 export function replaceRoute(route: Route): Request {
   return request(route, RouteType.new, Flag.create | Flag.replace, "replace");
 }
@@ -138,6 +140,7 @@ export function appendRoute(route: Route, allow?: readonly string[]): Request {
   return request(route, RouteType.new, Flag.create | Flag.append, "append", allow);
 }
 
+/** The first route that has all that is given. That there is none is no error. */
 export function removeRoute(route: Route): Request {
   return request(route, RouteType.del, 0, "remove", ["ESRCH", "ENODEV"]);
 }
@@ -159,6 +162,7 @@ export function listRoutes(
   return found.filter((route) => route !== undefined);
 }
 
+/** Undefined for a clone that the kernel keeps for a single destination. */
 export function toRoute({ header, attrs }: RouteMessage): Route | undefined {
   if ((header.flags & clonedFlag) !== 0) return undefined;
   const of: Family = header.family === "ipv6" ? "ipv6" : "ipv4";

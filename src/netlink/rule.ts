@@ -91,6 +91,7 @@ export function listRules(connection: Connection, family: Family): readonly Rule
   return connection.dump(request, readRule);
 }
 
+/** Of an RTM_NEWRULE message. */
 export function readRule(body: Reader): Rule {
   return fromMessage(ruleMessage.decode(body));
 }

@@ -46,6 +46,7 @@ export function section<const F extends Fields>(about: string, fields: F): Field
   };
 }
 
+/** A word of a list; what else is written is refused with the word that was most likely meant. */
 export function oneOf<const Word extends string>(about: string, fallback: Word, words: readonly Word[]): Field<Word> {
   const wanted = `one of ${words.join(", ")}`;
   return {
@@ -61,6 +62,7 @@ export function oneOf<const Word extends string>(about: string, fallback: Word, 
   };
 }
 
+/** A whole number within its bounds, both included. */
 export function integer(
   about: string,
   fallback: number,
@@ -74,6 +76,7 @@ export function integer(
   };
 }
 
+/** A whole number within its bounds, both included; undefined unless given. */
 export function optionalInteger(
   about: string,
   { min, max }: { readonly min: number; readonly max: number },
@@ -89,6 +92,7 @@ export function optionalInteger(
   };
 }
 
+/** True or false. */
 export function flag(about: string, fallback: boolean): Field<boolean> {
   return {
     about,

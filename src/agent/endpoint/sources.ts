@@ -16,6 +16,7 @@ export function readSources(connection: Connection, own: readonly Ip[]): Sources
   return sources;
 }
 
+/** Whether pods see the node under the same addresses. */
 export function sameSources(a: Sources, b: Sources): boolean {
   return a.ipv4 === b.ipv4 && a.ipv6 === b.ipv6;
 }

@@ -26,6 +26,7 @@ export type ProbeMessage = {
   readonly from: Ip;
 };
 
+/** The datagram's payload; `token` must have `tokenBytes` bytes. */
 export function encodeProbe({ kind, token, from }: ProbeMessage): Uint8Array {
   const value: Infer<typeof message> = { magic, kind, token: Uint8Array.fromHex(token), from: ipBytes(from) };
   return encode(message, value);

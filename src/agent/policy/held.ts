@@ -169,10 +169,12 @@ export function formatChoice({ set, direction, identity }: ChoiceRow): string {
   return `${identity} in set ${set} ${direction === 0 ? "ingress" : "egress"}`;
 }
 
+/** Names an element of `list_choices`: set, direction, identity. */
 export function choiceKey({ set, direction, identity }: ChoiceRow): string {
   return `${set} ${direction} ${identity}`;
 }
 
+/** Names an entry within its list: prefix length, protocol, port. */
 export function entryKey({
   prefixLength,
   protocol,

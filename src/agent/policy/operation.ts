@@ -33,6 +33,7 @@ const order: readonly PolicyOperation["do"][] = [
   "remove list",
 ];
 
+/** What is led to comes before what leads there, and what nobody needs any more goes last. */
 export function inOrder(operations: readonly PolicyOperation[]): readonly PolicyOperation[] {
   const groups = Map.groupBy(operations, (operation) => operation.do);
   return order.flatMap((word) => groups.get(word) ?? []);

@@ -12,6 +12,7 @@ export type PackedBackends = Uint8Array;
 
 export const noBackends: PackedBackends = new Uint8Array(0);
 
+/** In the order of their numbers, whatever that of `rows`. */
 export function packBackends(rows: Iterable<BackendRow>): PackedBackends {
   const writer = new Writer();
   for (const row of [...rows].sort((a, b) => a.number - b.number)) {
@@ -22,6 +23,7 @@ export function packBackends(rows: Iterable<BackendRow>): PackedBackends {
   return writer.finish();
 }
 
+/** In the order of their numbers. */
 export function unpackBackends(packed: PackedBackends): readonly BackendRow[] {
   if (packed.length === 0) return [];
   const reader = new Reader(packed.slice());
@@ -32,6 +34,7 @@ export function unpackBackends(packed: PackedBackends): readonly BackendRow[] {
   });
 }
 
+/** How many there are, without unpacking. */
 export function countBackends(packed: PackedBackends): number {
   return packed.length / rowSize;
 }

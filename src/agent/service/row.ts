@@ -78,6 +78,7 @@ export function flagsOf(frontend: Frontend, side: "inside" | "outside"): number 
   );
 }
 
+/** Whether two rows are one element of the map, but for the place that they are for. */
 export function sameFrontend(a: FrontendRow, b: FrontendRow): boolean {
   return (
     a.group === b.group &&
@@ -87,6 +88,7 @@ export function sameFrontend(a: FrontendRow, b: FrontendRow): boolean {
   );
 }
 
+/** Whether two choices lead to the same slots, in the same way. */
 export function sameChoice(a: ChoiceRow, b: ChoiceRow): boolean {
   return a.set === b.set && a.count === b.count && a.flags === b.flags;
 }

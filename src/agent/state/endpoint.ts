@@ -74,6 +74,7 @@ export function endpointKey({ containerId, ifname }: Pick<Endpoint, "containerId
   return `${containerId}:${ifname}`;
 }
 
+/** IPv4 first. */
 export function addressesOf({ ipv4, ipv6 }: Pick<Endpoint, "ipv4" | "ipv6">): readonly Ip[] {
   return [ipv4, ipv6].filter((address) => address !== undefined);
 }

@@ -38,6 +38,7 @@ export function podOwner(pod: Pick<Pod, "metadata">): string {
   return `pod ${objectName(pod)}`;
 }
 
+/** Whether frontends of this owner are a pod's host ports, and no service's. */
 export function isPodOwner(owner: string): boolean {
   return owner.startsWith("pod ");
 }

@@ -41,6 +41,7 @@ export function packSlice({ service: name, family, ports, endpoints }: SliceMode
   };
 }
 
+/** The slice as it was packed. */
 export function unpackSlice({ service, family, ports, names, endpoints: bytes }: PackedSlice): SliceModel {
   const size = sizeOf(family);
   const places = names.map(readName);

@@ -8,6 +8,7 @@ const socketAnnotation = "twill.dev/socket-translation";
 /** Proxies of meshes, by the names that their injectors give them: they choose among a service's endpoints by themselves. */
 const sidecars: readonly string[] = ["istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane"];
 
+/** Whether the pod's sockets are left alone: as its annotation says, else when it has a mesh's proxy in it. */
 export function seesServices({ metadata, spec }: Pod): boolean {
   const said = metadata.annotations?.[socketAnnotation];
   if (said !== undefined) return said === "false";

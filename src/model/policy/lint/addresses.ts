@@ -44,6 +44,7 @@ function firstAt(entries: readonly Entry[], point: bigint): number {
   return low;
 }
 
+/** By whose they are: `shop/web-1`. */
 export function podAddresses({ pods }: World): Addresses {
   return new Addresses(
     pods.flatMap(({ namespace, name, addresses }) =>
@@ -52,6 +53,7 @@ export function podAddresses({ pods }: World): Addresses {
   );
 }
 
+/** By whose they are: `shop/web`. */
 export function serviceAddresses({ services }: World): Addresses {
   return new Addresses(
     services.flatMap(({ namespace, name, addresses }) =>

@@ -18,10 +18,12 @@ export type Changes = {
   readonly pods: Set<string>;
 };
 
+/** To be added to. */
 export function noChanges(): Changes {
   return { addresses: new Set(), blocks: new Set(), sets: new Set(), choices: [], pods: new Set() };
 }
 
+/** Whether nothing was touched. */
 export function isNone({ addresses, blocks, sets, choices, pods }: Changes): boolean {
   return addresses.size + blocks.size + sets.size + choices.length + pods.size === 0;
 }

@@ -67,6 +67,7 @@ export function hasPod(
   return hasNamespace(namespaces, namespace, namespaceLabels) && matchesLabels(pods, labels);
 }
 
+/** Whether a choice of namespaces has the one of this name and these labels. */
 export function hasNamespace(choice: PodChoice["namespaces"], name: string, labels: Labels): boolean {
   return "name" in choice ? choice.name === name : matchesLabels(choice.labels, labels);
 }

@@ -62,6 +62,7 @@ export function questionOf(peer: Peer): Question | undefined {
   }
 }
 
+/** Also what tells questions apart: equal ones are asked once. */
 export function formatQuestion(question: Question): string {
   switch (question.asks) {
     case "pods": {

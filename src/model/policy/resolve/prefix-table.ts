@@ -111,6 +111,7 @@ export class PrefixTable {
 /** Whether an address, or the first of a block of this length, is in one of several blocks. */
 export type IsInside = (family: Family, point: Point, length: number) => boolean;
 
+/** Tells whether an address, or a prefix of at most `limit` bits, is within one of the prefixes. */
 export function insideOf(prefixes: Iterable<Prefix>): IsInside {
   const levels = { ipv4: new Map<number, Set<Point>>(), ipv6: new Map<number, Set<Point>>() };
   for (const { family, length, bits } of prefixes) {
