@@ -45,6 +45,7 @@ bench: setup-bench build ## Measures the plugins, the packet path, policies and 
 	@$(BUN) bench/path.ts
 	@$(BUN) bench/policy.ts
 	@$(BUN) bench/policy-model.ts
+	@$(BUN) bench/policy-try.ts
 	@$(BUN) bench/services.ts
 	@$(BUN) bench/services-model.ts
 	@$(BUN) bench/programs.ts

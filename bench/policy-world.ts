@@ -45,8 +45,13 @@ export function podAt(
   return { namespace: namespaceOf(index), name, labels, addresses: [address], ports, createdMs: 0, isLocal };
 }
 
-/** What people write: nothing unless allowed, neighbours by label, other teams, names of ports, blocks with holes, DNS. */
+/** The policy of `policyObjectAt`, as it is read. */
 export function policyAt(index: number, namespaces: number) {
+  return fromNetworkPolicy(policyObjectAt(index, namespaces) as never);
+}
+
+/** What people write: nothing unless allowed, neighbours by label, other teams, names of ports, blocks with holes, DNS. */
+export function policyObjectAt(index: number, namespaces: number) {
   const namespace = `ns-${index % namespaces}`;
   const kind = Math.floor(index / namespaces) % podsPerApp;
   const app = { matchLabels: { app: `app-${kind}` } };
@@ -84,5 +89,5 @@ export function policyAt(index: number, namespaces: number) {
   ];
   const spec = specs[kind % specs.length] ?? {};
   const metadata = { namespace, name: `policy-${index}` };
-  return fromNetworkPolicy({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata, spec } as never);
+  return { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata, spec };
 }

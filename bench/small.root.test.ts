@@ -40,6 +40,12 @@ test(
 );
 
 test(
+  "bench/policy-try.ts looks at a whole cluster four times",
+  () => expect(runSmall("policy-try.ts").match(/ [\d.]+ s, [\d.]+ s of a processor$/gm)?.length).toBe(4),
+  patienceMs,
+);
+
+test(
   "bench/programs.ts runs packets of every kind",
   () => {
     const output = runSmall("programs.ts");
