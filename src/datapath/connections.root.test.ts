@@ -67,6 +67,19 @@ describe("forgetConnections()", () => {
   });
 });
 
+test("a connection that begins anew while others are looked at stays", () => {
+  const count = 9_000;
+  for (let port = 0; port < count; port++) connect(tuple("10.244.0.1", port, "10.244.0.2", 80), { seen: 1 });
+  let first: Tuple | undefined;
+  let asked = 0;
+  forgetConnections(path.connections, (ends) => {
+    first ??= ends;
+    if (++asked === count - 1_000) connect(tuple(first.source, first.sourcePort, first.destination, 80), { seen: 2 });
+    return true;
+  });
+  expect(left()).toEqual([`6 10.244.0.1:${first?.sourcePort} 10.244.0.2:80`]);
+});
+
 describe("collectConnections()", () => {
   const ports = { first: 61_000, last: 65_535 };
 

@@ -76,16 +76,19 @@ export function collectConnections(
   const counts = { connections: 0, translations: 0 };
   const taken = new Map<string, number>();
   const answers: Tuple[] = [];
-  let removed = sweep(maps.connections, ({ key, keyAt, value, valueAt }) => {
+  let ofAnswers = 0;
+  const isSilent = ({ key, keyAt, value, valueAt }: Row) => {
     counts.connections++;
     const flags = value.getUint32(valueAt + connectionAt.flags, true);
     const seen = value.getUint32(valueAt + connectionAt.seen, true);
     if (!isOver(key.getUint8(keyAt + tupleAt.protocol), flags, seen)) return false;
     if (flags & connectionFlags.translated) answers.push(answerOf(decodeTuple(key, keyAt), flags));
     return true;
+  };
+  const ofConnections = sweep(maps.connections, isSilent, () => {
+    ofAnswers += removeTranslations(maps.translations, answers.splice(0));
   });
-  removed += removeTranslations(maps.translations, answers);
-  removed += sweep(maps.translations, ({ key, keyAt, value, valueAt }) => {
+  const ofTranslations = sweep(maps.translations, ({ key, keyAt, value, valueAt }) => {
     counts.translations++;
     const seen = value.getUint32(valueAt + translationAt.seen, true);
     if (isOver(key.getUint8(keyAt + tupleAt.protocol), connectionFlags.answered, seen)) return true;
@@ -97,7 +100,8 @@ export function collectConnections(
     taken.set(name, (taken.get(name) ?? 0) + 1);
     return false;
   });
-  return { ...counts, ports: taken.values().reduce((most, count) => Math.max(most, count), 0), removed };
+  const most = taken.values().reduce((top, count) => Math.max(top, count), 0);
+  return { ...counts, ports: most, removed: ofConnections + ofAnswers + ofTranslations };
 }
 
 /** What the packets of a connection's other end say, by its key. */
@@ -129,20 +133,26 @@ type Row = {
   readonly valueAt: number;
 };
 
-/** Removes the elements that are to go; returns how many. */
-function sweep<K, V>(map: BpfMap<K, V>, goes: (row: Row) => boolean): number {
+/**
+ * Removes the elements that are to go, and tells after some of them are gone; returns how many. A few at a time: somebody may begin anew
+ * what was silent, and by the end of a long look it would be taken from him.
+ */
+function sweep<K, V>(map: BpfMap<K, V>, goes: (row: Row) => boolean, wentSome = () => {}): number {
   const { keySize, valueSize } = map.format;
-  const gone: Uint8Array[] = [];
+  let removed = 0;
   for (const { count, keys, values } of map.batches()) {
+    const gone: Uint8Array[] = [];
     const [key, value] = [new DataView(keys.buffer), new DataView(values.buffer)];
     for (let index = 0; index < count; index++) {
       const keyAt = index * keySize;
       const row = { key, keyAt, value, valueAt: index * valueSize };
       if (goes(row)) gone.push(keys.slice(keyAt, keyAt + keySize));
     }
+    map.deleteBytes(Buffer.concat(gone));
+    wentSome();
+    removed += gone.length;
   }
-  map.deleteBytes(Buffer.concat(gone));
-  return gone.length;
+  return removed;
 }
 
 /** Finds addresses in tuples without decoding them. */
