@@ -10,8 +10,8 @@ import type { Call, Plugin } from "#cni/plugin.ts";
 import type { Result } from "#cni/result.ts";
 import { versionsFrom } from "#cni/version.ts";
 import { NetnsError } from "#kernel/netns.ts";
-import { defaultCidr, joinIfAddr } from "#net/cidr.ts";
-import { bitsOf, type Family, familyOf } from "#net/ip.ts";
+import { defaultCidr, hostIfAddr } from "#net/cidr.ts";
+import { type Family, familyOf } from "#net/ip.ts";
 import { failed } from "#plugins/container.ts";
 import { readConf, type TwillConf } from "./conf.ts";
 import type { Ports } from "./ports.ts";
@@ -169,7 +169,7 @@ function toResult(endpoint: Endpoint): Result {
     ],
     ips: addresses.map((address) => ({
       interface: 1,
-      address: joinIfAddr(address, bitsOf(familyOf(address))),
+      address: hostIfAddr(address),
       gateway: gateways[familyOf(address)],
     })),
     routes: families.map((family) => ({ dst: defaultCidr(family), gw: gateways[family] })),

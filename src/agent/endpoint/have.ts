@@ -2,6 +2,7 @@
 
 import type { Endpoint } from "#agent/state/endpoint.ts";
 import type { Blocks } from "#datapath/places.ts";
+import { families } from "#net/ip.ts";
 import { listAddresses } from "#netlink/address.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { findLink, type Link } from "#netlink/link.ts";
@@ -51,9 +52,7 @@ function readEnd(outside: Link | undefined): readonly Part[] {
 
 function readSide(side: Side, link: Link, connection: Connection): readonly Part[] {
   const ifindex = link.index;
-  const all = (["ipv4", "ipv6"] as const).flatMap((family) =>
-    listRoutes(connection, family, { table: RouteTable.main, oif: ifindex }),
-  );
+  const all = families.flatMap((family) => listRoutes(connection, family, { table: RouteTable.main, oif: ifindex }));
   // What a pod limits on its own ways is its own affair.
   const routes = side === "node" ? all.filter(isPlainRoute) : all;
   const neighbours = listNeighbours(connection, ifindex).filter(({ state }) => state === "permanent");

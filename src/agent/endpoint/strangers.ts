@@ -2,7 +2,7 @@
 
 import { endpointGroup } from "#agent/state/endpoint.ts";
 import { addressOf } from "#net/cidr.ts";
-import type { Ip } from "#net/ip.ts";
+import { families, type Ip } from "#net/ip.ts";
 import type { Connection } from "#netlink/connection.ts";
 import { type Link, listLinks } from "#netlink/link.ts";
 import { listRoutes, RouteTable } from "#netlink/route.ts";
@@ -13,7 +13,7 @@ export type Stranger = { readonly link: Link; readonly addresses: readonly Ip[] 
 export function readStrangers(node: Connection, known: ReadonlySet<number>): readonly Stranger[] {
   const links = listLinks(node).filter(({ group, index }) => group === endpointGroup && !known.has(index));
   if (links.length === 0) return [];
-  const routes = (["ipv4", "ipv6"] as const).flatMap((family) => listRoutes(node, family, { table: RouteTable.main }));
+  const routes = families.flatMap((family) => listRoutes(node, family, { table: RouteTable.main }));
   return links.map((link) => ({
     link,
     addresses: routes

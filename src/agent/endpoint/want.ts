@@ -2,8 +2,8 @@
 
 import { addressesOf, type Endpoint, endpointGroup } from "#agent/state/endpoint.ts";
 import type { Blocks } from "#datapath/places.ts";
-import { defaultCidr, hostCidr, joinIfAddr } from "#net/cidr.ts";
-import { bitsOf, type Family, familyOf, type Ip, ip } from "#net/ip.ts";
+import { defaultCidr, hostCidr, hostIfAddr } from "#net/cidr.ts";
+import { type Family, familyOf, type Ip, ip } from "#net/ip.ts";
 import type { Tbf } from "#netlink/qdisc.ts";
 import type { Part, Side } from "./part.ts";
 import type { Sources } from "./sources.ts";
@@ -40,7 +40,7 @@ export function wantWiring(endpoint: Endpoint, { blocks, sources }: WiringOption
     ...node,
     { part: "mtu", side: "pod", ifindex, mtu },
     { part: "up", side: "pod", ifindex: loopback },
-    ...addresses.map((address) => ({ part: "address", ifindex, address: whole(address) }) as const),
+    ...addresses.map((address) => ({ part: "address", ifindex, address: hostIfAddr(address) }) as const),
     { part: "up", side: "pod", ifindex },
     // Without programs nobody else would limit it.
     ...wantShaping("pod", ifindex, shaping?.egress ?? (blocks === undefined ? shaping?.paced : undefined)),
@@ -66,8 +66,4 @@ function wantPodRoutes(ifindex: number, family: Family, hostMac: Endpoint["hostM
     { part: "route", side: "pod", ifindex, dst: hostCidr(gateway) },
     { part: "route", side: "pod", ifindex, dst: defaultCidr(family), gateway },
   ];
-}
-
-function whole(address: Ip) {
-  return joinIfAddr(address, bitsOf(familyOf(address)));
 }

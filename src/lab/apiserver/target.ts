@@ -2,6 +2,7 @@
 
 import { type KubeError, notFound } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { apiVersionOf } from "#kube/resource.ts";
 import { keyOf } from "./keys.ts";
 import { type ResourceDefinition, type ResourceVersion, storedVersion } from "./registry.ts";
 import type { ApiRequest } from "./request.ts";
@@ -25,14 +26,9 @@ export function notFoundAt({ definition, name }: Target): KubeError {
   return notFound(definition, name);
 }
 
-/** `apps/v1` of a group and a version; `v1` in the core group. */
-export function groupVersion(group: string, version: string): string {
-  return group === "" ? version : `${group}/${version}`;
-}
-
 /** What objects of the requested version say in `apiVersion`. */
 export function apiVersionOfTarget({ definition, version }: Pick<Target, "definition" | "version">): string {
-  return groupVersion(definition.group, version.name);
+  return apiVersionOf({ group: definition.group, version: version.name });
 }
 
 /** An object as it is stored, from one in the requested version. */
@@ -41,7 +37,7 @@ export function toStored(
   object: KubeObject,
 ): KubeObject {
   if (version.convert !== undefined) return version.convert.toStored(object);
-  const apiVersion = groupVersion(definition.group, storedVersion(definition).name);
+  const apiVersion = apiVersionOf({ group: definition.group, version: storedVersion(definition).name });
   return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
 }
 

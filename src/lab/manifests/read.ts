@@ -5,6 +5,7 @@ import { extname, join } from "node:path";
 import { messageOf } from "#base/error-message.ts";
 import { formatRepeated, parseYamlDocuments, type YamlDocuments } from "#base/yaml.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { isFields } from "#lab/apiserver/schema/json.ts";
 import { LabError } from "#lab/spec.ts";
 
 /** An object, and the file that it is from. */
@@ -86,8 +87,4 @@ function checkObject(value: unknown, from: string): KubeObject {
     }
   }
   return { ...value, apiVersion: String(apiVersion), kind: String(kind), metadata: isFields(metadata) ? metadata : {} };
-}
-
-function isFields(value: unknown): value is { readonly [field: string]: unknown } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,9 +1,9 @@
 // Paths that are no resource: version, health, and which groups and resources there are.
 
+import { apiVersionOf } from "#kube/resource.ts";
 import type { ApiContext } from "#lab/apiserver/context.ts";
 import type { ResourceDefinition, Subresource } from "#lab/apiserver/registry.ts";
 import { type ApiRequest, type ApiResponse, jsonResponse, textResponse } from "#lab/apiserver/request.ts";
-import { groupVersion } from "#lab/apiserver/target.ts";
 import { aggregatedDiscovery, aggregatedVersion, serves, versionsOf } from "./aggregated.ts";
 import { answerOpenApi } from "./openapi.ts";
 
@@ -66,7 +66,10 @@ function groupsOf(definitions: readonly ResourceDefinition[]): readonly Group[] 
   const groups = Map.groupBy(definitions, ({ group }) => group);
   groups.delete("");
   return [...groups].flatMap(([name, members]) => {
-    const versions = versionsOf(members).map((version) => ({ groupVersion: groupVersion(name, version), version }));
+    const versions = versionsOf(members).map((version) => ({
+      groupVersion: apiVersionOf({ group: name, version }),
+      version,
+    }));
     const [preferredVersion] = versions;
     return preferredVersion === undefined ? [] : [{ name, versions, preferredVersion }];
   });
@@ -90,7 +93,7 @@ function resourceList(
   return jsonResponse({
     kind: "APIResourceList",
     apiVersion: "v1",
-    groupVersion: groupVersion(group, version),
+    groupVersion: apiVersionOf({ group, version }),
     resources,
   });
 }

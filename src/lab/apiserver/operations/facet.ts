@@ -2,11 +2,12 @@
 
 import { badRequest } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { apiVersionOf } from "#kube/resource.ts";
 import type { ObjectKind } from "#lab/apiserver/body.ts";
 import { changedMetadata } from "#lab/apiserver/metadata.ts";
 import { findSubresource } from "#lab/apiserver/registry.ts";
 import { type Fields, isFields } from "#lab/apiserver/schema/json.ts";
-import { apiVersionOfTarget, fromStored, groupVersion, type Target, toStored } from "#lab/apiserver/target.ts";
+import { apiVersionOfTarget, fromStored, type Target, toStored } from "#lab/apiserver/target.ts";
 import { scaleOf, withScale } from "./scale.ts";
 
 export type Facet = {
@@ -37,7 +38,7 @@ export function impliedKind(target: Target): Partial<ObjectKind> {
   const { definition, subresource } = target;
   if (definition.custom) return {};
   const { kind = definition.kind, group, version = "" } = findSubresource(definition, subresource) ?? {};
-  return { apiVersion: group === undefined ? apiVersionOfTarget(target) : groupVersion(group, version), kind };
+  return { apiVersion: group === undefined ? apiVersionOfTarget(target) : apiVersionOf({ group, version }), kind };
 }
 
 /** Throws BadRequest when the body is of another kind or version than what the path names. */

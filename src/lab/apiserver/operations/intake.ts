@@ -2,6 +2,7 @@
 
 import { badRequest, type Cause, invalid } from "#kube/kube-error.ts";
 import type { KubeObject } from "#kube/object.ts";
+import { apiVersionOf } from "#kube/resource.ts";
 import { timestamp } from "#kube/time.ts";
 import { updateManagedFields } from "#lab/apiserver/apply/update.ts";
 import type { ApiContext } from "#lab/apiserver/context.ts";
@@ -13,7 +14,7 @@ import { schemaOf } from "#lab/apiserver/schema/definitions.ts";
 import { prune, unknownFields } from "#lab/apiserver/schema/prune.ts";
 import { anything, type Schema } from "#lab/apiserver/schema/schema.ts";
 import { validateSchema } from "#lab/apiserver/schema/validate.ts";
-import { groupVersion, type Target } from "#lab/apiserver/target.ts";
+import type { Target } from "#lab/apiserver/target.ts";
 
 /** An object that was written, and what its author should be told besides. */
 export type Written = {
@@ -91,7 +92,7 @@ export function withManagers(
   after: KubeObject,
 ): KubeObject {
   if (applies) return after;
-  const apiVersion = groupVersion(definition.group, version.name);
+  const apiVersion = apiVersionOf({ group: definition.group, version: version.name });
   const schema = storedVersion(definition).schema();
   const now = timestamp(context.now());
   return updateManagedFields({ schema, before, after, manager, apiVersion, subresource, now });
