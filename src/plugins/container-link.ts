@@ -15,6 +15,7 @@ import { configureRequests, openNetns, openNetnsIfThere, prepareIpv6, requireFre
 import type { Host } from "./host.ts";
 import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "./ipam.ts";
 import type { LinkRemover } from "./link-remover.ts";
+import { waitUntilOwn } from "./own-addresses.ts";
 
 /** A container's namespace and a connection into it. */
 export type Inside = { readonly netns: Netns; readonly container: Connection };
@@ -49,6 +50,7 @@ export async function addContainerLink(call: Call, host: Host, maker: LinkMaker)
   };
   prepareIpv6(netns, call.ifname, ips);
   container.apply(configureRequests(link.index, call.ifname, result));
+  await waitUntilOwn(container, ips, host);
   undo.keep();
   return result;
 }

@@ -19,6 +19,7 @@ import { addIpam, checkIpam, delIpam, ipamType, needsInterface, statusIpam } fro
 import { ownerOf } from "#plugins/ledger.ts";
 import { addMasquerade } from "#plugins/masquerade.ts";
 import { gatewayOf } from "#plugins/node-gateway.ts";
+import { waitUntilOwn } from "#plugins/own-addresses.ts";
 import { removeReferenceGuard } from "#plugins/reference-rules.ts";
 import { makePair, type VethPair } from "#plugins/veth.ts";
 import {
@@ -193,6 +194,7 @@ async function configureContainer(
     ...configureRequests(pair.containerIndex, call.ifname, result, { dad: conf.enabledad }),
   ]);
   if (conf.enabledad) await waitForAddresses(container, pair.containerIndex, call.ifname, host);
+  await waitUntilOwn(container, result.ips, host);
 }
 
 const portPollMs = [0, 1, 2, 5, 10, 50, 200, 500, 1000] as const;

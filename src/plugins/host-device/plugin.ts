@@ -19,6 +19,7 @@ import { chooseDns } from "#plugins/container-link.ts";
 import type { Host } from "#plugins/host.ts";
 import { addIpam, checkIpam, delIpam, gcIpam, ipamType, statusIpam } from "#plugins/ipam.ts";
 import { ownerOf } from "#plugins/ledger.ts";
+import { waitUntilOwn } from "#plugins/own-addresses.ts";
 import { bringHome, readDeviceRecord, recordOf } from "./device-home.ts";
 import { findDevice, isUserSpaceDevice, readSelector } from "./select.ts";
 
@@ -58,6 +59,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   if (link !== undefined) {
     prepareIpv6(netns, call.ifname, addresses.ips);
     container.apply(configureRequests(link.index, call.ifname, addresses));
+    await waitUntilOwn(container, addresses.ips, host);
   }
   const result: Result = {
     interfaces: [

@@ -15,6 +15,7 @@ import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
 import { linkNames, seeAddresses, seeDefaultRoutes, seeLink } from "#test/link-witness.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { waitUntilSettled } from "#test/settled.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { ask, join as joinByCable, startEcho } from "#test/traffic.ts";
 import { until } from "#test/until.ts";
@@ -135,6 +136,7 @@ describe("ptp", () => {
         box.sh(node, ["ip", "link", "add", "lo1", "type", "veth"]);
         box.sh(node, ["ip", "address", "add", "fd08::1/128", "dev", "lo1", "nodad"]);
         box.sh(node, ["ip", "link", "set", "lo1", "up"]);
+        waitUntilSettled(box, node);
         box.sh(container, ["ping", "-c1", "-W10", "fd08::1"]);
         await attachment.check();
       },

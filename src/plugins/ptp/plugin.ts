@@ -17,6 +17,7 @@ import { addIpam, checkIpam, delIpam, ipamType, needsInterface, statusIpam } fro
 import { ownerOf } from "#plugins/ledger.ts";
 import { addMasquerade, checkMasquerade, requireNftables } from "#plugins/masquerade.ts";
 import { enableForwarding, gatewayOf } from "#plugins/node-gateway.ts";
+import { waitUntilOwn } from "#plugins/own-addresses.ts";
 import { hostEnd, makePair } from "#plugins/veth.ts";
 import {
   delVethAttachment,
@@ -77,6 +78,7 @@ async function add(call: Call, host: Host): Promise<Result> {
   prepareIpv6(netns, call.ifname, ips);
   host.route().apply(nodeRequests(pair, ips));
   container.apply(containerRequests(pair, call.ifname, { ips, routes: pool.routes }));
+  await waitUntilOwn(container, ips, host);
   if (conf.ipMasq) addMasquerade(host, owner, addressesIn(pool));
   const result: Result = {
     interfaces: [
