@@ -32,6 +32,14 @@ export function findPolicies(
   throw new UsageError(`there is no policy ${asked}${meant === undefined ? "" : `; did you mean ${meant}?`}`);
 }
 
+/** A namespace that is not there would look like one in which all is well. @throws UsageError with the nearest name */
+export function checkNamespaces({ namespaces }: World, asked: readonly string[]): void {
+  const unknown = asked.find((each) => !namespaces.has(each));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, [...namespaces.keys()]);
+  throw new UsageError(`there is no namespace ${unknown}${meant === undefined ? "" : `; did you mean ${meant}?`}`);
+}
+
 /** Whether a policy is one of the namespaces, or one of the cluster about their pods. Without namespaces all are. */
 export function isAbout({ pods }: World, { origin, subject }: Policy, namespaces: readonly string[]): boolean {
   if (namespaces.length === 0 || namespaces.includes(origin.namespace)) return true;

@@ -7,7 +7,7 @@ import { formatWarning } from "#model/policy/lint/warning.ts";
 import { choosesPod } from "#model/policy/match.ts";
 import { byPrecedence, faultsOf, formatOrigin, inOneObject, networkTier, type Origin } from "#model/policy/rule.ts";
 import { worldOf } from "#model/policy/world.ts";
-import { isAbout, isSameObject, policyName } from "./find-policy.ts";
+import { checkNamespaces, isAbout, isSameObject, policyName } from "./find-policy.ts";
 import { type FileCall, isSourceGiven, readFiles, readSource, type SourceGiven, withFiles } from "./source.ts";
 
 type InNamespaces = { readonly namespace: readonly string[]; readonly output: OutputFormat };
@@ -19,6 +19,7 @@ export async function runLint({ flags }: { readonly flags: FileCall["flags"] & I
   const isAlone = flags.file.length > 0 && !isSourceGiven(flags, io);
   const objects = isAlone ? files : withFiles((await readSource(flags, io)).objects, files);
   const world = worldOf(objects);
+  checkNamespaces(world, flags.namespace);
   const isJudged = (origin: Origin) => flags.file.length === 0 || files.some((object) => isSameObject(origin, object));
   const policies = world.policies.filter((each) => isJudged(each.origin) && isAbout(world, each, flags.namespace));
   const isMeant = (origin: Origin) =>
@@ -40,6 +41,7 @@ export async function runLint({ flags }: { readonly flags: FileCall["flags"] & I
 /** Each policy with whom it is about. */
 export async function runList({ flags }: { readonly flags: SourceGiven & InNamespaces }, io: CommandIo) {
   const { world } = await readSource(flags, io);
+  checkNamespaces(world, flags.namespace);
   const policies = world.policies.filter((policy) => isAbout(world, policy, flags.namespace));
   const rows = policies.toSorted(byPrecedence).map((policy) => ({
     policy: policyName(policy.origin),

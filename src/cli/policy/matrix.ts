@@ -4,6 +4,7 @@ import { type CommandIo, type OutputFormat, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 import { type Cell, matrixOf, membersOf } from "#model/policy/matrix.ts";
 import type { Party } from "#model/policy/party.ts";
+import { checkNamespaces } from "./find-policy.ts";
 import { progressOn } from "./progress.ts";
 import { readSource, type SourceGiven } from "./source.ts";
 
@@ -16,6 +17,7 @@ const maxRows = 1_000;
 
 export async function runMatrix({ flags }: MatrixCall, io: CommandIo): Promise<number> {
   const { world } = await readSource(flags, io);
+  checkNamespaces(world, flags.namespace);
   const isShown = ({ party }: { readonly party: Party }) =>
     party.party !== "pod" || flags.namespace.length === 0 || flags.namespace.includes(party.namespace);
   const members = membersOf(world).filter(isShown);
@@ -25,7 +27,7 @@ export async function runMatrix({ flags }: MatrixCall, io: CommandIo): Promise<n
     );
   const cells = matrixOf(world, members, progressOn(io.stderr, "rows filled"));
   if (flags.output === "json") io.stdout(`${JSON.stringify(cells, null, 2)}\n`);
-  else io.stdout(formatMatrix(cells));
+  else io.stdout(cells.length === 0 ? "no pods\n" : formatMatrix(cells));
   return 0;
 }
 

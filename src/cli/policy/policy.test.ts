@@ -159,6 +159,16 @@ describe("twill policy", () => {
     }
   }, 60_000);
 
+  test("knows no namespace that is not there, and tells of policies about nobody", () => {
+    for (const command of ["lint", "list", "matrix"])
+      expect(twill("policy", command, ...shop, "-n", "shpo").stderr).toContain(
+        `twill policy ${command}: there is no namespace shpo; did you mean shop?`,
+      );
+    expect(twill("policy", "try", ...shop, "-f", "examples/policies/deny-all-ingress.yaml").stdout).toBe(
+      "nothing would change\n\nNetworkPolicy production/deny-all-ingress: it selects no pod\n",
+    );
+  });
+
   test("shows what a policy would change", () => {
     const { exitCode, stdout } = twill("policy", "try", ...shop, "-f", "examples/policies/three-tier.yaml");
     expect(stdout).toContain("loses  world          →  shop/database:tcp/5432\n");

@@ -8,6 +8,7 @@ import { apiSocketFlag } from "#cli/agent/socket-flag.ts";
 import { type CommandIo, UsageError } from "#cli/command.ts";
 import { formatTable } from "#cli/table.ts";
 import { changesBetween } from "#model/policy/difference.ts";
+import { isChosen } from "#model/policy/match.ts";
 import type { Cell } from "#model/policy/matrix.ts";
 import { faultsOf, formatOrigin } from "#model/policy/rule.ts";
 import { worldOf } from "#model/policy/world.ts";
@@ -36,10 +37,9 @@ export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number>
   const files = readFiles(flags.file);
   const wanted = withFiles(left, files);
   const after = { objects: wanted, world: worldOf(wanted) };
-  const faults = after.world.policies
-    .filter(({ origin }) => files.some((object) => isSameObject(origin, object)))
-    .flatMap(faultsOf)
-    .map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`);
+  const tried = after.world.policies.filter(({ origin }) => files.some((object) => isSameObject(origin, object)));
+  const faults = tried.flatMap(faultsOf).map(({ origin, why }) => `${formatOrigin(origin)}: ${why}`);
+  const idle = tried.filter(({ subject }) => !after.world.pods.some((pod) => isChosen(subject, pod)));
   const changes = changesBetween(before, after.world, progressOn(io.stderr, "sources compared"));
   const seen = await askConnections(flags, io);
   const cuts =
@@ -54,7 +54,8 @@ export async function runTry({ flags }: TryCall, io: CommandIo): Promise<number>
     io.stdout(`${JSON.stringify({ changes, ...(cuts === undefined ? {} : { cuts }), faults }, null, 2)}\n`);
   else {
     const where = seen?.isOne === false ? `on ${seen.answers.length} nodes` : "on this node";
-    const wrong = faults.length === 0 ? "" : `\n${faults.join("\n")}\n`;
+    const remarks = [...faults, ...idle.map(({ origin }) => `${formatOrigin(origin)}: it selects no pod`)];
+    const wrong = remarks.length === 0 ? "" : `\n${remarks.join("\n")}\n`;
     io.stdout(
       `${formatChanges(changes)}${wrong}${cuts === undefined ? "" : `\n${formatCuts(cuts, flags.last, where)}`}`,
     );
