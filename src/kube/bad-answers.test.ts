@@ -1,6 +1,8 @@
 // A server that answers nonsense, goes away and comes back: whoever follows a collection says what is wrong, and goes on with the next good answer.
 
 import { describe, expect, test } from "bun:test";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { KubeClient } from "./client.ts";
 import { httpTransport } from "./http-transport.ts";
 import type { Node } from "./kinds.ts";
@@ -165,4 +167,35 @@ describe("a watch", () => {
       expect(await follow(server, 2)).toEqual([sentence]);
     });
   }
+});
+
+describe("a watch", () => {
+  const limitMs = 1000;
+
+  /** What a watch says until it ends, when the server's answer begins and goes on after so many milliseconds. */
+  async function watched(beginsMs: number, saysMs: number): Promise<string> {
+    // Bun's own server keeps what an answer begins with until there is more of it.
+    const server = createServer((_, response) => {
+      setTimeout(() => response.flushHeaders(), beginsMs).unref();
+      setTimeout(() => response.end("said"), beginsMs + saysMs).unref();
+    });
+    try {
+      await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+      const { port } = server.address() as AddressInfo;
+      const transport = httpTransport({ server: `http://127.0.0.1:${port}` }, limitMs);
+      const chunks = await Array.fromAsync(transport.stream({ method: "GET", path, query: { watch: "true" } }));
+      return chunks.map((chunk) => new TextDecoder().decode(chunk)).join("");
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test("whose answer does not begin is given up, as a connection may be for which nobody answers", async () => {
+    await expect(watched(60_000, 0)).rejects.toThrow("timed out");
+  });
+
+  test("that has begun may be silent for as long as it likes", async () => {
+    expect(await watched(0, 2 * limitMs)).toBe("said");
+  });
 });

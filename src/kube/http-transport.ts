@@ -17,21 +17,37 @@ export type Cluster = {
 /** A connection may be lost without a word: who asks is to hear of it, and can ask again. */
 const answerLimitMs = 15_000;
 
-/** A transport to a cluster. Connections are kept and used again. */
-export function httpTransport(cluster: Cluster): Transport {
+/** A transport to a cluster. Connections are kept and used again; whoever gets no answer within `limitMs` hears of it. */
+export function httpTransport(cluster: Cluster, limitMs = answerLimitMs): Transport {
   return {
     async request(request) {
-      const limit = AbortSignal.timeout(answerLimitMs);
-      const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
+      const signal = either(request.signal, AbortSignal.timeout(limitMs));
       const response = await send(cluster, { ...request, signal });
       return parseAnswer(await response.text(), request);
     },
     async *stream(request) {
-      const response = await send(cluster, request);
+      const response = await openWithin(limitMs, (signal) =>
+        send(cluster, { ...request, signal: either(request.signal, signal) }),
+      );
       request.opened?.();
       if (response.body !== null) yield* response.body;
     },
   };
+}
+
+/** The limit is for the beginning of an answer: without one, connecting while the network drops everything goes on for two minutes. */
+async function openWithin<T>(limitMs: number, open: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new DOMException("The operation timed out.", "TimeoutError")), limitMs);
+  try {
+    return await open(limit.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function either(signal: AbortSignal | undefined, limit: AbortSignal): AbortSignal {
+  return signal === undefined ? limit : AbortSignal.any([signal, limit]);
 }
 
 /** @throws KubeError for what is no JSON: a page of a proxy's, or an answer that was cut off */
