@@ -237,6 +237,8 @@ export class NodeServices implements AsyncDisposable {
     if (host.netns === undefined && config.services.healthzPort !== 0) this.#serveHealthz(config.services.healthzPort);
     void this.#view.synced.then(async () => {
       await this.#rounds.load(this.#owners());
+      // Stopped meanwhile: what is written is not all.
+      if (!this.#rounds.isSynced) return;
       // What the lists have left goes now, rather than when the heap has grown by as much again.
       Bun.gc(true);
       takeOver(this.#options);
