@@ -9,6 +9,7 @@ import { badInputRows } from "./rows/bad-input.ts";
 import { clusterRows } from "./rows/cluster.ts";
 import { endpointRows } from "./rows/endpoints.ts";
 import { outerRows } from "./rows/outer.ts";
+import { typeRows } from "./rows/types.ts";
 import { ServiceLab } from "./service-lab.ts";
 
 const isLong = process.env["TWILL_LONG"] === "1";
@@ -18,6 +19,7 @@ const fabrics = isLong ? (["direct", "vxlan"] as const) : (["direct"] as const);
 const tables: Readonly<Record<string, readonly Row[]>> = {
   "services' own addresses": clusterRows,
   "services from outside": outerRows,
+  "services that become others": typeRows,
   endpoints: endpointRows,
   "what cannot be served": badInputRows,
 };

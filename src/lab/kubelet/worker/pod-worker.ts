@@ -33,9 +33,8 @@ import { type Prepared, preparePod } from "./pod-files.ts";
 import { PodNotes } from "./pod-notes.ts";
 import { Probers } from "./probers.ts";
 import { StatusWriter } from "./status-writer.ts";
+import { WakeTimer } from "./wake-timer.ts";
 
-const firstRetryMs = 500;
-const lastRetryMs = 20_000;
 /** Files of ConfigMaps, Secrets and tokens follow their objects within this. */
 const refreshMs = 10_000;
 
@@ -65,9 +64,7 @@ export class PodWorker {
   #ips: readonly Ip[] = [];
   #prepared: Prepared = new Map();
   #finished: "Succeeded" | "Failed" | undefined;
-  #retryMs = firstRetryMs;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #dueMs = Number.POSITIVE_INFINITY;
+  readonly #timer: WakeTimer;
   #running = false;
   #dirty = false;
   #done = false;
@@ -76,6 +73,10 @@ export class PodWorker {
   constructor(host: KubeletHost, pod: Pod, { sandbox, refusal }: PodArrival, finished: (uid: string) => void) {
     this.uid = pod.metadata.uid ?? "";
     this.#host = host;
+    this.#timer = new WakeTimer(
+      () => host.now(),
+      () => this.wake(),
+    );
     this.#pod = pod;
     this.#sandbox = sandbox;
     this.#refusal = refusal;
@@ -119,14 +120,14 @@ export class PodWorker {
 
   /** What the pod waits for may be there now. */
   retry(): void {
-    this.#retryMs = firstRetryMs;
+    this.#timer.calm();
     this.wake();
   }
 
   /** Stops looking after the pod, which goes on as it is. */
   abandon(): void {
     this.#done = true;
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     this.#probers.endAll();
   }
 
@@ -134,13 +135,12 @@ export class PodWorker {
     this.#running = true;
     while (this.#dirty && !this.#done) {
       this.#dirty = false;
-      clearTimeout(this.#timer);
-      this.#dueMs = Number.POSITIVE_INFINITY;
+      this.#timer.clear();
       try {
         await this.#round();
       } catch (error) {
         this.#host.log(`${this.#name()}: ${messageOf(error)}`);
-        this.#again(this.#backOff());
+        this.#timer.tryAgain();
       }
     }
     this.#running = false;
@@ -174,7 +174,7 @@ export class PodWorker {
     // Only what the API says can change without anybody telling the worker.
     const refreshes = this.#prepared.size > 1 ? [refreshMs] : [];
     const waits = [...refreshes, ...next.waiting.values()];
-    if (waits.length > 0) this.#again(Math.min(...waits));
+    if (waits.length > 0) this.#timer.within(Math.min(...waits));
   }
 
   #refuse({ reason, message }: Refusal): void {
@@ -197,13 +197,13 @@ export class PodWorker {
         clearTimeout(slow);
       }
       this.#ips = this.#sandbox.ips;
-      this.#retryMs = firstRetryMs;
+      this.#timer.calm();
       return true;
     } catch (error) {
       const message = `Failed to create pod sandbox: ${messageOf(error)}`;
       this.#notes.warn("FailedCreatePodSandBox", message);
       this.#report();
-      this.#again(this.#backOff());
+      this.#timer.tryAgain();
       return false;
     }
   }
@@ -219,7 +219,7 @@ export class PodWorker {
     } catch (error) {
       this.#notes.warn("FailedMount", `MountVolume.SetUp failed: ${messageOf(error)}`);
       this.#report();
-      this.#again(this.#backOff());
+      this.#timer.tryAgain();
       return undefined;
     }
   }
@@ -251,7 +251,7 @@ export class PodWorker {
       if (!(error instanceof ConfigError)) throw error;
       this.#waiting.set(name, { reason: "CreateContainerConfigError", message: error.message });
       this.#notes.warn("Failed", `Error: ${error.message}`, container);
-      this.#again(this.#backOff());
+      this.#timer.tryAgain();
     }
   }
 
@@ -293,8 +293,7 @@ export class PodWorker {
       }
       return this.#report();
     }
-    if (this.#sandbox !== undefined && !(await removeSandbox(sandboxes, this.#sandbox)))
-      return this.#again(this.#backOff());
+    if (this.#sandbox !== undefined && !(await removeSandbox(sandboxes, this.#sandbox))) return this.#timer.tryAgain();
     this.#sandbox = undefined;
     if (!this.#removed) await this.#forgetInApi();
     containers.forget(this.uid);
@@ -381,21 +380,6 @@ export class PodWorker {
     const view = { ready: this.#probers.ready(), waiting: this.#waiting, sandbox, finished: this.#finished };
     const facts = { ...this.#facts(), ...view, hostIps: this.#host.sandboxes.nodeIps, startTime: this.#startTime };
     this.#status.write(podStatus(this.#status.pod, facts, timestamp(now)));
-  }
-
-  /** Asks for a round in so long, at the latest: the earliest wish of a round counts. */
-  #again(ms: number): void {
-    const due = this.#host.now() + ms;
-    if (due >= this.#dueMs) return;
-    clearTimeout(this.#timer);
-    this.#dueMs = due;
-    this.#timer = setTimeout(() => this.wake(), ms);
-  }
-
-  #backOff(): number {
-    const wait = this.#retryMs;
-    this.#retryMs = Math.min(2 * this.#retryMs, lastRetryMs);
-    return wait;
   }
 
   #name(): string {
