@@ -1,6 +1,7 @@
 // Namespaces joined as a node, its pods and the world outside, and real packets between them.
 
 import type { Netns, Sandbox, Started } from "./sandbox.ts";
+import { skipDuplicateChecks } from "./settled.ts";
 
 const server = new URL("./echo-server.ts", import.meta.url).pathname;
 const maxWaitMs = 30_000;
@@ -63,8 +64,7 @@ export type World = { readonly node: Netns; readonly outside: Netns };
 export function makeWorld(box: Sandbox): World {
   const [node, outside] = [box.netns("node"), box.netns("outside")];
   // A router asks for neighbours by its link-local address, which it would first watch for duplicates.
-  const now = "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done";
-  for (const ns of [node, outside]) box.sh(ns, ["sh", "-c", now]);
+  skipDuplicateChecks(box, node, outside);
   join(box, [node, "vout", "192.0.2.1/24", "fd02::1/64"], [outside, "eth0", "192.0.2.2/24", "fd02::2/64"]);
   forward(box, node);
   return { node, outside };

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { type IfAddr, ifAddr } from "#net/cidr.ts";
 import { testHost } from "#test/host.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
+import { skipDuplicateChecks, waitUntilSettled } from "#test/settled.ts";
 import { ask, forward, join, startEcho } from "#test/traffic.ts";
 import type { Owner } from "./ledger.ts";
 import { addMasquerade, checkMasquerade, removeMasquerade } from "./masquerade.ts";
@@ -18,6 +19,7 @@ function owner(containerId: string): Owner {
 /** pod 10.1.0.5 – node – outside 192.0.2.2, which knows a way back to the pod: it tells whose packets it gets, masqueraded or not. */
 function world(box: Sandbox): { readonly node: Netns; readonly pod: Netns; readonly outside: Netns } {
   const [node, pod, outside] = [box.netns("node"), box.netns("pod"), box.netns("outside")];
+  skipDuplicateChecks(box, node, pod, outside);
   join(box, [node, "vpod", "10.1.0.1/24", "fd01::1/64"], [pod, "eth0", ...ips]);
   join(box, [node, "vout", "192.0.2.1/24", "fd02::1/64"], [outside, "eth0", "192.0.2.2/24", "fd02::2/64"]);
   box.sh(pod, ["ip", "route", "add", "default", "via", "10.1.0.1"]);
@@ -25,6 +27,7 @@ function world(box: Sandbox): { readonly node: Netns; readonly pod: Netns; reado
   box.sh(outside, ["ip", "route", "add", "10.1.0.0/24", "via", "192.0.2.1"]);
   box.sh(outside, ["ip", "-6", "route", "add", "fd01::/64", "via", "fd02::1"]);
   forward(box, node);
+  for (const ns of [node, pod, outside]) waitUntilSettled(box, ns);
   return { node, pod, outside };
 }
 

@@ -15,7 +15,7 @@ import { HostLocal } from "#test/ipam.ts";
 import { testIpamForwarding } from "#test/ipam-forwarding.ts";
 import { linkNames, seeAddresses, seeDefaultRoutes, seeLink } from "#test/link-witness.ts";
 import { type Netns, Sandbox } from "#test/sandbox.ts";
-import { waitUntilSettled } from "#test/settled.ts";
+import { skipDuplicateChecks, waitUntilSettled } from "#test/settled.ts";
 import { cniErrorOfAsync } from "#test/thrown.ts";
 import { ask, join as joinByCable, startEcho } from "#test/traffic.ts";
 import { until } from "#test/until.ts";
@@ -147,8 +147,7 @@ describe("ptp", () => {
     await attached({ ipMasq: true }, async ({ box, node, container, attach }) => {
       const outside = box.netns("outside");
       // A router asks for neighbours by its link-local address, which it would first watch for duplicates.
-      const now = "for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done";
-      for (const ns of [node, outside]) box.sh(ns, ["sh", "-c", now]);
+      skipDuplicateChecks(box, node, outside);
       joinByCable(box, [node, "vout", "192.0.2.1/24", "fd02::1/64"], [outside, "eth0", "192.0.2.2/24", "fd02::2/64"]);
       await startEcho(box, outside, { port: 80, name: "web" });
       // The kernel takes up to a second to notice a cable's other end.
