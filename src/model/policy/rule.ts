@@ -123,11 +123,12 @@ export function inOneObject(a: Origin, b: Origin): boolean {
   return a.kind === b.kind && a.namespace === b.namespace && a.name === b.name;
 }
 
-/** Everything that is wrong in a policy, with its place. */
+/** Everything that is wrong in a policy, with its place and what comes of it. */
 export function faultsOf({ faults, rules }: Policy): readonly Fault[] {
+  const idle = ({ origin, why }: Fault): Fault => ({ origin, why: `${why}: this part matches nothing` });
   const inRules = rules.flatMap(({ peers = [], ports = [] }) => [
-    ...peers.flatMap((peer) => (peer.peer === "nothing" ? [{ origin: peer.origin, why: peer.why }] : [])),
-    ...ports.flatMap((port) => (port.match === "nothing" ? [{ origin: port.origin, why: port.why }] : [])),
+    ...peers.flatMap((peer) => (peer.peer === "nothing" ? [idle(peer)] : [])),
+    ...ports.flatMap((port) => (port.match === "nothing" ? [idle(port)] : [])),
   ]);
   return [...faults, ...inRules];
 }

@@ -61,6 +61,6 @@ function lintFaults({ policy }: Subject): readonly Warning[] {
   return faultsOf(policy).map((fault) => ({
     rule: noted.has(fault) ? "misread" : "matches-nothing",
     origin: fault.origin,
-    message: noted.has(fault) ? fault.why : `${fault.why}: this part matches nothing`,
+    message: fault.why,
   }));
 }
