@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { KubeObject } from "#kube/object.ts";
-import { pods, replicaSets } from "#kube/resource.ts";
+import { nodes, pods, replicaSets } from "#kube/resource.ts";
 import { nodeNamed, nowMs, podNamed } from "#test/lab/objects.ts";
 import { type Told, toldOf } from "./events.ts";
 import { create, patch, patchStatus, remove } from "./operation.ts";
@@ -22,10 +22,14 @@ function set(replicas: number) {
   };
 }
 
+function withReady(status: string) {
+  return { ...nodeNamed("n1"), status: { conditions: [{ type: "Ready", status }] } };
+}
+
 function show(told: Told | undefined): string {
   if (told === undefined) return "";
   const { object, type, reason, message } = told.note;
-  return `${told.component}: ${object.kind} ${object.namespace}/${object.name} ${type} ${reason}: ${message}`;
+  return `${told.component}: ${object.kind} ${[object.namespace, object.name].filter((part) => part !== undefined).join("/")} ${type} ${reason}: ${message}`;
 }
 
 describe("toldOf()", () => {
@@ -71,6 +75,16 @@ describe("toldOf()", () => {
     [
       "another status of a pod",
       toldOf(patchStatus(pods, podNamed("a"), { conditions: [] }, ""), podNamed("a"), podNamed("a")),
+      "",
+    ],
+    [
+      "a node that is silent",
+      toldOf(patchStatus(nodes, nodeNamed("n1"), {}, ""), withReady("True"), withReady("Unknown")),
+      "node-controller: Node n1 Normal NodeNotReady: Node n1 status is now: NodeNotReady",
+    ],
+    [
+      "a node that stays silent",
+      toldOf(patchStatus(nodes, nodeNamed("n1"), {}, ""), withReady("Unknown"), withReady("Unknown")),
       "",
     ],
     ["a pod of nobody", toldOf(remove(pods, podNamed("a"), ""), podNamed("a"), undefined), ""],

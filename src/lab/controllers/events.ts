@@ -2,7 +2,7 @@
 
 import type { KubeClient } from "#kube/client.ts";
 import { type EventNote, EventRecorder } from "#kube/event-recorder.ts";
-import type { Pod, ReplicaSet } from "#kube/kinds.ts";
+import type { Node, Pod, ReplicaSet } from "#kube/kinds.ts";
 import type { Metadata } from "#kube/object.ts";
 import { pods } from "#kube/resource.ts";
 import type { Operation } from "./operation.ts";
@@ -40,9 +40,23 @@ export function toldOf(
       return operation.do === "patch" ? ofWaiting(operation, before) : ofPod(operation.do, after ?? before);
     case "ReplicaSet":
       return operation.do === "remove" ? undefined : ofScaling(before as ReplicaSet | undefined, after as ReplicaSet);
+    case "Node":
+      return operation.do === "patch" ? ofSilence(before as Node | undefined, after as Node | undefined) : undefined;
     default:
       return undefined;
   }
+}
+
+function ofSilence(before: Node | undefined, after: Node | undefined): Told | undefined {
+  if (before === undefined || after === undefined || !isUp(before) || isUp(after)) return undefined;
+  const { name, uid } = after.metadata;
+  const object = { apiVersion: "v1", kind: "Node", name, uid };
+  const message = `Node ${name} status is now: NodeNotReady`;
+  return { component: "node-controller", note: { object, type: "Normal", reason: "NodeNotReady", message } };
+}
+
+function isUp({ status }: Node): boolean {
+  return status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") === true;
 }
 
 function ofBinding({ object: { metadata }, why }: Operation & { do: "create" }): Told {
