@@ -1,5 +1,6 @@
 // The nodes of the cluster as the agent knows them: followed at the API server, and the own blocks remembered over a restart.
 
+import { messageOf } from "#base/error-message.ts";
 import type { KubeClient } from "#kube/client.ts";
 import type { Node } from "#kube/kinds.ts";
 import { Mirror } from "#kube/mirror.ts";
@@ -76,7 +77,7 @@ export class Cluster implements Disposable {
   }
 
   #change(before: Node | undefined, after: Node | undefined): void {
-    const { nodeName, store, changed } = this.#options;
+    const { nodeName, changed } = this.#options;
     if (after === undefined) this.#models.delete(before?.metadata.name ?? "");
     else {
       const model = toNodeModel(after);
@@ -86,10 +87,20 @@ export class Cluster implements Disposable {
       this.#models.set(model.name, model);
       if (model.name === nodeName && model.blocks.length > 0) {
         this.#remembered = model;
-        store.setFact("node", JSON.stringify(model));
+        this.#writeDown(model);
       }
     }
     if (this.#isSynced) changed();
+  }
+
+  /** A disk that is full must not keep the agent from following its nodes. */
+  #writeDown(model: NodeModel): void {
+    const { store, log } = this.#options;
+    try {
+      store.setFact("node", JSON.stringify(model));
+    } catch (error) {
+      log(messageOf(error));
+    }
   }
 }
 

@@ -336,13 +336,13 @@ export class Agent implements AsyncDisposable {
 
   #nodesChanged(): void {
     const { config, log } = this.#options;
-    this.policies?.nodesChanged();
-    const self = this.cluster.self;
-    if (self === undefined || !this.#isServing) return;
-    this.ipam.setBlocks(self.blocks);
-    this.fabric?.wake();
-    this.services?.nodesChanged();
     try {
+      this.policies?.nodesChanged();
+      const self = this.cluster.self;
+      if (self === undefined || !this.#isServing) return;
+      this.ipam.setBlocks(self.blocks);
+      this.fabric?.wake();
+      this.services?.nodesChanged();
       if (this.endpoints.renewSources()) this.endpoints.restoreAll();
       // Before all nodes are known, their pods would be strangers.
       const masquerades = config.masquerade.enabled && this.cluster.isSynced;

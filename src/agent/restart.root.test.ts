@@ -165,6 +165,12 @@ describe("an agent that cannot start says in one sentence why", () => {
     const ran = await it.node.cni("ADD", "a", pod.path);
     expect(JSON.parse(ran.stdout).msg).toContain("the disk is full: make room on it");
     expect(it.box.sh(pod, ["ip", "-o", "link"])).not.toContain("eth0");
+    // What is known of the cluster goes on changing.
+    const labels = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`note-${index}`, "x".repeat(60)]));
+    await it.server.client.patch(nodes, { name: "n1" }, "merge", { metadata: { labels } });
+    await until(() => it.node.log.some((line) => line.includes("the disk is full: make room on it")), "it is told");
+    await it.server.addNode("n2", ["10.244.2.0/24"], ["172.30.0.12"]);
+    await until(() => it.node.agent.cluster.others.length === 1, "the other node is known");
     rmSync(join(it.node.config.state.folder, "filler"));
     expect((await it.node.add("a", pod.path)).ips[0]?.address).toBe("10.244.1.1/32");
   });

@@ -51,13 +51,16 @@ function server() {
 }
 
 /** One candidate of a cluster; `isLeading` as its work sees it. */
-function candidate() {
+function candidate(failing = 0) {
+  let left = failing;
+  const log: string[] = [];
   const time = clock();
   const { client, cutOff } = server();
   const end = new AbortController();
   let isLeading = false;
   const lead = (term: AbortSignal) =>
-    new Promise<void>((resolve) => {
+    new Promise<void>((resolve, reject) => {
+      if (left-- > 0) return reject(new Error("it cannot be done"));
       isLeading = true;
       term.addEventListener("abort", () => {
         isLeading = false;
@@ -65,8 +68,12 @@ function candidate() {
       });
     });
   const place = { client, namespace: "kube-system", name: "lead", identity: "one" };
-  const ended = leadWhile({ ...place, ...time, leaseMs, retryMs: 2 * secondMs, log: () => {} }, end.signal, lead);
-  return { time, cutOff, ended, stop: () => end.abort(), isLeading: () => isLeading };
+  const ended = leadWhile(
+    { ...place, ...time, leaseMs, retryMs: 2 * secondMs, log: (line: string) => log.push(line) },
+    end.signal,
+    lead,
+  );
+  return { time, cutOff, ended, stop: () => end.abort(), log, isLeading: () => isLeading };
 }
 
 async function passUntil(
@@ -94,4 +101,14 @@ test("a leader whose requests are taken and never answered has stopped before it
   one.cutOff();
   expect(await passUntil(() => !one.isLeading(), 60 * secondMs, one.time.pass)).toBeLessThan(leaseMs - 2 * secondMs);
   one.stop();
+});
+
+test("a leader whose work fails says why, gives the lease back, and tries again a while later", async () => {
+  const one = candidate(2);
+  const passedMs = await passUntil(one.isLeading, 60 * secondMs, one.time.pass);
+  expect(passedMs).toBeGreaterThanOrEqual(2 * 2 * secondMs);
+  const lost = ["leader: one leads", "leader: it cannot be done", "leader: one leads no more"];
+  expect(one.log).toEqual([...lost, ...lost, "leader: one leads"]);
+  one.stop();
+  await one.ended;
 });

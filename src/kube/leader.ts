@@ -29,8 +29,8 @@ const unansweredMs = 250;
 type Seen = { readonly revision: string; readonly sinceMs: number };
 
 /**
- * Waits for leadership, then runs `lead` until it is lost or the signal aborts, and begins again. `lead` must end soon after its own
- * signal aborts: after `leaseMs` another may lead. The lease is given back at the end.
+ * Waits for leadership, then runs `lead` until it is lost or the signal aborts, and begins again, also when `lead` fails: that is logged, and
+ * others may try first. `lead` must end soon after its own signal aborts: after `leaseMs` another may lead. The lease is given back at the end.
  */
 export async function leadWhile(
   options: LeaderOptions,
@@ -48,6 +48,7 @@ export async function leadWhile(
       await hold(options, askedMs, signal, lead);
       log(`leader: ${identity} leads no more`);
       seen = undefined;
+      if (!signal.aborted) await sleep(retryMs, signal);
     } else await sleep(attempt.answered ? retryMs : Math.min(retryMs, unansweredMs), signal);
   }
 }
@@ -59,10 +60,12 @@ async function hold(
   signal: AbortSignal,
   lead: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const { leaseMs, retryMs, nowMs, sleep } = options;
+  const { leaseMs, retryMs, nowMs, sleep, log } = options;
   const term = new AbortController();
   const ended = AbortSignal.any([signal, term.signal]);
-  const work = lead(ended).finally(() => term.abort());
+  const work = lead(ended)
+    .catch((error: unknown) => log(`leader: ${messageOf(error)}`))
+    .finally(() => term.abort());
   // Before anybody else may believe the lease to be free.
   let untilMs = renewedMs + leaseMs * (2 / 3);
   while (!ended.aborted) {

@@ -59,6 +59,8 @@ export async function* reflect<T extends { readonly metadata: Metadata }, R>(
         if (type === "DELETED") yield { change: "removed", object: read(object) };
         else if (type !== "BOOKMARK") yield { change: "set", objects: [read(object)] };
       }
+      // It has lasted as long as it was to: what failed before that is no sign any more.
+      retryMs = firstRetryMs;
       // A server that ends every watch at once must not be asked in a tight loop.
       await pace.sleep(firstRetryMs * pace.random(), signal);
     } catch (error) {

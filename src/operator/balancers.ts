@@ -26,6 +26,8 @@ export async function giveBalancers(options: OperatorOptions, signal: AbortSigna
     failed: (error) => log(`operator: ${messageOf(error)}`),
   });
   const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  // Not `aborted`, which would remember everybody who waited for it.
+  signal.addEventListener("abort", () => wake());
   await Promise.race([mirror.synced, aborted]);
   const given = new GivenAddresses();
   let told = new Set<string>();
@@ -48,7 +50,7 @@ export async function giveBalancers(options: OperatorOptions, signal: AbortSigna
       if (!told.has(why)) log(`operator: ${why}`);
     }
     told = new Set(refused.map(({ why }) => why));
-    if (unsure.length === 0) await Promise.race([changed, aborted]);
+    if (unsure.length === 0) await changed;
     else {
       await pace.sleep(unsureMs, signal);
       for (const service of unsure) given.forget(service);

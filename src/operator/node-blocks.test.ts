@@ -24,6 +24,10 @@ describe("planBlocks()", () => {
     expect(blocks([v4], [["a", "10.244.1.0/24"], ["b"], ["c"]])).toEqual(["b 10.244.0.0/24", "c 10.244.2.0/24"]);
   });
 
+  test("goes on when a node has what is no block", () => {
+    expect(blocks([v4], [["a", "ten 10.244.0.5/24"], ["b"]])).toEqual(["b 10.244.1.0/24"]);
+  });
+
   test("gives a block of each family", () => {
     expect(blocks([v4, v6], [["a"], ["b"]])).toEqual([
       "a 10.244.0.0/24, fd00:10:244::/64",

@@ -1,7 +1,7 @@
 // Node blocks: a part of the cluster's pod addresses for each node, the lowest that is free.
 
 import type { Node } from "#kube/kinds.ts";
-import { boundsOf, type Cidr, cidr, familyOfCidr, overlaps } from "#net/cidr.ts";
+import { boundsOf, type Cidr, cidr, familyOfCidr, networkOf, overlaps, parseIfAddr } from "#net/cidr.ts";
 import { bitsOf, ipFromBigint } from "#net/ip.ts";
 
 /** A range of pod addresses, and the prefix length of the block that each node gets from it. */
@@ -18,7 +18,8 @@ export type BlockPlan = {
 
 /** Blocks for all nodes that have none, as one plan so that no block is given twice. A node gets a block of every pool, or none. */
 export function planBlocks(pools: readonly BlockPool[], all: readonly Node[]): BlockPlan {
-  const taken = all.flatMap(({ spec }) => (spec?.podCIDRs ?? []).map(cidr));
+  // What cannot be read is nobody's: one such node must not keep the others from theirs.
+  const taken = all.flatMap(({ spec }) => (spec?.podCIDRs ?? []).flatMap((text) => parseBlock(text) ?? []));
   const assignments: Assignment[] = [];
   const exhausted: { node: Node; range: Cidr }[] = [];
   const free = pools.map((pool) => ({ pool, blocks: freeBlocks(pool, taken), next: undefined as Cidr | undefined }));
@@ -31,6 +32,11 @@ export function planBlocks(pools: readonly BlockPool[], all: readonly Node[]): B
     for (const each of free) each.next = undefined;
   }
   return { assignments, exhausted };
+}
+
+function parseBlock(text: string): Cidr | undefined {
+  const address = parseIfAddr(text);
+  return address === undefined ? undefined : networkOf(address);
 }
 
 /** Oldest first, so that plans do not depend on the order of a list. */

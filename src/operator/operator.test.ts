@@ -9,7 +9,7 @@ import { cidr } from "#net/cidr.ts";
 import { pace, TestCluster } from "#test/lab/cluster.ts";
 import { readBalancerPools } from "./balancer-pools.ts";
 import type { BlockPool } from "./node-blocks.ts";
-import { operatorLease, runOperator } from "./operator.ts";
+import { operatorLease, runOperator, toBlockNode } from "./operator.ts";
 
 const namespace = "kube-system";
 
@@ -71,6 +71,15 @@ describe("runOperator()", () => {
     await cluster.addNode("node2");
     expect(await cluster.until("another block", blockOf("node2"))).toBe("10.50.1.0/24");
     await first.stop();
+  });
+
+  test("keeps of a node what its blocks depend on", () => {
+    const metadata = { name: "node1", uid: "u", creationTimestamp: "t", resourceVersion: "7", labels: { zone: "a" } };
+    const node = { apiVersion: "v1", kind: "Node", metadata, spec: { taints: [] }, status: { images: [] } } as const;
+    const kept = { name: "node1", uid: "u", creationTimestamp: "t", resourceVersion: "7" };
+    expect(toBlockNode(node as unknown as Node)).toEqual({ apiVersion: "v1", kind: "Node", metadata: kept, spec: {} });
+    const blocks = { podCIDR: "10.50.0.0/24", podCIDRs: ["10.50.0.0/24"] };
+    expect(toBlockNode({ ...node, spec: blocks } as unknown as Node).spec).toEqual(blocks);
   });
 
   test("says in an event at a node why it gets none", async () => {

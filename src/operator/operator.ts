@@ -52,14 +52,20 @@ async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promis
   const { client, pace, pools, nowMs, log } = options;
   const recorder = new EventRecorder({ client, component: "twill-operator", node: "", now: nowMs });
   let wake = () => {};
-  using mirror = new Mirror({
+  using mirror = new Mirror<Node>({
     client,
     resource: nodes,
     pace,
-    changed: () => wake(),
+    transform: toBlockNode,
+    // Kubelets write their nodes all the time.
+    changed: ({ before, after }) => {
+      if (!sameBlocks(before, after)) wake();
+    },
     failed: (error) => log(`operator: ${messageOf(error)}`),
   });
   const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  // Not `aborted`, which would remember everybody who waited for it.
+  signal.addEventListener("abort", () => wake());
   await Promise.race([mirror.synced, aborted]);
   const given = new GivenBlocks();
   let told: ReadonlySet<string> = new Set();
@@ -77,12 +83,24 @@ async function giveBlocks(options: OperatorOptions, signal: AbortSignal): Promis
       if (outcome === "unsure") unsure.push(node);
     }
     told = tell(exhausted, told, recorder, log);
-    if (unsure.length === 0) await Promise.race([changed, aborted]);
+    if (unsure.length === 0) await changed;
     else {
       await pace.sleep(unsureMs, signal);
       for (const node of unsure) given.forget(node);
     }
   }
+}
+
+/** Of a node what its blocks depend on: whole nodes are large, and many. */
+export function toBlockNode({ metadata, spec }: Node): Node {
+  const { name, uid = "", creationTimestamp = "", resourceVersion = "" } = metadata;
+  const { podCIDR, podCIDRs = [] } = spec ?? {};
+  const blocks = podCIDR === undefined ? {} : { podCIDR, podCIDRs };
+  return { apiVersion: "v1", kind: "Node", metadata: { name, uid, creationTimestamp, resourceVersion }, spec: blocks };
+}
+
+function sameBlocks(a: Node | undefined, b: Node | undefined): boolean {
+  return a?.metadata.uid === b?.metadata.uid && JSON.stringify(a?.spec) === JSON.stringify(b?.spec);
 }
 
 /** Once for each node, as long as it lacks them; also where people look. Returns who has been told. */

@@ -6,6 +6,7 @@
 // Nothing is written before everything has been seen once: until then the maps are as an earlier agent left them.
 
 import { addressesOf, type Endpoint } from "#agent/state/endpoint.ts";
+import { messageOf } from "#base/error-message.ts";
 import type { Damage } from "#bpf/kept-map.ts";
 import type { Datapath, EndpointPolicy } from "#datapath/datapath.ts";
 import { policySet } from "#datapath/policy-format.ts";
@@ -308,8 +309,13 @@ export class Policies {
     const { remembered } = this.naming;
     const text = JSON.stringify(remembered);
     if (text === this.#rememberedText) return;
-    this.#options.remember(remembered);
-    this.#rememberedText = text;
+    try {
+      this.#options.remember(remembered);
+      this.#rememberedText = text;
+    } catch (error) {
+      // Policies are enforced all the same: what is not remembered is found in the maps, or written anew.
+      this.#options.log(`policies: ${messageOf(error)}`);
+    }
   }
 
   #tellProblems(): void {
