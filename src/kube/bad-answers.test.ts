@@ -192,10 +192,15 @@ describe("a watch", () => {
   }
 
   test("whose answer does not begin is given up, as a connection may be for which nobody answers", async () => {
-    await expect(watched(60_000, 0)).rejects.toThrow("timed out");
+    await expect(watched(60_000, 0)).rejects.toThrow("the API server has not answered in time");
   });
 
   test("that has begun may be silent for as long as it likes", async () => {
     expect(await watched(0, 2 * limitMs)).toBe("said");
   });
+});
+
+test("A server that is not there is told in words of the cluster's, not of the engine's", async () => {
+  const client = new KubeClient(httpTransport({ server: "http://127.0.0.1:1" }), "test");
+  await expect(client.listAll(nodes)).rejects.toThrow("nobody listens at the API server's address (ECONNREFUSED)");
 });

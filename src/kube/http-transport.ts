@@ -1,5 +1,6 @@
 // Requests to an API server over HTTPS, with its authority's certificate and a token or a client certificate.
 
+import { isErrno } from "#kernel/errno.ts";
 import { KubeError, kubeError, type Status, type StatusReason, statusCodes } from "./kube-error.ts";
 import type { KubeRequest, Transport } from "./transport.ts";
 
@@ -22,15 +23,23 @@ export function httpTransport(cluster: Cluster, limitMs = answerLimitMs): Transp
   return {
     async request(request) {
       const signal = either(request.signal, AbortSignal.timeout(limitMs));
-      const response = await send(cluster, { ...request, signal });
-      return parseAnswer(await response.text(), request);
+      try {
+        const response = await send(cluster, { ...request, signal });
+        return parseAnswer(await response.text(), request);
+      } catch (error) {
+        throw inWords(error);
+      }
     },
     async *stream(request) {
-      const response = await openWithin(limitMs, (signal) =>
-        send(cluster, { ...request, signal: either(request.signal, signal) }),
-      );
-      request.opened?.();
-      if (response.body !== null) yield* response.body;
+      try {
+        const response = await openWithin(limitMs, (signal) =>
+          send(cluster, { ...request, signal: either(request.signal, signal) }),
+        );
+        request.opened?.();
+        if (response.body !== null) yield* response.body;
+      } catch (error) {
+        throw inWords(error);
+      }
     },
   };
 }
@@ -44,6 +53,25 @@ async function openWithin<T>(limitMs: number, open: (signal: AbortSignal) => Pro
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What the engine says of these speaks of its own parameters, and of pages. */
+const troubles = {
+  ECONNREFUSED: "nobody listens at the API server's address",
+  ECONNRESET: "the connection to the API server was lost",
+  ETIMEDOUT: "the API server does not answer",
+  ENETUNREACH: "no route leads to the API server",
+  EHOSTUNREACH: "no route leads to the API server",
+  ENOTFOUND: "the API server's name has no address",
+} as const;
+
+/** Errors that are no trouble of the network's stay as they are. */
+function inWords(error: unknown): unknown {
+  const code = Object.keys(troubles).find((each) => isErrno(error, each)) as keyof typeof troubles | undefined;
+  const isLate = error instanceof DOMException && error.name === "TimeoutError";
+  if (code === undefined && !isLate) return error;
+  const why = code === undefined ? "the API server has not answered in time" : `${troubles[code]} (${code})`;
+  return new Error(why, { cause: error });
 }
 
 function either(signal: AbortSignal | undefined, limit: AbortSignal): AbortSignal {
