@@ -184,6 +184,20 @@ describe("rootCgroup()", () => {
     expect(Bun.spawnSync(command).stdout.toString()).toBe(`${own} ${own}\n`);
   });
 
+  test("says what to do where nobody has, and it may not", () => {
+    using box = new Sandbox();
+    const own = join(box.dir(), "cgroup");
+    const script = `
+      import { rootCgroup } from "${new URL("./sockets.ts", import.meta.url).pathname}";
+      try { rootCgroup("${own}"); } catch (error) { console.log(error.code, error.message); }
+    `;
+    const inside = `for at in $(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts); do umount "$at"; done; exec "$@"`;
+    const unable = ["setpriv", "--bounding-set", "-sys_admin", process.execPath, "-e", script];
+    const said = Bun.spawnSync(["unshare", "--mount", "sh", "-ec", inside, "sh", ...unable]).stdout.toString();
+    expect(said).toStartWith("CGROUP Cannot translate services for the whole node: no control groups (cgroup v2) are");
+    expect(said).toContain(`on ${own}: EPERM; mount them at /sys/fs/cgroup, or give the path of a control group`);
+  });
+
   test("says what to do in a container that sees only its own", () => {
     const script = `
       import { rootCgroup } from "${new URL("./sockets.ts", import.meta.url).pathname}";

@@ -2,6 +2,7 @@
 
 import { constants, fstatSync, mkdirSync, openSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "#base/error-message.ts";
 import { type CgroupHook, cgroupLinkInfo, linkToCgroup, type OpenCgroup, replaceProgram } from "#kernel/bpf-link.ts";
 import { openPinned, pin } from "#kernel/bpf-map.ts";
 import { cgroupMount, ensureCgroupMount } from "#kernel/cgroup-mount.ts";
@@ -103,10 +104,16 @@ export class CgroupError extends Error {
 
 /**
  * The control group of all processes, mounted at `own` when it is mounted nowhere.
- * @throws CgroupError in a container that sees only its own; KernelError
+ * @throws CgroupError in a container that sees only its own, and where they cannot be mounted
  */
 export function rootCgroup(own: string): string {
-  ensureCgroupMount(own);
+  try {
+    ensureCgroupMount(own);
+  } catch (cause) {
+    const advice = "mount them at /sys/fs/cgroup, or give the path of a control group as services.cgroup";
+    const problem = `no control groups (cgroup v2) are mounted, and cannot be: ${messageOf(cause)}; ${advice}`;
+    throw new CgroupError(`Cannot translate services for the whole node: ${problem}`, { cause });
+  }
   const path = cgroupMount(own);
   if (statSync(path, { bigint: true }).ino === rootInode) return path;
   throw new CgroupError(
