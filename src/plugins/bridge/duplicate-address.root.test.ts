@@ -18,21 +18,31 @@ function tentative(box: Sandbox, ns: Netns): readonly string[] {
   return seen.flatMap(({ ifname, addr_info }) => addr_info.map(({ local }) => `${ifname} ${local}`));
 }
 
+/** Whether the first packet from outside comes to a new pod, and is answered, within a second. */
+async function answersAtOnce(): Promise<boolean> {
+  using box = new Sandbox();
+  const [node, pod, outside] = [box.netns("node"), box.netns("pod"), box.netns("outside")];
+  box.sh(node, ["sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"]);
+  join(box, [node, "vout", "fd02::1/64"], [outside, "eth0", "fd02::2/64"]);
+  box.sh(node, ["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/accept_dad"]);
+  forward(box, node);
+  box.sh(outside, ["ip", "-6", "route", "add", "fd07::/64", "via", "fd02::1"]);
+  using host = testHost(box, node);
+  const ipam = new HostLocal(box);
+  await new TestAttachment({ plugin: bridge, host, conf: { ...gateway, ...ipam.conf }, netns: pod.path }).add();
+  const { exitCode } = box.run(outside, ["ping", "-6", "-c1", "-W1", "fd07::2"]);
+  if (exitCode !== 0) return false;
+  expect(tentative(box, node).filter((line) => line.startsWith("br0"))).toEqual([]);
+  expect(tentative(box, pod)).toEqual([]);
+  return true;
+}
+
 describe("without enabledad", () => {
   test("dual stack works without the duplicate-address wait, also for the first packet from outside", async () => {
-    using box = new Sandbox();
-    const [node, pod, outside] = [box.netns("node"), box.netns("pod"), box.netns("outside")];
-    box.sh(node, ["sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"]);
-    join(box, [node, "vout", "fd02::1/64"], [outside, "eth0", "fd02::2/64"]);
-    box.sh(node, ["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/accept_dad"]);
-    forward(box, node);
-    box.sh(outside, ["ip", "-6", "route", "add", "fd07::/64", "via", "fd02::1"]);
-    using host = testHost(box, node);
-    const ipam = new HostLocal(box);
-    await new TestAttachment({ plugin: bridge, host, conf: { ...gateway, ...ipam.conf }, netns: pod.path }).add();
-    box.sh(outside, ["ping", "-6", "-c1", "-W1", "fd07::2"]);
-    expect(tentative(box, node).filter((line) => line.startsWith("br0"))).toEqual([]);
-    expect(tentative(box, pod)).toEqual([]);
+    // The wait takes longer than a second each time; a busy machine does so once in a while.
+    let answered = false;
+    for (let tries = 0; !answered && tries < 5; tries++) answered = await answersAtOnce();
+    expect(answered).toBe(true);
   });
 });
 
