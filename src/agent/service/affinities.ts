@@ -55,7 +55,7 @@ export function forgetAffinities(
 ): number {
   const { keySize, valueSize, key: keyFormat } = affinities.format;
   const isServed = new Map<number, number | undefined>();
-  const gone: Reader[] = [];
+  const gone: { readonly client: Reader; readonly backend: number }[] = [];
   for (const { count, keys, values } of affinities.batches()) {
     const key = new DataView(keys.buffer, keys.byteOffset);
     const value = new DataView(values.buffer, values.byteOffset);
@@ -65,9 +65,14 @@ export function forgetAffinities(
       const backend = value.getUint32(index * valueSize, true);
       if (!isServed.has(backend)) isServed.set(backend, backends.get(backend)?.service);
       if (isServed.get(backend) === service) continue;
-      gone.push(new Reader(keys.slice(index * keySize, (index + 1) * keySize)));
+      gone.push({ client: new Reader(keys.slice(index * keySize, (index + 1) * keySize)), backend });
     }
   }
-  for (const each of gone) affinities.delete(keyFormat.decode(each));
-  return gone.length;
+  let forgotten = 0;
+  for (const { client, backend } of gone) {
+    const affinity = keyFormat.decode(client);
+    // A client that came again while the table was read stays with somebody else by now.
+    if (affinities.get(affinity)?.backend === backend && affinities.delete(affinity)) forgotten++;
+  }
+  return forgotten;
 }
