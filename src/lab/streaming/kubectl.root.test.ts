@@ -224,7 +224,7 @@ for (const { minor, path } of kubectls) {
         expect(await logs("-c", "counter", "--tail", "1")).toMatch(/^line \d+\n$/);
         expect(await logs("-c", "counter", "--limit-bytes", "9")).toBe("line 1\nli");
         expect(await logs("-c", "counter", "--timestamps", "--tail=1")).toMatch(/^\d{4}-\d\d-\d\dT\S+Z line \d+\n$/);
-        expect((await logs("-c", "counter", "--since", "1s")).split("\n").length).toBeLessThan(8);
+        expect(await logs("-c", "counter", "--since", "1s")).not.toMatch(/^line 1$/m);
         const follow = ["logs", "-f", "target", "-c", "counter", "--tail", "0"];
         const child = Bun.spawn([path, ...follow], { ...target.surroundings, stdout: "pipe" });
         const lines = child.stdout.getReader();

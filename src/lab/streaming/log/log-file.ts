@@ -7,8 +7,8 @@ import { maxHeadBytes, parseCriLine } from "./cri-line.ts";
 const blockBytes = 64 * 1024;
 const lineFeed = 10;
 
-/** Where to begin, and how many lines are wanted of what came before this file. */
-export type TailStart = { readonly offset: number; readonly missing: number };
+/** Where to begin, how many lines are wanted of what came before this file, and where the file ended when that was looked at. */
+export type TailStart = { readonly offset: number; readonly missing: number; readonly end: number };
 
 export class LogFile implements AsyncDisposable {
   readonly #handle: FileHandle;
@@ -34,11 +34,11 @@ export class LogFile implements AsyncDisposable {
     await this.#handle.close();
   }
 
-  /** The bytes from `offset` to the present end, in blocks that are valid until the next one. */
-  async *blocks(offset: number): AsyncGenerator<Uint8Array> {
+  /** The bytes from `offset` to the present end, or to `end` if that is before it, in blocks that are valid until the next one. */
+  async *blocks(offset: number, end: number): AsyncGenerator<Uint8Array> {
     const block = new Uint8Array(blockBytes);
-    for (let at = offset; ; ) {
-      const { bytesRead } = await this.#handle.read(block, 0, blockBytes, at);
+    for (let at = offset; at < end; ) {
+      const { bytesRead } = await this.#handle.read(block, 0, Math.min(blockBytes, end - at), at);
       if (bytesRead === 0) return;
       at += bytesRead;
       yield block.subarray(0, bytesRead);
@@ -47,20 +47,20 @@ export class LogFile implements AsyncDisposable {
 
   /** Where the last `count` lines begin, read from the end. The pieces of a long line count as one. */
   async startOfTail(count: number | undefined): Promise<TailStart> {
-    if (count === undefined) return { offset: 0, missing: Number.POSITIVE_INFINITY };
-    const { size } = await this.#handle.stat();
+    const { size: end } = await this.#handle.stat();
+    if (count === undefined) return { offset: 0, missing: Number.POSITIVE_INFINITY, end };
     let missing = count;
-    let offset = size;
-    if (count === 0) return { offset, missing };
-    for await (const { start, whole } of this.#linesBackwards(size)) {
+    let offset = end;
+    if (count === 0) return { offset, missing, end };
+    for await (const { start, whole } of this.#linesBackwards(end)) {
       // A piece belongs to what comes after it, unless nothing does.
-      if (whole || offset === size) {
-        if (missing === 0) return { offset, missing };
+      if (whole || offset === end) {
+        if (missing === 0) return { offset, missing, end };
         missing--;
       }
       offset = start;
     }
-    return { offset, missing };
+    return { offset, missing, end };
   }
 
   async *#linesBackwards(size: number): AsyncGenerator<{ readonly start: number; readonly whole: boolean }> {

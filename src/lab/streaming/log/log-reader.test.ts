@@ -70,6 +70,19 @@ describe("readLog()", () => {
     expect(await read(folder, "tailLines=1")).toBe("four and more\n");
   });
 
+  for (const query of ["", "tailLines=4", "tailLines=1"]) {
+    test(`leaves out what is written while it reads for ${query || "no wish"}`, async () => {
+      using folder = new LogFolder(lines);
+      const before = await read(folder, query);
+      const write = () => {
+        appendFileSync(folder.path, "2026-01-02T03:04:05Z stdout F later\n");
+        return false;
+      };
+      const pieces = await Array.fromAsync(readLog(folder.path, optionsOf(query), write, new AbortController().signal));
+      expect(Buffer.concat(pieces).toString()).toBe(before);
+    });
+  }
+
   test("gives bytes that are no text as they are", async () => {
     using folder = new LogFolder([]);
     writeFileSync(folder.path, Buffer.concat([Buffer.from(`${lines[0]}`), Buffer.from([0xff, 0xc3, 0, 10])]));

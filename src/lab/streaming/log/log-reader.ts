@@ -23,13 +23,16 @@ export async function* readLog(
   let file = await LogFile.open(path);
   if (file === undefined) return;
   try {
-    let { offset, missing } = await file.startOfTail(options.tailLines);
+    const { missing, ...there } = await file.startOfTail(options.tailLines);
+    let { offset } = there;
+    // Who does not follow wants what was there: of lines that are written meanwhile the tail would grow longer than asked for.
+    const end = options.follow ? Number.POSITIVE_INFINITY : there.end;
     if (missing > 0) yield* olderLines(path, file, missing, printer);
     for (;;) {
       const over = isOver();
       const inode = await inodeOf(path);
       let isNew = false;
-      for await (const block of file.blocks(offset)) {
+      for await (const block of file.blocks(offset, end)) {
         offset += block.length;
         isNew = true;
         yield printer.print(block);
@@ -60,7 +63,7 @@ async function* olderLines(
   await using older = await LogFile.open(`${path}.1`);
   if (older === undefined || older.inode === present.inode) return;
   const { offset } = await older.startOfTail(Number.isFinite(count) ? count : undefined);
-  for await (const block of older.blocks(offset)) {
+  for await (const block of older.blocks(offset, Number.POSITIVE_INFINITY)) {
     yield printer.print(block);
     if (printer.isDone) return;
   }
