@@ -3,8 +3,8 @@
 //   twill-pod standin --pod NAME --namespace NAME --node NAME --container NAME [--tcp PORT | --udp PORT | --try-tcp PORT]...
 //
 // `--try-tcp` passes over a port that somebody else has. HTTP: /call (call.c), /env, /healthz and /readyz, which fail from
-// /fail[?ready|?health] until /recover, /exit?code=N; any other path tells the facts, as does a TCP connection that is silent or
-// speaks something else, and every datagram.
+// /fail[?ready|?health] until /recover, /exit?code=N; any other path tells the facts, as does a TCP connection that speaks something
+// else, ends its side or stays silent, and every datagram.
 #define _GNU_SOURCE
 #include "call.h"
 #include "fail.h"
@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// A silent client is told the facts after a moment; nobody may hold a place for long.
-enum { MAX_CONNECTIONS = 64, REQUEST_SIZE = 4096, SILENT_MS = 300, PATIENCE_MS = 10000 };
+// Nobody may hold a place for long. A silent client is told the facts only then: sooner, it could be one whose request is late.
+enum { MAX_CONNECTIONS = 64, REQUEST_SIZE = 4096, PATIENCE_MS = 10000, LOOK_MS = 500 };
 
 struct connection {
   int fd; // 0: free
@@ -80,6 +80,7 @@ static void read_request(struct connection *connection) {
   char *request = requests[connection - connections];
   ssize_t n = read(connection->fd, request + connection->used, REQUEST_SIZE - 1 - connection->used);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n == 0 && connection->used == 0) return tell_and_close(connection);
   if (n <= 0) return close_connection(connection);
   request[connection->used += (size_t)n] = 0;
   int http = looks_like_http(request, connection->used);
@@ -90,9 +91,9 @@ static void read_request(struct connection *connection) {
 }
 
 static void expire(struct connection *connection, long now) {
-  long age = now - connection->since;
-  if (connection->used == 0 && age >= SILENT_MS) tell_and_close(connection);
-  else if (age >= PATIENCE_MS) close_connection(connection);
+  if (now - connection->since < PATIENCE_MS) return;
+  if (connection->used == 0) tell_and_close(connection);
+  else close_connection(connection);
 }
 
 static void serve(void) {
@@ -102,7 +103,7 @@ static void serve(void) {
     for (struct connection *each = connections; each < connections + MAX_CONNECTIONS; each++) busy += each->fd > 0;
     for (int i = 0; i < listener_count; i++) polled[i] = (struct pollfd){busy < MAX_CONNECTIONS || listeners[i].is_udp ? listeners[i].fd : -1, POLLIN, 0};
     for (int i = 0; i < MAX_CONNECTIONS; i++) polled[count++] = (struct pollfd){connections[i].fd > 0 ? connections[i].fd : -1, POLLIN, 0};
-    if (poll(polled, (nfds_t)count, busy ? SILENT_MS / 3 : -1) < 0 && errno != EINTR) fail("Cannot wait for callers: %s", strerror(errno));
+    if (poll(polled, (nfds_t)count, busy ? LOOK_MS : -1) < 0 && errno != EINTR) fail("Cannot wait for callers: %s", strerror(errno));
     reap_calls();
     long now = now_ms();
     for (int i = 0; i < MAX_CONNECTIONS; i++) {

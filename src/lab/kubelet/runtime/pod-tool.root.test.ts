@@ -304,6 +304,10 @@ describe("twill-pod run, exec and standin", () => {
       `printf 'GET /dial HTTP/1.0\\r\\n\\r\\n' | ${tool} dial --pid ${server.pid} localhost 80`,
     ]);
     expect(dialled.stdout).toContain('"path":"/dial"');
+    const late = "exec 3<>/dev/tcp/127.0.0.1/80; sleep 1; printf 'GET /late HTTP/1.0\\r\\n\\r\\n' >&3; head -n1 <&3";
+    expect(box.run(ns, ["bash", "-c", late]).stdout).toBe("HTTP/1.1 200 OK\r\n");
+    const wordless = box.run(ns, ["sh", "-c", `${tool} dial --pid ${server.pid} localhost 80 < /dev/null`]);
+    expect(JSON.parse(wordless.stdout)).toMatchObject({ ...facts, protocol: "tcp" });
     expect(get("http://127.0.0.1/exit?code=3")).toBe("bye\n");
     expect(await server.exited).toBe(3);
   });
