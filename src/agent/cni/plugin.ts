@@ -85,7 +85,7 @@ async function wire(call: Call, conf: TwillConf, host: TwillHost): Promise<Resul
     await untilReachable(endpoint, host);
     if (endpoint.mapsPorts) await host.ports.map(call, result);
   } catch (error) {
-    host.endpoints.remove(endpoint);
+    host.endpoints.takeBack(endpoint);
     throw error;
   }
   return result;

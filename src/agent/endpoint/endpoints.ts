@@ -155,7 +155,7 @@ export class Endpoints {
       this.#roster.put(ready);
       return ready;
     } catch (error) {
-      this.#takeBack(endpoint);
+      this.takeBack(endpoint);
       throw error;
     }
   }
@@ -201,6 +201,15 @@ export class Endpoints {
     this.#roster.remove(endpoint);
     this.#options.policies?.removeEndpoint(endpoint);
     this.#options.released(addresses);
+  }
+
+  /** Undoes an ADD, whose error the runtime must hear: why it cannot is logged, and DEL, GC or the next start tries again. */
+  takeBack(endpoint: Endpoint): void {
+    try {
+      this.remove(endpoint);
+    } catch (error) {
+      this.#options.log(`${formatEndpoint(endpoint)}: cannot undo ADD: ${messageOf(error)}`);
+    }
   }
 
   /** Takes away the link of an interface that nothing is written down about: the state file was lost. @throws KernelError */
@@ -374,15 +383,6 @@ export class Endpoints {
     }
     const outside = findLink(node.connection, ifindex);
     if (outside?.name === hostName) host.remover.remove(outside, node, node);
-  }
-
-  #takeBack(endpoint: Endpoint): void {
-    try {
-      this.remove(endpoint);
-    } catch (error) {
-      // The record stays: DEL, GC or the next start tries again. What the runtime must hear is why ADD failed.
-      this.#options.log(`${formatEndpoint(endpoint)}: cannot undo ADD: ${messageOf(error)}`);
-    }
   }
 
   #remember(endpoint: Endpoint): void {
