@@ -129,6 +129,8 @@ export type ServiceFrontendMessage = {
   readonly keepsSource: boolean;
   /** Whether an endpoint's node answers clients outside by itself. */
   readonly directReturn: boolean;
+  /** Which node answers for the address on the link: null when none can; null as a whole when nodes are not to answer for it. */
+  readonly announced: { readonly by: string | null } | null;
   /** Whether it is in the packet path as it should be; another service may have the place. */
   readonly served: boolean;
 };

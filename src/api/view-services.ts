@@ -15,16 +15,18 @@ import { viewEndpoints } from "./view-service-endpoints.ts";
 export function viewServices({ services, datapath }: Agent): ServicesMessage {
   if (services === undefined || datapath === undefined) return { services: null };
   const counts = countConnections(datapath);
-  return { services: ownersOf(services).flatMap((owner) => viewService(services, owner, counts)) };
+  const { announcers } = services;
+  return { services: ownersOf(services).flatMap((owner) => viewService(services, owner, counts, announcers)) };
 }
 
 /** One by its name, `shop/web`, or those of a name in all namespaces, with all endpoints that slices have; none when there is none. */
 export async function viewNamedServices({ services, datapath }: Agent, name: string): Promise<ServicesMessage> {
   if (services === undefined || datapath === undefined) return { services: null };
   const counts = countConnections(datapath);
+  const { announcers } = services;
   const found = ownersOf(services)
     .filter((owner) => owner === name || owner.endsWith(`/${name}`))
-    .flatMap((owner) => viewService(services, owner, counts));
+    .flatMap((owner) => viewService(services, owner, counts, announcers));
   return { services: await Promise.all(found.map((service) => withEndpoints(services, service, counts))) };
 }
 
@@ -43,7 +45,12 @@ function ownersOf({ view, services }: NodeServices): readonly string[] {
 export type Counts = ReadonlyMap<string, number>;
 
 /** None for one that has nothing to show. */
-function viewService(services: NodeServices, owner: string, counts: Counts): readonly ServiceMessage[] {
+function viewService(
+  services: NodeServices,
+  owner: string,
+  counts: Counts,
+  announcers: NodeServices["announcers"],
+): readonly ServiceMessage[] {
   const { frontends } = services.wantOf(owner);
   const problems = services.services.problemsOf(owner);
   if (frontends.length + problems.length === 0) return [];
@@ -54,7 +61,7 @@ function viewService(services: NodeServices, owner: string, counts: Counts): rea
       name: owner,
       endpoints: null,
       problems,
-      frontends: frontends.map((frontend) => viewFrontend(services, frontend, groupOf(frontend))),
+      frontends: frontends.map((frontend) => viewFrontend(services, announcers, frontend, groupOf(frontend))),
       backends: viewBackends(frontends, groupOf, counts),
       connections: [...groups].reduce<number>((sum, group) => sum + (counts.get(String(group)) ?? 0), 0),
     },
@@ -63,6 +70,7 @@ function viewService(services: NodeServices, owner: string, counts: Counts): rea
 
 function viewFrontend(
   { services }: NodeServices,
+  announcers: NodeServices["announcers"],
   frontend: Frontend,
   group: number | undefined,
 ): ServiceFrontendMessage {
@@ -74,6 +82,7 @@ function viewFrontend(
     affinitySeconds: affinitySeconds ?? null,
     sourceRanges: sourceRanges ?? null,
     ...{ keepsSource, directReturn },
+    announced: kind === "balancer" && announcers.has(address) ? { by: announcers.get(address) ?? null } : null,
     served: row !== undefined && row.group === group,
   };
 }

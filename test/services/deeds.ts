@@ -43,6 +43,7 @@ export const deeds: readonly Deed[] = [
       await lab.play({ make: [service("web", { ...a, type: "LoadBalancer" })] });
       const address = await outerAddress(lab);
       const first = await announcer(lab, address);
+      expect(lab.labs.apart(`"$0" services web --lab ${lab.name}`).stdout).toContain(`announced by ${first}`);
       await lab.play({ change: { [`node ${first}`]: { metadata: { labels: { [excluded]: "" } } } } });
       expect(await within(patienceMs, async () => (await announcer(lab, address)) !== first)).toBe(true);
       expect(await lab.play({ ask: [["client a1 u1", `tcp ${address} 80`, "a1 a2 a3"]] })).toEqual([]);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SliceModel } from "#model/service/slice.ts";
 import { type Ip, ip } from "#net/ip.ts";
-import { announcedBy, announcerOf } from "./want.ts";
+import { announcerOf, announcersOf } from "./want.ts";
 
 const nodes = ["a", "b", "c", "d"].map((name) => ({ name, labels: {}, ready: true, leaving: false }));
 const all = Array.from({ length: 200 }, (_, i) => ip(`192.0.2.${i}`));
@@ -56,9 +56,8 @@ describe("announcerOf()", () => {
     const all = [use(true, [c]), use(true, [b]), use(false, [])];
     expect(announcerOf(address, all, nodes)).toBe("b");
     expect(announcerOf(address, [use(true, [b]), use(true, [slice(["c", "ready"])])], nodes)).toBeUndefined();
-    const given = nodes.map(({ name }) => announcedBy(name, [...all, use(false, [])], nodes, () => true));
-    expect(given).toEqual([[], [address], [], []]);
-    expect(announcedBy("b", all, nodes, () => false)).toEqual([]);
+    expect(announcersOf([...all, use(false, [])], nodes, () => true)).toEqual(new Map([[address, "b"]]));
+    expect(announcersOf(all, nodes, () => false)).toEqual(new Map());
   });
 
   test("takes no node that is about to be removed", () => {

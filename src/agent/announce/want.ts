@@ -15,13 +15,12 @@ export type AddressUse = { readonly service: Balanced; readonly slices: readonly
 
 type Candidate = Pick<NodeModel, "name" | "labels" | "ready" | "leaving">;
 
-/** The addresses that a node answers for, of those that `isOpen`. */
-export function announcedBy(
-  nodeName: string,
+/** Who answers for each address that `isOpen`; undefined: nobody can. */
+export function announcersOf(
   uses: readonly AddressUse[],
   nodes: readonly Candidate[],
   isOpen: (address: Ip) => boolean,
-): readonly Ip[] {
+): ReadonlyMap<Ip, string | undefined> {
   const usesOf = new Map<Ip, AddressUse[]>();
   for (const use of uses) {
     for (const address of new Set(use.service.balancerAddresses)) {
@@ -30,7 +29,7 @@ export function announcedBy(
       else if (isOpen(address)) usesOf.set(address, [use]);
     }
   }
-  return [...usesOf].flatMap(([address, all]) => (announcerOf(address, all, nodes) === nodeName ? [address] : []));
+  return new Map([...usesOf].map(([address, all]) => [address, announcerOf(address, all, nodes)]));
 }
 
 /**

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 import { Announcer } from "#agent/announce/announcer.ts";
-import { announcedBy } from "#agent/announce/want.ts";
+import { announcersOf } from "#agent/announce/want.ts";
 import type { AgentConfig } from "#agent/config/config.ts";
 import { Devices } from "#agent/devices/devices.ts";
 import type { OwnTable } from "#agent/own-table.ts";
@@ -252,18 +252,20 @@ export class NodeServices implements AsyncDisposable {
     if (this.isServing) this.#announcing ??= setTimeout(() => this.#announce(), settleMs);
   }
 
-  #announce(): void {
-    this.#announcing = undefined;
-    const { nodeName, nodes, config, log } = this.#options;
+  /** Which node answers for each outer address that nodes are to answer for; undefined: none can. */
+  get announcers(): ReadonlyMap<Ip, string | undefined> {
+    const { nodes, config } = this.#options;
     const isOpen = (address: Ip) =>
       config.services.announce.some((block) => contains(block, address)) && this.#book.ownerOf(address) === undefined;
+    return announcersOf(this.#view.balanced, nodes(), isOpen);
+  }
+
+  #announce(): void {
+    this.#announcing = undefined;
+    const { nodeName, log } = this.#options;
     try {
-      const uses = [...this.#view.names].flatMap((name) => {
-        const service = this.#view.service(name);
-        if (service === undefined || service.balancerAddresses.length === 0) return [];
-        return [{ service, slices: this.#view.slicesOf(name) }];
-      });
-      this.#announcer.ensure(announcedBy(nodeName, uses, nodes(), isOpen), this.#devices?.list ?? []);
+      const own = [...this.announcers].flatMap(([address, node]) => (node === nodeName ? [address] : []));
+      this.#announcer.ensure(own, this.#devices?.list ?? []);
     } catch (error) {
       log(`announce: ${messageOf(error)}`);
     }

@@ -89,6 +89,16 @@ export class ServiceView implements Disposable {
     return model === undefined ? undefined : packSlice(model, (text) => this.#intern(text));
   }
 
+  /** Services that have addresses of balancers. */
+  get balanced(): readonly { readonly service: ServiceModel; readonly slices: readonly SliceModel[] }[] {
+    return [...this.names].flatMap((name) => {
+      const service = this.service(name);
+      return service === undefined || service.balancerAddresses.length === 0
+        ? []
+        : [{ service, slices: this.slicesOf(name) }];
+    });
+  }
+
   /** The slices of a service as the API server has them now, with all that is not kept of them. @throws KubeError */
   async readSlices(name: string): Promise<readonly EndpointSlice[]> {
     const [namespace = "", own = ""] = name.split("/");

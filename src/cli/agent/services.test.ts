@@ -12,12 +12,12 @@ const web: ServiceMessage = {
     {
       ...{ kind: "cluster", protocol: "tcp", address: ip("10.96.0.20"), port: 80, inside: 2, outside: 2 },
       ...{ balance: "random", affinitySeconds: null, sourceRanges: null, served: true },
-      ...{ keepsSource: false, directReturn: false },
+      ...{ keepsSource: false, directReturn: false, announced: null },
     },
     {
       ...{ kind: "balancer", protocol: "tcp", address: ip("2001:db8::7"), port: 80, inside: 2, outside: "drop" },
       ...{ balance: "maglev", affinitySeconds: 60, sourceRanges: [cidr("2001:db8::/32")], served: false },
-      ...{ keepsSource: true, directReturn: true },
+      ...{ keepsSource: true, directReturn: true, announced: { by: "n2" } },
     },
   ],
   backends: [{ protocol: "tcp", address: ip("10.244.1.7"), port: 8080, local: true, connections: 3 }],
@@ -31,7 +31,7 @@ describe("formatServices()", () => {
     expect(formatServices({ services: [web] }, false).split("\n")).toEqual([
       "SERVICE   KIND      REACHED AT            INSIDE  OUTSIDE  NOTES",
       "shop/web  cluster   tcp 10.96.0.20:80     2       2",
-      "shop/web  balancer  tcp [2001:db8::7]:80  2       drop     not served, maglev, clients stay 60 s, sees clients, returns directly, only for 2001:db8::/32",
+      "shop/web  balancer  tcp [2001:db8::7]:80  2       drop     not served, maglev, clients stay 60 s, sees clients, returns directly, announced by n2, only for 2001:db8::/32",
       "problem    Service shop/web is not served at 2001:db8::7 tcp 80: shop/old has it, and is older",
       "",
     ]);

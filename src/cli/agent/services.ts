@@ -47,6 +47,7 @@ function frontendRow({ name }: ServiceMessage, frontend: ServiceFrontendMessage)
     ...(affinitySeconds === null ? [] : [`clients stay ${affinitySeconds} s`]),
     ...(frontend.keepsSource ? ["sees clients"] : []),
     ...(frontend.directReturn ? ["returns directly"] : []),
+    ...(frontend.announced === null ? [] : [`announced by ${frontend.announced.by ?? "no node"}`]),
     ...(sourceRanges === null ? [] : [`only for ${sourceRanges.join(" ") || "nobody"}`]),
   ];
   return [name, kind, `${protocol} ${formatPlace(address, port)}`, String(inside), String(outside), notes.join(", ")];
