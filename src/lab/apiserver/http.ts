@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Certificate, createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { kubeError } from "#kube/kube-error.ts";
+import { drained } from "#lab/drained.ts";
 import { type ApiServer, answerError } from "./api-server.ts";
 import type { CertificateSubject } from "./authn/authenticator.ts";
 import { maxBodyBytes, tooLarge } from "./extent.ts";
@@ -64,18 +65,13 @@ export class HttpFront implements AsyncDisposable {
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
+    const answer = (what: ApiResponse) => send(response, what, message.method ?? "", gone.signal);
     const user = this.#userOf(message);
-    if (user === undefined) return await send(response, unauthorized(), message.method ?? "");
+    if (user === undefined) return await answer(unauthorized());
     const body = await readBody(message);
-    if (body === "too large") {
-      return await send(response, answerError(tooLarge()), message.method ?? "");
-    }
+    if (body === "too large") return await answer(answerError(tooLarge()));
     if (gone.signal.aborted) return;
-    await send(
-      response,
-      await this.#options.api.handle(toRequest(message, user, body, gone.signal)),
-      message.method ?? "",
-    );
+    await answer(await this.#options.api.handle(toRequest(message, user, body, gone.signal)));
   }
 
   async #upgrade(message: IncomingMessage, socket: Duplex, head: Uint8Array): Promise<void> {
@@ -140,8 +136,8 @@ async function readBody(message: IncomingMessage): Promise<Uint8Array | undefine
   return size === 0 ? undefined : Buffer.concat(chunks);
 }
 
-async function send(response: ServerResponse, answer: ApiResponse, method: string): Promise<void> {
-  if ("stream" in answer) return await stream(response, answer.status, answer.headers, answer.stream);
+async function send(response: ServerResponse, answer: ApiResponse, method: string, gone: AbortSignal): Promise<void> {
+  if ("stream" in answer) return await stream(response, answer.status, answer.headers, answer.stream, gone);
   const bytes = bytesOf(answer.body);
   response.writeHead(answer.status, { ...answer.headers, "content-length": bytes.byteLength });
   response.end(method === "HEAD" ? undefined : bytes);
@@ -152,24 +148,15 @@ async function stream(
   status: number,
   headers: Readonly<Record<string, string>>,
   chunks: AsyncIterable<string | Uint8Array>,
+  gone: AbortSignal,
 ): Promise<void> {
   response.writeHead(status, { ...headers, "transfer-encoding": "chunked" });
   response.flushHeaders();
   for await (const chunk of chunks) {
-    if (response.destroyed) break;
-    if (!response.write(chunk)) await drained(response);
+    if (gone.aborted) break;
+    if (!response.write(chunk)) await drained(response, gone);
   }
   response.end();
-}
-
-/** Until a client that reads slower than we write has caught up, or is gone. */
-async function drained(response: ServerResponse): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  response.once("drain", resolve);
-  response.once("close", resolve);
-  await promise;
-  response.off("drain", resolve);
-  response.off("close", resolve);
 }
 
 function unauthorized(): ApiResponse {

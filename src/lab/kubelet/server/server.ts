@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { messageOf } from "#base/error-message.ts";
 import { kubeError } from "#kube/kube-error.ts";
 import type { KeyPair } from "#lab/apiserver/pki/certificate.ts";
+import { drained } from "#lab/drained.ts";
 import type { FoundContainer, Kubelet } from "#lab/kubelet/kubelet.ts";
 import { parseLogOptions } from "#lab/streaming/log/log-options.ts";
 import { readLog } from "#lab/streaming/log/log-reader.ts";
@@ -102,6 +103,7 @@ export class KubeletServer implements Disposable {
     response.writeHead(200, { "content-type": "text/plain" });
     const isOver = () => runs().find(({ attempt }) => attempt === run.attempt)?.ending !== undefined;
     for await (const bytes of readLog(kubelet.state.logFile(run), options, isOver, end.signal)) {
+      if (end.signal.aborted) break;
       if (bytes.length > 0 && !response.write(bytes)) await drained(response, end.signal);
     }
     response.end();
@@ -120,16 +122,6 @@ export class KubeletServer implements Disposable {
     }
     stream({ action, found, query: url.searchParams, request, socket, head });
   }
-}
-
-async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const wake = () => resolve();
-  response.once("drain", wake);
-  signal.addEventListener("abort", wake, { once: true });
-  await promise;
-  response.off("drain", wake);
-  signal.removeEventListener("abort", wake);
 }
 
 function fail(response: ServerResponse, status: number, sentence: string): void {
