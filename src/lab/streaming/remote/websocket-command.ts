@@ -28,7 +28,13 @@ export function openWebSocketCommand(
     [channels.stdin, stdin],
     [channels.resize, resize],
   ]);
-  const send = (channel: number, bytes: Uint8Array) => coding.send(connection, channel, bytes);
+  // kubectl, which alone speaks v5, drops with a complaint what comes for streams that it has not made yet, up to 1.33 also the word of how
+  // the program ended. It reads, and answers pings, from when it makes them.
+  const ready = protocol === v5 ? connection.heard() : Promise.resolve();
+  const send = async (channel: number, bytes: Uint8Array) => {
+    await ready;
+    await coding.send(connection, channel, bytes);
+  };
   const sink = (channel: number): ByteSink => ({
     write: (bytes) => send(channel, bytes),
     end: async () => {},
@@ -48,8 +54,7 @@ export function openWebSocketCommand(
       resize.end();
       left.abort();
     });
-  // An empty message on a channel that it reads says to the client that it works. kubectl, which alone speaks v5, needs no such word, and
-  // complains of a stream that it does not know when the word comes before it has made its streams.
+  // An empty message on a channel that it reads says to the client that it works. kubectl needs no such word.
   if (protocol !== v5) void send(wanted.stdout ? channels.stdout : channels.error, new Uint8Array());
   return {
     stdin: wanted.stdin ? stdin.source() : undefined,

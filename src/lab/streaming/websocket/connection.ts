@@ -18,6 +18,7 @@ const closeCodes = { normal: 1000, protocolError: 1002 } as const;
 export class WebSocketConnection {
   readonly #wire: ByteSink & { readonly source: () => ByteSource };
   readonly #reader: ByteReader;
+  readonly #heard = Promise.withResolvers<void>();
   #closed = false;
 
   constructor(wire: ByteSink & { readonly source: () => ByteSource }) {
@@ -33,6 +34,7 @@ export class WebSocketConnection {
       for (;;) {
         const frame = await readFrame(this.#reader, maxMessageBytes);
         if (frame === undefined || frame.opcode === "close") return;
+        if (frame.opcode !== "ping") this.#heard.resolve();
         // What comes after our close is read and dropped: a connection closed over unread bytes would lose what was sent last.
         if (this.#closed) continue;
         if (frame.opcode === "ping") await this.#wire.write(encodeFrame("pong", frame.payload));
@@ -47,8 +49,15 @@ export class WebSocketConnection {
       throw error;
     } finally {
       clearInterval(pings);
+      this.#heard.resolve();
       await this.#close("normal");
     }
+  }
+
+  /** Asks the client for a word. Resolves when it has answered or said something else, or is gone; needs somebody who iterates `messages`. */
+  async heard(): Promise<void> {
+    await this.#wire.write(encodeFrame("ping", nothing));
+    await this.#heard.promise;
   }
 
   /** Sends a message of these parts. Resolves when more may be sent. */
