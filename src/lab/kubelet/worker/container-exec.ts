@@ -1,6 +1,6 @@
 // Running programs inside containers, and reaching their ports: for probes and hooks, and for whoever streams.
 
-import { writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import type { Containers } from "#lab/kubelet/runtime/containers.ts";
 import { containerPath, type PodTool } from "#lab/kubelet/runtime/pod-tool.ts";
 
@@ -92,13 +92,19 @@ export class ContainerExec {
   }
 }
 
-function openSession(tool: PodTool, args: readonly string[], terminal: boolean): ExecSession {
+/** Starts a role of the tool that takes input, and sizes if it has a terminal. */
+export function openSession(tool: PodTool, args: readonly string[], terminal: boolean): ExecSession {
   const child = Bun.spawn([tool.executable, ...args], {
     stdio: ["pipe", "pipe", "pipe", terminal ? "pipe" : "ignore"],
     env: { PATH: containerPath, TERM: "xterm" },
   });
   const { stdin, stdout, stderr } = child;
-  const [, , , sizes] = child.stdio;
+  let [, , , sizes] = child.stdio;
+  void child.exited.then(() => {
+    // Bun closes only the streams that it reads and writes itself.
+    if (typeof sizes === "number") closeSync(sizes);
+    sizes = undefined;
+  });
   return {
     stdout,
     stderr,
