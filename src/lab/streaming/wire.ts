@@ -10,6 +10,7 @@ export class Wire implements ByteSink {
   readonly #socket: Duplex;
   readonly #head: Uint8Array;
   readonly #gone = new AbortController();
+  #draining: Promise<void> | undefined;
 
   /** `head` is what came with the request. */
   constructor(socket: Duplex, head: Uint8Array) {
@@ -37,7 +38,9 @@ export class Wire implements ByteSink {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#socket.destroyed || this.#socket.writableEnded || this.#socket.write(bytes)) return;
-    await this.#drained();
+    // Streams that share a wire wait together.
+    this.#draining ??= this.#drained();
+    await this.#draining;
   }
 
   /** Until the client has taken what was written, or is gone. */
@@ -47,6 +50,7 @@ export class Wire implements ByteSink {
     for (const event of events) this.#socket.once(event, resolve);
     await promise;
     for (const event of events) this.#socket.off(event, resolve);
+    this.#draining = undefined;
   }
 
   /** Closes when everything written is sent. What the client still sends has to be read until it closes, too. */
