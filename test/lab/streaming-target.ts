@@ -51,7 +51,7 @@ export class StreamingTarget implements AsyncDisposable {
       await target.#start();
       return target;
     } catch (error) {
-      await target[Symbol.asyncDispose]();
+      await target.#end();
       throw error;
     }
   }
@@ -68,7 +68,15 @@ export class StreamingTarget implements AsyncDisposable {
     }, "the failing container runs again");
   }
 
+  /** @throws Error when something of the lab has ended meanwhile, with what its kubelet said last */
   async [Symbol.asyncDispose](): Promise<void> {
+    const broken = this.#labs.broken(this.#lab);
+    const log = readFileSync(join(this.#labs.folder, this.#lab, "nodes", "node1", "kubelet.log"), "utf8");
+    await this.#end();
+    if (broken.length > 0) throw new Error(`${broken.join(", ")}; the kubelet's log ends with\n${log.slice(-4000)}`);
+  }
+
+  async #end(): Promise<void> {
     this.#labs.run("down", this.#lab);
     await this.#labs[Symbol.asyncDispose]();
   }

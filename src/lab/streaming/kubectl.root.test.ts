@@ -22,12 +22,13 @@ async function forwarded(path: string, port: number) {
   const lines = child.stdout.getReader();
   const first = Buffer.from((await lines.read()).value ?? []).toString();
   lines.releaseLock();
-  const local = Number(/127\.0\.0\.1:(\d+)/.exec(first)?.[1]);
+  const [, local] = /127\.0\.0\.1:(\d+)/.exec(first) ?? [];
+  if (local === undefined) throw new Error(`kubectl ${args.join(" ")} does not listen: ${await child.stderr.text()}`);
   const close = async () => {
     child.kill("SIGKILL");
     await child.exited;
   };
-  return { local, stderr: child.stderr, [Symbol.asyncDispose]: close };
+  return { local: Number(local), stderr: child.stderr, [Symbol.asyncDispose]: close };
 }
 
 /** What a server at that port answers to bytes, once it has all of them. */
@@ -73,8 +74,7 @@ for (const { minor, path } of kubectls) {
     for (const [what, command, code, said] of ends) {
       test(`exec of ${what} ends with ${code}`, async () => {
         const { exitCode, stderr } = await target.run(path, exec("web", ...command));
-        expect(exitCode).toBe(code);
-        expect(stderr).toContain(said);
+        expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: expect.stringContaining(said) });
       });
     }
 
@@ -166,7 +166,8 @@ for (const { minor, path } of kubectls) {
         const results = await Promise.all(
           numbers.map((i) => target.run(path, execInput("web", "sh", "-c", `cat; exit ${i}`), `${i}`)),
         );
-        expect(results.map(({ exitCode, stdout }) => [exitCode, stdout])).toEqual(numbers.map((i) => [i, `${i}`]));
+        const ended = (i: number) => `command terminated with exit code ${i}\n`;
+        expect(results).toEqual(numbers.map((i) => ({ exitCode: i, stdout: `${i}`, stderr: ended(i) })));
       },
       limitMs,
     );
@@ -251,8 +252,12 @@ for (const { minor, path } of kubectls) {
       async () => {
         const command = ["run", `once-${minor}`, "--rm", "-i", "--restart=Never", "--image=lab/shell", "--quiet"];
         const script = 'read x; echo "you said $x"; exit 4';
-        const { exitCode, stdout } = await target.run(path, [...command, "--", "sh", "-c", script], "something\n");
-        expect([exitCode, stdout.split("\n")[0]]).toEqual([4, "you said something"]);
+        const { exitCode, stdout, stderr } = await target.run(
+          path,
+          [...command, "--", "sh", "-c", script],
+          "something\n",
+        );
+        expect([exitCode, stdout.split("\n")[0], stderr]).toEqual([4, "you said something", expect.any(String)]);
       },
       limitMs,
     );
