@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Random } from "#test/random.ts";
 import { type Netns, Sandbox, type Started } from "#test/sandbox.ts";
 import { Shim, type ShimRun } from "#test/shim.ts";
+import { until } from "#test/until.ts";
 import { endpointGroup } from "./state/endpoint.ts";
 
 const script = new URL("../../test/agent-process.ts", import.meta.url).pathname;
@@ -128,7 +129,8 @@ describe("an agent that is killed", () => {
       const finished = node.links().length === 0 && node.routes().length === 0;
       await node.start();
       expect([step, node.links(), node.routes()]).toEqual([step, [], []]);
-      expect(node.box.sh(pod, ["ip", "-o", "link"])).not.toContain("eth0");
+      // Links that are marked go together, in a moment.
+      await until(() => !node.box.sh(pod, ["ip", "-o", "link"]).includes("eth0"), "the pod's link goes");
       if (finished) break;
       queued++;
     }

@@ -138,34 +138,35 @@ export const outerRows: readonly Row[] = [
     title: "services share a balancer's address where both say so, each for its own ports",
     steps: [
       {
+        // Two that are made in one second are as old as their names have it.
         make: [
           service("web", { ...a, type: "LoadBalancer" }, sharing),
-          service("own", { ...a1, type: "LoadBalancer", ports: [otherPort] }, sharing),
+          service("webmail", { ...a1, type: "LoadBalancer", ports: [otherPort] }, sharing),
         ],
         ask: [
           ["client a1 u1 node1", "tcp {web:outer} 80", "a1 a2 a3"],
           ["client a1 u1 node1", "tcp {web:outer} 8000", "a1"],
-          ["client", "tcp {own:outer} 80", "a1 a2 a3"],
+          ["client", "tcp {webmail:outer} 80", "a1 a2 a3"],
           ["client a1 u1", "tcp {web:outer} 81", "refused"],
         ],
       },
       {
-        change: { "service own": { spec: { ports: [{ ...otherPort, port: 80 }] } } },
-        events: { "service own": "with default/web: both are for port tcp 80" },
+        change: { "service webmail": { spec: { ports: [{ ...otherPort, port: 80 }] } } },
+        events: { "service webmail": "with default/web: both are for port tcp 80" },
         ask: [
           ["client a1", "tcp {web:outer} 80", "a1 a2 a3"],
           ["client a1", "tcp {web:outer} 8000", "refused"],
         ],
       },
       {
-        change: { "service own": { spec: { ports: [otherPort] } } },
-        ask: [["client a1", "tcp {own:outer} 8000", "a1"]],
+        change: { "service webmail": { spec: { ports: [otherPort] } } },
+        ask: [["client a1", "tcp {webmail:outer} 8000", "a1"]],
       },
       {
         remove: ["service web"],
         ask: [
-          ["client a1", "tcp {own:outer} 8000", "a1"],
-          ["client a1", "tcp {own:outer} 80", "refused"],
+          ["client a1", "tcp {webmail:outer} 8000", "a1"],
+          ["client a1", "tcp {webmail:outer} 80", "refused"],
         ],
       },
     ],
