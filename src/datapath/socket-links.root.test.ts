@@ -166,6 +166,9 @@ describe("detachSockets()", () => {
   });
 });
 
+/** Runs a command in mounts of its own, from which the machine's control groups are taken away. */
+const withoutCgroups = `for at in $(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts); do umount "$at"; done; exec "$@"`;
+
 describe("rootCgroup()", () => {
   test("finds the group of all processes", () => {
     expect(rootCgroup("/nowhere")).toBe(cgroupMount());
@@ -178,9 +181,7 @@ describe("rootCgroup()", () => {
       import { rootCgroup } from "${new URL("./sockets.ts", import.meta.url).pathname}";
       console.log(rootCgroup("${own}"), rootCgroup("${own}"));
     `;
-    // In mounts of its own, where those of the machine are taken away.
-    const inside = `for at in $(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts); do umount "$at"; done; exec "$@"`;
-    const command = ["unshare", "--mount", "sh", "-ec", inside, "sh", process.execPath, "-e", script];
+    const command = ["unshare", "--mount", "sh", "-ec", withoutCgroups, "sh", process.execPath, "-e", script];
     expect(Bun.spawnSync(command).stdout.toString()).toBe(`${own} ${own}\n`);
   });
 
@@ -191,9 +192,8 @@ describe("rootCgroup()", () => {
       import { rootCgroup } from "${new URL("./sockets.ts", import.meta.url).pathname}";
       try { rootCgroup("${own}"); } catch (error) { console.log(error.code, error.message); }
     `;
-    const inside = `for at in $(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts); do umount "$at"; done; exec "$@"`;
     const unable = ["setpriv", "--bounding-set", "-sys_admin", process.execPath, "-e", script];
-    const said = Bun.spawnSync(["unshare", "--mount", "sh", "-ec", inside, "sh", ...unable]).stdout.toString();
+    const said = Bun.spawnSync(["unshare", "--mount", "sh", "-ec", withoutCgroups, "sh", ...unable]).stdout.toString();
     expect(said).toStartWith("CGROUP Cannot translate services for the whole node: no control groups (cgroup v2) are");
     expect(said).toContain(`on ${own}: EPERM; mount them at /sys/fs/cgroup, or give the path of a control group`);
   });
